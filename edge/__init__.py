@@ -1,0 +1,1 @@
+"""The edge controller of an EV charging site. Each package is a room of `docs/architecture.md`."""

@@ -1,0 +1,1 @@
+"""DECIDES. The pure core and the vocabulary that every other room speaks."""

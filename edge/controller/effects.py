@@ -1,0 +1,136 @@
+"""What shall be done: the only output of the core. Imperative. Every class says whether it grants.
+
+`GRANTS` effects wait for the commit of every record of the same and all earlier steps, and are
+dropped if power is taken from that EVSE meanwhile. All others run at once, records after.
+"""
+
+import enum
+from typing import ClassVar
+
+import msgspec
+
+from edge.controller.faults import Fault
+from edge.controller.reading import ReadingContext
+from edge.controller.session import Session
+from edge.controller.struct import Tagged
+
+
+class Stream(enum.StrEnum):
+    """The lanes of the journal, in order of importance."""
+
+    TX = "tx"  # billing
+    EV = "ev"  # faults and status
+    TM = "tm"  # telemetry
+
+
+class CloseContactor(Tagged):
+    """Write a grant of `current_a` for `grant_s` to the board and switch the Pi's relay on."""
+
+    GRANTS: ClassVar[bool] = True
+    evse_id: str
+    grant_s: float
+    current_a: float
+
+
+class RenewGrant(Tagged):
+    """Heartbeat of a grant that was given: never starts, never raises; so it waits for nothing."""
+
+    GRANTS: ClassVar[bool] = False
+    evse_id: str
+    grant_s: float
+    current_a: float
+
+
+class OpenContactor(Tagged):
+    """Relay off and grant revoked. `urgent`: whatever the current."""
+
+    GRANTS: ClassVar[bool] = False
+    evse_id: str
+    urgent: bool
+    reason: str
+
+
+class OfferCurrent(Tagged):
+    """Offer (more) current by PWM. `because` names the limit in words that a screen can show."""
+
+    GRANTS: ClassVar[bool] = True
+    evse_id: str
+    current_a: float
+    because: str
+
+
+class LowerCurrent(Tagged):
+    """Offer less, at once."""
+
+    GRANTS: ClassVar[bool] = False
+    evse_id: str
+    current_a: float
+    because: str
+
+
+class WithdrawOffer(Tagged):
+    """X1: steady +12 V through the resistor, no PWM."""
+
+    GRANTS: ClassVar[bool] = False
+    evse_id: str
+
+
+class ReadMeter(Tagged):
+    """Read a meter now and hand in `ReadingTaken` with this context."""
+
+    GRANTS: ClassVar[bool] = False
+    meter_id: str
+    context: ReadingContext
+
+
+class PriceSession(Tagged):
+    """Price a finished session and hand in `SessionPriced`. Billing waits for the record."""
+
+    GRANTS: ClassVar[bool] = True
+    evse_id: str
+    session: Session
+
+
+class Record(Tagged):
+    """Append a row. `type` is the versioned name of `data`, which is JSON exactly as sent."""
+
+    GRANTS: ClassVar[bool] = False
+    stream: Stream
+    type: str
+    data: msgspec.Raw
+
+
+class SaveSession(Tagged):
+    """Keep a session across restarts, in the same transaction as the rows of this step."""
+
+    GRANTS: ClassVar[bool] = False
+    evse_id: str
+    session: Session | None
+
+
+class RaiseFault(Tagged):
+    """Tell people: a fault began (its row is a `Record` of its own)."""
+
+    GRANTS: ClassVar[bool] = False
+    fault: Fault
+
+
+class ClearFault(Tagged):
+    """Tell people: a fault ended."""
+
+    GRANTS: ClassVar[bool] = False
+    fault: Fault
+
+
+class AnswerRequest(Tagged):
+    """The core's own answer to a request: `refusal` None means accepted."""
+
+    GRANTS: ClassVar[bool] = False
+    request_id: str
+    refusal: str | None
+
+
+Effect = (
+    CloseContactor | RenewGrant | OpenContactor | OfferCurrent | LowerCurrent | WithdrawOffer
+    | ReadMeter | PriceSession | Record | SaveSession | RaiseFault | ClearFault | AnswerRequest
+)

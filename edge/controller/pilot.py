@@ -1,0 +1,49 @@
+"""Control pilot states and what the pilot board reports. Source: IEC 61851-1 Annex A."""
+
+import enum
+
+from edge.controller.struct import Value
+
+
+class PilotState(enum.StrEnum):
+    """Debounced state of the control pilot as the board sees it."""
+
+    A = "A"  # no car
+    B = "B"  # car connected
+    C = "C"  # car asks for energy
+    D = "D"  # car asks for energy with ventilation
+    E = "E"  # pilot shorted, or the board lost its supply
+    F = "F"  # the EVSE itself says "not available"
+    UNKNOWN = "?"
+
+
+class BoardFault(enum.StrEnum):
+    """Latched or standing conditions of the board (its `fault_bits`, in this order from bit 0)."""
+
+    DIODE = "diode"
+    PILOT_SHORT = "pilot_short"
+    RCD = "rcd"
+    MIRROR = "mirror"
+    BROWN_OUT = "brown_out"
+    HEARTBEAT = "heartbeat"
+    EMERGENCY_STOP = "emergency_stop"
+    PROXIMITY = "proximity"
+
+
+class BoardStatus(Value):
+    """One complete poll of a pilot board. `mono_ns` is when the request left."""
+
+    mono_ns: int
+    pilot: PilotState = PilotState.UNKNOWN
+    pwm_on: bool = False
+    offered_a: float = 0.0  # what the duty in force tells the car; 0 with X1 or F
+    permit: bool = False  # the board's half of the interlock
+    mirror_closed: bool | None = None  # main contacts closed, as the board sees it
+    diode_ok: bool = False
+    faults: tuple[BoardFault, ...] = ()
+    plug_seq: int = 0  # +1 at each A -> B
+    boot_count: int = 0
+    proximity_a: int | None = None  # ampere rating of the cable; None: not fitted or no plug
+    cp_high_mv: int = 0
+    cp_low_mv: int = 0
+    firmware: str = ""

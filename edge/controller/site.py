@@ -1,0 +1,54 @@
+"""The site as the core needs it: circuits, EVSEs, limits. Built by `edge/station/config.py`."""
+
+from edge.controller.struct import Value
+
+
+class Circuit(Value):
+    """A fuse. `parent` None: the grid connection."""
+
+    id: str
+    fuse_a: float
+    parent: str | None = None
+
+
+class Evse(Value):
+    """One outlet. `phases`: which grid phase each of its phases is wired to, in its own order."""
+
+    id: str
+    label: str
+    circuit: str
+    phases: tuple[str, ...]
+    max_a: float
+    failsafe_a: float
+    meter_id: str
+    meter_on_supply_side: bool = True  # False: dead while the contactor is open, and no fault
+    meter_refresh_s: float = 1.0  # how old a register may be inside the meter
+    ordinal: int = 1  # OCPP evse.id, from 1 in file order
+
+
+class Timers(Value):
+    """Every wait of the core, in seconds."""
+
+    plug_in_s: float = 60.0  # a card without a plug
+    stop_open_s: float = 6.0  # X1 to opening, whatever the current
+    mirror_close_s: float = 1.0
+    mirror_open_s: float = 1.0
+    raise_s: float = 5.0  # between two raises of one offer
+    grant_s: float = 5.0
+    renew_s: float = 1.0
+    min_off_s: float = 5.0
+    sample_s: float = 60.0  # periodic TransactionEvent
+    telemetry_s: float = 10.0
+    receipt_s: float = 60.0
+    message_s: float = 5.0
+    restart_s: float = 600.0  # a session is resumed if the controller was away for less
+
+
+class SitePlan(Value):
+    """Everything that the core needs to know of a site."""
+
+    id: str
+    circuits: tuple[Circuit, ...]
+    evses: tuple[Evse, ...]
+    timers: Timers = Timers()
+    software: str = "0.1.0"

@@ -1,0 +1,121 @@
+"""What screens and clients may know: the latest state, whole, many times a second at most.
+
+Texts are message keys or data; words belong to the screens.
+"""
+
+import enum
+
+import msgspec
+
+from edge.controller.faults import FaultCode, Severity
+from edge.controller.struct import Value
+
+
+class Screen(enum.StrEnum):
+    """What a driver should see of an EVSE; one word per screen."""
+
+    AVAILABLE = "available"  # no car, no card: price and "plug in or tap"
+    PLUG_IN = "plug_in"  # card accepted, waiting for the plug
+    TAP_CARD = "tap_card"  # plugged in, waiting for a card
+    CHECKING = "checking"  # preparing: start register, record
+    WAITING_FOR_CAR = "waiting_for_car"  # current is offered, the car has not asked
+    CHARGING = "charging"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    FINISHED = "finished"  # receipt; unplug
+    FAULT = "fault"
+
+
+class PriceLine(Value):
+    """One priced dimension, in the order kWh, minute, session, other (AFIR)."""
+
+    dimension: str  # "ENERGY" | "TIME" | "PARKING_TIME" | "FLAT"
+    price_incl_vat: str  # decimal text per kWh, per minute (TIME, PARKING_TIME), per session
+    note: str = ""  # for example "17:00-20:00"
+
+
+class FaultView(Value):
+    """A standing fault as a screen shows it."""
+
+    code: FaultCode
+    name: str
+    severity: Severity
+    where: str
+    since_utc: str | None
+    cause: str
+    remedy: str
+    detail: str = ""
+
+
+class ReceiptView(Value):
+    """A finished session. Amounts are decimal texts, times ISO 8601 UTC."""
+
+    transaction_id: str
+    began_utc: str | None
+    ended_utc: str | None
+    energy_wh: int
+    start_wh: int | None
+    end_wh: int | None
+    lines: tuple[tuple[str, str], ...] = ()  # ("ENERGY", "FLAT", "TIME", "VAT 25", ...; amount)
+    total_incl_vat: str | None = None  # None: not priced yet
+    total_excl_vat: str | None = None
+    currency: str = ""
+    stop_reason: str = ""
+
+
+class EvseView(Value):
+    """One EVSE. `state` is the OCPP connector status, `screen` what to show."""
+
+    id: str
+    label: str
+    state: str
+    screen: Screen
+    charging_state: str | None = None
+    offered_a: float = 0.0
+    because: str = ""  # which limit set offered_a: "circuit:row-a", "cable", "evse", ...
+    energy_wh: int | None = None
+    power_w: float | None = None
+    cost_incl_vat: str | None = None
+    duration_s: int | None = None
+    token_last4: str | None = None
+    language: str | None = None
+    message: str | None = None  # passing note: "card_unknown", "card_refused", "card_busy", ...
+    contactor_closed: bool | None = None
+    price: tuple[PriceLine, ...] = ()
+    receipt: ReceiptView | None = None
+    faults: tuple[FaultView, ...] = ()
+
+
+class SiteView(Value):
+    """What does not change while the controller runs."""
+
+    id: str
+    name: str
+    time_zone: str
+    languages: tuple[str, ...]
+    currency: str
+    phone: str
+    email: str = ""
+    virtual: bool = False
+
+
+class SyncView(Value):
+    """The line to the cloud."""
+
+    connected: bool = False
+    last_ack_age_s: float | None = None
+    pending: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class Snapshot(Value):
+    """Everything, as of `mono_ns`. `seq` grows by one per snapshot of a boot."""
+
+    seq: int
+    mono_ns: int
+    utc: str | None
+    clock_ok: bool
+    site: SiteView
+    evses: tuple[EvseView, ...]
+    version: int = 1
+    sync: SyncView = SyncView()
+    faults: tuple[FaultView, ...] = ()  # of the site: readers, journal, cloud
