@@ -1,0 +1,46 @@
+"""The one table: which action each socket allows. What is not here is refused, whoever asks.
+
+The driver's screen can do little; sync can read, acknowledge and hand over commands (which the
+controller judges again); a technician at the cabinet can test and repair.
+"""
+
+from types import MappingProxyType
+from typing import Final
+
+from edge.controller.request import Origin
+from edge.link import journal_protocol
+
+ALLOWED: Final = MappingProxyType({
+    Origin.UI: frozenset({
+        "session.stop",  # the driver's own, by the screen
+        "ui.language",
+    }),
+    Origin.SYNC: frozenset({
+        journal_protocol.READ,
+        journal_protocol.ACKED,
+        journal_protocol.HEADS,
+        journal_protocol.DESCRIBE,
+        journal_protocol.STATUS,
+        journal_protocol.COMMAND,
+    }),
+    Origin.SERVICE: frozenset({
+        "status",  # the latest snapshot, once
+        "session.stop",
+        "fault.clear",
+        "board.info",
+        "meter.read",
+        "card.list",
+        "card.read",
+        "outlet.disable",
+        "outlet.enable",
+    }),
+})
+
+
+def refusal(origin: Origin, action: str) -> str | None:
+    """Why `action` may not come through the socket of `origin`; `None`: it may."""
+    allowed = ALLOWED[origin]
+    if action in allowed:
+        return None
+    return (f"{origin} socket: unknown or forbidden action {action[:80]!r},"
+            f" expected one of {', '.join(sorted(allowed))}")
