@@ -1,0 +1,155 @@
+"""The reader process: `python -m edge.rfid.reader --id front --path tty:forecourt-rfid:pn532 --fd N`.
+
+It owns one nfcpy frontend and nothing else, so that a read that hangs in a USB library hangs
+here, where its supervisor kills it. It ends when the controller's end of the socket closes.
+"""
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from edge.controller.trouble import BadAnswer, DeviceTimeout, LineDown
+from edge.rfid.frontend import Card, Frontend
+from edge.rfid.pipe import Pipe
+from edge.rfid.tap import TapFilter
+from edge.rfid.uid import is_random
+from edge.rfid.wire import Health, Opening, TagSeen
+
+PAUSE_S = 0.1  # between polls, outside nfcpy's lock; the field is off meanwhile
+VIRTUAL_PAUSE_S = 0.05
+HEALTH_EVERY_NS = 400_000_000
+OPEN_WITHIN_S = 10.0  # a PN532 on a slow USB serial adapter takes seconds to come up
+BACK_OFF_S = (0.2, 0.5, 1.0, 2.0)
+NOISE_LIMIT = 50  # polls in a row that gave rubbish, then the reader is opened anew
+
+log = logging.getLogger(__name__)
+
+
+class Radio(Protocol):
+    """The part of Frontend that the loop needs."""
+
+    def open(self) -> None: ...
+    def sense(self) -> Card | None: ...
+    def select(self, card: Card) -> bytes: ...
+    def close(self) -> None: ...
+
+
+class Controller(Protocol):
+    """The controller's end of the socket, as the loop sees it."""
+
+    def send(self, message: Opening | Health | TagSeen) -> None: ...
+    def pause(self, seconds: float) -> bool: ...
+
+
+class Reader:
+    """Polls, filters, reports, reopens. One thread, no state outside."""
+
+    def __init__(self, reader_id: str, radio: Radio, controller: Controller, taps: TapFilter, *,
+                 pause_s: float = PAUSE_S, mono_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self._id, self._radio, self._controller, self._taps = reader_id, radio, controller, taps
+        self._pause_s, self._mono_ns = pause_s, mono_ns
+        self._last_health: tuple[bool, str] | None = None
+        self._last_health_ns = 0
+
+    def run(self) -> None:
+        """Until the controller goes away. Every way out of here gives the device back."""
+        waits = back_off()
+        try:
+            while True:
+                self._controller.send(Opening(reader_id=self._id, within_s=OPEN_WITHIN_S))
+                try:
+                    self._radio.open()
+                    while self._poll():
+                        waits = back_off()
+                    return
+                except LineDown as error:
+                    log.warning("reader %s: %s", self._id, error)
+                    self._radio.close()
+                    if not self._wait_unwell(next(waits), str(error)):
+                        return
+        finally:
+            self._radio.close()
+
+    def _poll(self) -> bool:
+        """One sense and one pause; False when the controller has gone. Raises LineDown."""
+        noise = 0
+        while True:
+            try:
+                self._handle(self._radio.sense())
+                noise = 0
+                break
+            except (BadAnswer, DeviceTimeout) as error:
+                # Something is in the field: no evidence that the card went away, none for a new one.
+                noise += 1
+                if noise >= NOISE_LIMIT:
+                    raise LineDown("poll for a card", where=self._id, got=f"{noise} bad answers, last "
+                                   f"{error.got}", expected="a card or none") from None
+                self._health(ok=True)
+                if not self._controller.pause(self._pause_s):
+                    return False
+        self._health(ok=True)
+        return self._controller.pause(self._pause_s)
+
+    def _handle(self, card: Card | None) -> None:
+        now_ns = self._mono_ns()
+        if not self._taps.see(None if card is None else card.uid, now_ns) or card is None:
+            return
+        self._controller.send(TagSeen(
+            reader_id=self._id, uid=card.uid, sak=card.sak, atqa=card.atqa,
+            ats=self._radio.select(card), random=is_random(card.uid), mono_ns=now_ns))
+
+    def _wait_unwell(self, seconds: float, error: str) -> bool:
+        until_ns = self._mono_ns() + int(seconds * 1e9)
+        while self._mono_ns() < until_ns:
+            self._health(ok=False, error=error)
+            if not self._controller.pause(0.1):
+                return False
+        return True
+
+    def _health(self, *, ok: bool, error: str = "") -> None:
+        now_ns = self._mono_ns()
+        if (ok, error) == self._last_health and now_ns - self._last_health_ns < HEALTH_EVERY_NS:
+            return
+        self._last_health, self._last_health_ns = (ok, error), now_ns
+        self._controller.send(Health(reader_id=self._id, ok=ok, error=error))
+
+
+def back_off() -> Iterator[float]:
+    """Seconds to wait before the next try; the last one for ever."""
+    yield from BACK_OFF_S
+    while True:
+        yield BACK_OFF_S[-1]
+
+
+def main(argv: list[str]) -> int:
+    """Entry point of the process. 0: the controller went away; 2: wrong arguments."""
+    parser = argparse.ArgumentParser(prog="edge.rfid.reader")
+    parser.add_argument("--id", required=True)
+    parser.add_argument("--path", required=True)
+    parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--virtual", action="store_true")
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    logging.getLogger("nfc").setLevel(logging.CRITICAL)  # it logs UIDs
+    try:
+        radio = Frontend(args.path, virtual=args.virtual)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    pipe = Pipe(args.fd)
+    begin = pipe.begin()
+    if begin is None:
+        return 0
+    pause_s = VIRTUAL_PAUSE_S if args.virtual else PAUSE_S
+    try:
+        Reader(args.id, radio, pipe, TapFilter(begin.held_uid), pause_s=pause_s).run()
+    except BrokenPipeError:
+        pass  # the controller went away between two of our words
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,33 @@
+"""The one place where nfcpy's simulated radio (its udp driver) is adapted; virtual sites only.
+
+1. It waits a hard-coded second when no card answers. Real readers know after some milliseconds;
+   a tap would be seen after half a second on average, and a poll would come once a second.
+2. Its socket is not connected, so that a port where nobody listens looks like "no card" for ever.
+   Connected, the first poll after the port has gone fails with ECONNREFUSED, as a reader whose cable
+   was pulled fails with ENODEV, and takes the same way through the reader process.
+"""
+
+from typing import Any
+
+NO_CARD_WAIT_S = 0.03
+FRAME_WAIT_S = 0.2
+_DRIVER_NO_CARD_S = 1.0  # what the driver asks for at the first frame of a poll; later frames: 0.5
+
+
+def tame_udp(device: Any) -> None:
+    """Caps the waits of this one device object and connects its sockets."""
+    receive, create = device._recv_data, device._create_socket
+
+    def capped(timeout_s: float | None, *brty: str) -> Any:
+        if timeout_s is None:
+            return receive(None, *brty)
+        cap_s = NO_CARD_WAIT_S if timeout_s >= _DRIVER_NO_CARD_S else FRAME_WAIT_S
+        return receive(min(timeout_s, cap_s), *brty)
+
+    def connected() -> None:
+        fresh = device.socket is None
+        create()
+        if fresh:
+            device.socket.connect(device.addr)
+
+    device._recv_data, device._create_socket = capped, connected
