@@ -101,10 +101,13 @@ class Record(Tagged):
 
 
 class SaveSession(Tagged):
-    """Keep a session across restarts, in the same transaction as the rows of this step."""
+    """Keep a session across restarts, in the same transaction as the rows of this step.
+
+    `session` None: it is closed and priced, forget it.
+    """
 
     GRANTS: ClassVar[bool] = False
-    evse_id: str
+    transaction_id: str
     session: Session | None
 
 
@@ -122,6 +125,13 @@ class ClearFault(Tagged):
     fault: Fault
 
 
+class AcknowledgeBoard(Tagged):
+    """Tell the board that a technician looked: it may clear the faults that it latched."""
+
+    GRANTS: ClassVar[bool] = False
+    evse_id: str
+
+
 class AnswerRequest(Tagged):
     """The core's own answer to a request: `refusal` None means accepted."""
 
@@ -132,5 +142,6 @@ class AnswerRequest(Tagged):
 
 Effect = (
     CloseContactor | RenewGrant | OpenContactor | OfferCurrent | LowerCurrent | WithdrawOffer
-    | ReadMeter | PriceSession | Record | SaveSession | RaiseFault | ClearFault | AnswerRequest
+    | ReadMeter | PriceSession | Record | SaveSession | RaiseFault | ClearFault
+    | AcknowledgeBoard | AnswerRequest
 )

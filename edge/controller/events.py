@@ -44,6 +44,8 @@ class BoardLost(Tagged):
 
     evse_id: str
     error: str
+    pi_mirror_closed: bool | None = None
+    relay_on: bool = False
 
 
 class ReadingTaken(Tagged):
@@ -102,6 +104,7 @@ class SessionPriced(Tagged):
     transaction_id: str
     cdr: msgspec.Raw
     total_incl_vat: str  # decimal text
+    total_excl_vat: str
     currency: str
     receipt: tuple[tuple[str, str], ...] = ()  # (text key or literal, amount), in display order
 

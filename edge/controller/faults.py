@@ -13,7 +13,8 @@ from edge.controller.struct import Value
 class Stops(enum.StrEnum):
     """What a fault does to a running session of the EVSE that it belongs to."""
 
-    AT_ONCE = "at_once"  # open whatever the current
+    AT_ONCE = "at_once"  # open whatever the current, and end the session
+    CUT = "cut"  # open whatever the current; the transaction goes on when the fault clears
     ORDERLY = "orderly"  # X1, open on B, below 1 A, or 6 s later
     PAUSE = "pause"  # orderly, and the transaction goes on when the fault clears
     NOTHING = "nothing"
@@ -25,6 +26,14 @@ class Severity(enum.StrEnum):
     DANGER = "danger"
     FAILURE = "failure"
     NOTICE = "notice"
+
+
+class Until(enum.StrEnum):
+    """How a fault ends."""
+
+    GONE = "gone"  # with its cause
+    UNPLUG = "unplug"  # when the car has left, and its cause with it
+    TECHNICIAN = "technician"  # only by `fault.clear`, and its cause gone
 
 
 class FaultCode(enum.StrEnum):
@@ -55,7 +64,7 @@ class FaultKind(Value):
     name: str
     severity: Severity
     stops: Stops
-    latching: bool  # stays until a technician clears it
+    until: Until
     clears: str
     cause: str
     remedy: str
@@ -74,13 +83,13 @@ class Fault(Value):
 
 
 def _kind(code: FaultCode, name: str, severity: Severity, stops: Stops, *, clears: str,
-          cause: str, remedy: str, latching: bool = False, mrec: str = "") -> FaultKind:
-    return FaultKind(code=code, name=name, severity=severity, stops=stops, latching=latching,
+          cause: str, remedy: str, until: Until = Until.GONE, mrec: str = "") -> FaultKind:
+    return FaultKind(code=code, name=name, severity=severity, stops=stops, until=until,
                      clears=clears, cause=cause, remedy=remedy, mrec=mrec)
 
 
 CATALOGUE: dict[FaultCode, FaultKind] = {k.code: k for k in (
-    _kind(FaultCode.BOARD_LOST, "pilot board lost", Severity.FAILURE, Stops.AT_ONCE,
+    _kind(FaultCode.BOARD_LOST, "pilot board lost", Severity.FAILURE, Stops.CUT,
           clears="when the board answers again",
           cause="board without supply, RS-485 wire open, wrong unit id",
           remedy="check the board's 12 V, the A/B wires and the unit id; run `forecourt board info`"),
@@ -93,35 +102,38 @@ CATALOGUE: dict[FaultCode, FaultKind] = {k.code: k for k in (
           cause="register jumped back or faster than physics allows; wrong model configured",
           remedy="compare the display of the meter with `forecourt meter read`"),
     _kind(FaultCode.CONTACTOR_WELDED, "contactor welded", Severity.DANGER, Stops.AT_ONCE,
-          clears="by a technician, after the contactor was replaced and tested", latching=True,
+          clears="by a technician, after the contactor was replaced and tested", until=Until.TECHNICIAN,
           cause="main contacts welded, or the mirror contact's wire broken",
           remedy="switch the breaker off, verify absence of voltage, replace the contactor",
           mrec="CX017"),
     _kind(FaultCode.CONTACTOR_NOT_CLOSED, "contactor did not close", Severity.FAILURE, Stops.AT_ONCE,
-          clears="at unplug", cause="coil supply missing, coil open, mirror contact stuck",
+          clears="at unplug", until=Until.UNPLUG,
+          cause="coil supply missing, coil open, mirror contact stuck",
           remedy="measure the coil voltage while closing is commanded", mrec="CX017"),
     _kind(FaultCode.MIRROR_MISMATCH, "mirror contacts disagree", Severity.DANGER, Stops.AT_ONCE,
           clears="when both inputs agree for 1 s", cause="mirror contact wired to one input only",
           remedy="check the mirror contact's wires to the board and to the Pi", mrec="CX017"),
     _kind(FaultCode.DIODE, "no diode in the car's pilot circuit", Severity.FAILURE, Stops.AT_ONCE,
-          clears="at unplug", cause="something that is not a car, or a damaged cable",
+          clears="at unplug", until=Until.UNPLUG,
+          cause="something that is not a car, or a damaged cable",
           remedy="try another car; if it stays, test the outlet with an adapter", mrec="CX014"),
     _kind(FaultCode.PILOT_SHORT, "control pilot shorted", Severity.FAILURE, Stops.AT_ONCE,
           clears="when the pilot is A or B again", cause="damaged cable, water in the connector",
           remedy="inspect cable and connector", mrec="CX014"),
     _kind(FaultCode.VENTILATION, "car asks for ventilation", Severity.NOTICE, Stops.AT_ONCE,
-          clears="at unplug", cause="state D, and this site has no ventilation",
+          clears="at unplug", until=Until.UNPLUG, cause="state D, and this site has no ventilation",
           remedy="this car cannot charge here"),
     _kind(FaultCode.PROXIMITY, "cable not recognised", Severity.FAILURE, Stops.ORDERLY,
-          clears="at unplug", cause="proximity resistor out of every window",
+          clears="at unplug", until=Until.UNPLUG, cause="proximity resistor out of every window",
           remedy="try another cable", mrec="CX023"),
     _kind(FaultCode.RESIDUAL_CURRENT, "residual current", Severity.DANGER, Stops.AT_ONCE,
-          clears="by a technician", latching=True, cause="insulation fault in car, cable or outlet",
+          clears="by a technician", until=Until.TECHNICIAN,
+          cause="insulation fault in car, cable or outlet",
           remedy="find the insulation fault before resetting", mrec="CX002"),
     _kind(FaultCode.EMERGENCY_STOP, "emergency stop", Severity.DANGER, Stops.AT_ONCE,
           clears="when the button is released", cause="somebody pressed it",
           remedy="make sure that nobody is in danger, then release the button", mrec="CX008"),
-    _kind(FaultCode.BROWN_OUT, "board supply too low", Severity.FAILURE, Stops.AT_ONCE,
+    _kind(FaultCode.BROWN_OUT, "board supply too low", Severity.FAILURE, Stops.CUT,
           clears="when the supply is in range", cause="12 V supply overloaded or failing",
           remedy="measure the 12 V supply under load", mrec="CX006"),
     _kind(FaultCode.READER_LOST, "card reader lost", Severity.FAILURE, Stops.NOTHING,

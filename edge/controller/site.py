@@ -41,7 +41,11 @@ class Timers(Value):
     telemetry_s: float = 10.0
     receipt_s: float = 60.0
     message_s: float = 5.0
-    restart_s: float = 600.0  # a session is resumed if the controller was away for less
+    board_lost_s: float = 3.0  # without a valid poll
+    meter_lost_s: float = 10.0  # without a good reading
+    mirror_agree_s: float = 1.0
+    end_read_s: float = 15.0  # after that the last register value that was seen ends the session
+    card_dead_s: float = 3.0  # a card that started a session does not stop it so soon after
 
 
 class SitePlan(Value):
@@ -51,4 +55,5 @@ class SitePlan(Value):
     circuits: tuple[Circuit, ...]
     evses: tuple[Evse, ...]
     timers: Timers = Timers()
+    site_meters: tuple[str, ...] = ()  # meters of circuits, which no EVSE is billed by
     software: str = "0.1.0"

@@ -1,0 +1,131 @@
+"""What a card may do: start, stop, or be told why not. First form of offline authorisation.
+
+The display never tells a blocked card from an unknown one more than it must ("refused"), and a card
+enrolled at a higher level is refused when it shows only its UID (no downgrade).
+"""
+
+import msgspec
+
+from edge.controller.effects import Stream
+from edge.controller.events import CardPresented
+from edge.controller.idtoken import IdToken, TokenRecord, TokenStatus
+from edge.controller.phase import LIVE, Phase
+from edge.controller.records import EV_SECURITY, SecurityEvent
+from edge.controller.session import StopReason
+from edge.controller.signs import PLUGGED_IN, pilot
+from edge.controller.state import Card, Outlet, Stop
+from edge.controller.turn import NS, Turn
+
+UNKNOWN, REFUSED, BUSY, TOO_SOON = "card_unknown", "card_refused", "card_busy", "card_too_soon"
+ACCEPTED = "card_accepted"
+
+
+def present(turn: Turn, event: CardPresented) -> None:
+    """A card was shown at a reader that serves these EVSEs."""
+    mine = [o for o in (turn.outlets[e] for e in event.evse_ids) if _may_stop(o, event)]
+    if mine:
+        _stop(turn, mine[0])
+        return
+    refusal = _refusal(turn, event)
+    if refusal is not None:
+        _say(turn, event.evse_ids, refusal)
+        return
+    assert event.record is not None
+    _authorise(turn, event, event.record)
+
+
+def _may_stop(outlet: Outlet, event: CardPresented) -> bool:
+    """The card that started a session stops it; so does any card of its group."""
+    session = outlet.session
+    if session is None or outlet.phase not in LIVE:
+        return False
+    group = event.record.group_ref if event.record is not None else None
+    return session.token.ref == event.token.ref or (
+        group is not None and session.group_ref == group and _accepted(event.record))
+
+
+def _accepted(record: TokenRecord | None) -> bool:
+    return record is not None and record.status is TokenStatus.ACCEPTED
+
+
+def _stop(turn: Turn, outlet: Outlet) -> None:
+    if not turn.past(outlet.began_ns, turn.timers.card_dead_s):
+        _say(turn, (outlet.evse_id,), TOO_SOON)  # held to the reader: no start-stop flapping
+        return
+    turn.set(outlet.evse_id, stop=Stop(reason=StopReason.LOCAL, trigger="StopAuthorized"))
+
+
+def _refusal(turn: Turn, event: CardPresented) -> str | None:
+    record = event.record
+    if record is None:
+        return UNKNOWN
+    if event.level < record.min_level:
+        turn.record(Stream.EV, EV_SECURITY, SecurityEvent(
+            type="TokenDowngrade", timestamp=turn.at.utc,
+            tech_info=f"token {record.token.ref} shown at level {event.level}"))
+        return REFUSED
+    if not _accepted(record):
+        return REFUSED
+    if record.expires_utc is not None and (
+            not turn.at.clock_ok or turn.at.utc is None or turn.at.utc >= record.expires_utc):
+        return REFUSED  # an expiry cannot be judged by a clock that is not trusted
+    if record.evse_ids and not set(record.evse_ids) & set(event.evse_ids):
+        return REFUSED
+    return None
+
+
+def _authorise(turn: Turn, event: CardPresented, record: TokenRecord) -> None:
+    allowed = [e for e in event.evse_ids if not record.evse_ids or e in record.evse_ids]
+    if _in_use(turn, record.token):
+        _say(turn, event.evse_ids, BUSY)
+        return
+    card = Card(record=record, level=event.level, evse_ids=tuple(allowed),
+                until_ns=turn.now_ns + int(turn.timers.plug_in_s * NS))
+    outlets = [turn.outlets[e] for e in allowed]
+    waiting = [o for o in outlets if o.phase is Phase.AWAITING_CARD
+               or (o.phase is Phase.FINISHED and pilot(o) in PLUGGED_IN
+                   and turn.past(o.receipt_ns, turn.timers.card_dead_s))]
+    if waiting:
+        first = min(waiting, key=lambda o: (o.phase is Phase.FINISHED, o.plugged_ns or 0, o.evse_id))
+        turn.set(first.evse_id, card=card)
+        return
+    if not any(o.phase is Phase.VACANT for o in outlets):
+        _say(turn, event.evse_ids, BUSY)
+        return
+    kept = tuple(c for c in turn.site.cards if c.record.token.ref != record.token.ref)
+    if len(kept) < len(turn.site.cards):
+        turn.change(cards=kept)  # shown twice without a plug: taken back
+        _say(turn, allowed, None)
+        return
+    turn.change(cards=(*kept, card))
+    _say(turn, allowed, None)
+
+
+def _in_use(turn: Turn, token: IdToken) -> bool:
+    """One session per card at a time on this site."""
+    return any(o.session is not None and o.session.token.ref == token.ref
+               for o in turn.outlets.values())
+
+
+def assign(turn: Turn) -> None:
+    """Give a waiting card to the outlet where a car was plugged in; forget what waited too long."""
+    cards = [c for c in turn.site.cards if turn.now_ns < c.until_ns]
+    for outlet in sorted(turn.outlets.values(), key=lambda o: (o.plugged_ns or 0, o.evse_id)):
+        if outlet.phase is Phase.AWAITING_CARD and outlet.card is None:
+            for card in cards:
+                if outlet.evse_id in card.evse_ids:
+                    cards.remove(card)
+                    turn.set(outlet.evse_id, card=msgspec.structs.replace(
+                        card, until_ns=turn.now_ns + int(turn.timers.plug_in_s * NS)))
+                    break
+        elif outlet.card is not None and turn.now_ns >= outlet.card.until_ns:
+            turn.set(outlet.evse_id, card=None)
+    if tuple(cards) != turn.site.cards:
+        turn.change(cards=tuple(cards))
+
+
+def _say(turn: Turn, evse_ids: tuple[str, ...] | list[str], message: str | None) -> None:
+    """A passing note on the screens of these EVSEs that are not busy charging for somebody."""
+    until_ns = turn.now_ns + int(turn.timers.message_s * NS)
+    for evse_id in evse_ids:
+        turn.set(evse_id, message=message, message_until_ns=until_ns)

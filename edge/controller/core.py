@@ -1,0 +1,45 @@
+"""The pure core: `step(site, stamped) -> (site, effects)`. No I/O, clock, threads or randomness.
+
+One event changes facts (`intake.py`); then faults, cards, shares and phases settle until nothing
+moves. Because it is a pure function of its events, a recording of them replays a field incident to
+the bit.
+"""
+
+from edge.controller import cards, fault_rules, intake, moves, offers, restore, upkeep
+from edge.controller.effects import Effect
+from edge.controller.events import Stamped
+from edge.controller.phase import Sign
+from edge.controller.signs import next_move
+from edge.controller.state import Site
+from edge.controller.turn import Turn
+
+MAX_MOVES = 8  # per outlet and event: a bound against a table that would chase its own tail
+
+
+def step(site: Site, stamped: Stamped) -> tuple[Site, tuple[Effect, ...]]:
+    """Take one event in. Never raises for anything that an event can say."""
+    turn = Turn(site, stamped.at)
+    intake.take(turn, stamped.event)
+    fault_rules.update(turn)
+    cards.assign(turn)
+    offers.share_out(turn)
+    for evse_id in turn.outlets:
+        _settle(turn, evse_id)
+    offers.settle(turn)
+    upkeep.run(turn)
+    return turn.result()
+
+
+def _settle(turn: Turn, evse_id: str) -> None:
+    for _ in range(MAX_MOVES):
+        outlet = turn.outlets[evse_id]
+        if outlet.restored is not None and not restore.resolve(turn, outlet):
+            return
+        found = next_move(turn, turn.outlets[evse_id])
+        if found is None:
+            return
+        sign, move = found
+        moves.make(turn, evse_id, sign, move.to, move.do)
+        offers.share_out(turn)
+        if sign is Sign.PLUGGED:
+            cards.assign(turn)

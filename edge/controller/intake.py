@@ -1,0 +1,155 @@
+"""Takes the facts of an event into the state; what follows from them is decided in `core.py`."""
+
+from typing import TypeVar, assert_never
+
+import msgspec
+
+from edge.controller import cards, requests
+from edge.controller.effects import AnswerRequest, PriceSession, SaveSession, Stream
+from edge.controller.events import (
+    BoardLost,
+    CardPresented,
+    CloudSeen,
+    Event,
+    GrantFailed,
+    GrantPassed,
+    JournalStalled,
+    JournalWell,
+    MeterLost,
+    OutletSeen,
+    ReaderBack,
+    ReaderLost,
+    ReadingTaken,
+    RequestReceived,
+    SessionPriced,
+    SessionRestored,
+    Started,
+    Tick,
+)
+from edge.controller.pilot import PilotState
+from edge.controller.reading import Quality, Reading
+from edge.controller.records import EV_BOOT, TX_CDR, BootNotification
+from edge.controller.session import ChargingState
+from edge.controller.signs import PLUGGED_IN, is_end, is_start, pilot
+from edge.controller.turn import Turn
+
+T = TypeVar("T")
+
+
+def take(turn: Turn, event: Event) -> None:
+    """Every kind of event, and what it says of the site."""
+    match event:
+        case Tick():
+            pass  # its header is its message
+        case OutletSeen():
+            _outlet_seen(turn, event)
+        case ReadingTaken():
+            _reading_taken(turn, event)
+        case CardPresented():
+            cards.present(turn, event)
+        case RequestReceived():
+            refusal = requests.answer(turn, event.request)
+            turn.emit(AnswerRequest(request_id=event.request.id, refusal=refusal))
+        case SessionPriced():
+            _session_priced(turn, event)
+        case SessionRestored():
+            _session_restored(turn, event)
+        case Started():
+            _started(turn, event)
+        case BoardLost():
+            turn.set(event.evse_id, board_error=event.error, relay_on=event.relay_on,
+                     pi_mirror_closed=event.pi_mirror_closed)
+        case GrantPassed():
+            if turn.outlets[event.evse_id].closing:
+                turn.set(event.evse_id, granted_ns=turn.now_ns, relay_on=True, renewed_ns=turn.now_ns)
+        case GrantFailed():
+            if turn.outlets[event.evse_id].closing:
+                turn.set(event.evse_id, close_error=event.error)
+        case MeterLost():
+            turn.change(meter_errors={**turn.site.meter_errors, event.meter_id: event.error})
+        case ReaderLost():
+            turn.change(reader_errors={**turn.site.reader_errors, event.reader_id: event.error})
+        case ReaderBack():
+            turn.change(reader_errors=_without(turn.site.reader_errors, event.reader_id))
+        case JournalStalled():
+            turn.change(journal_error=event.error)
+        case JournalWell():
+            turn.change(journal_error=None)
+        case CloudSeen():
+            turn.change(cloud_connected=event.connected, ack_age_s=event.last_ack_age_s,
+                        pending=event.pending)
+        case _:
+            assert_never(event)
+
+
+def _without(values: dict[str, T], key: str) -> dict[str, T]:
+    return {k: v for k, v in values.items() if k != key}
+
+
+def _started(turn: Turn, event: Started) -> None:
+    turn.change(started_ns=turn.now_ns)
+    turn.record(Stream.EV, EV_BOOT, BootNotification(
+        reason="PowerUp", timestamp=turn.at.utc, firmware_version=event.software))
+
+
+def _outlet_seen(turn: Turn, event: OutletSeen) -> None:
+    outlet = turn.outlets[event.evse_id]
+    was, now = pilot(outlet), event.board.pilot
+    plugged_ns = outlet.plugged_ns
+    if now in PLUGGED_IN and (was not in PLUGGED_IN or plugged_ns is None):
+        plugged_ns = turn.now_ns
+    elif now is PilotState.A:
+        plugged_ns = None
+    turn.set(event.evse_id, board=event.board, board_error=None, seen_ns=turn.now_ns,
+             pi_mirror_closed=event.pi_mirror_closed, relay_on=event.relay_on, plugged_ns=plugged_ns)
+
+
+def _reading_taken(turn: Turn, event: ReadingTaken) -> None:
+    reading, site = event.reading, turn.site
+    errors = _without(site.meter_errors, reading.meter_id)
+    if reading.quality is Quality.SUSPECT:
+        turn.change(suspects={**site.suspects, reading.meter_id: reading}, meter_errors=errors)
+        return
+    turn.change(readings={**site.readings, reading.meter_id: reading}, meter_errors=errors,
+                suspects=_without(site.suspects, reading.meter_id))
+    for evse_id in turn.outlets:
+        _meter_session(turn, evse_id, reading)
+
+
+def _meter_session(turn: Turn, evse_id: str, reading: Reading) -> None:
+    """Start, running and end register of the session that is billed by this meter."""
+    outlet = turn.outlets[evse_id]
+    session = outlet.session
+    if session is None or session.meter_id != reading.meter_id or reading.energy_import_wh is None:
+        return
+    changes: dict[str, object] = {}
+    first = (not turn.evse(evse_id).meter_on_supply_side and session.start_reading is None
+             and outlet.granted_ns is not None)
+    if first or is_start(outlet, reading.context, reading.mono_ns):
+        changes["start_reading"] = reading
+    if session.start_reading is not None and is_end(turn, outlet, reading.mono_ns):
+        changes["end_reading"] = reading
+    if session.start_reading is not None or "start_reading" in changes:
+        changes["last_wh"] = reading.energy_import_wh
+    if changes:
+        turn.set(evse_id, session=msgspec.structs.replace(session, **changes))
+
+
+def _session_priced(turn: Turn, event: SessionPriced) -> None:
+    turn.record(Stream.TX, TX_CDR, event.cdr)
+    turn.emit(SaveSession(transaction_id=event.transaction_id, session=None))
+    receipt = turn.outlets[event.evse_id].receipt
+    if receipt is not None and receipt.transaction_id == event.transaction_id:
+        turn.set(event.evse_id, receipt=msgspec.structs.replace(
+            receipt, lines=event.receipt, total_incl_vat=event.total_incl_vat,
+            total_excl_vat=event.total_excl_vat, currency=event.currency))
+
+
+def _session_restored(turn: Turn, event: SessionRestored) -> None:
+    session = event.session
+    if session.evse_id not in turn.outlets:
+        return  # the EVSE left the site file; the session stays in the journal for a technician
+    if session.charging_state is ChargingState.IDLE and session.ended is not None:
+        turn.emit(PriceSession(evse_id=session.evse_id, session=session))
+        return
+    turn.set(session.evse_id, restored=session)

@@ -1,0 +1,231 @@
+"""What a move of the outlet machine does on its way: one function per `phase.Do`.
+
+Order within a step matters to the shell only in this: effects that take power run at once, records
+are committed together, effects that grant wait for them.
+"""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from edge.controller.effects import (
+    CloseContactor,
+    OpenContactor,
+    PriceSession,
+    ReadMeter,
+    SaveSession,
+    Stream,
+    WithdrawOffer,
+)
+from edge.controller.faults import CATALOGUE, FaultCode, Stops
+from edge.controller.phase import Do, Phase, Sign
+from edge.controller.reading import Reading, ReadingContext
+from edge.controller.records import TX_EVENT, meter_value, transaction_event
+from edge.controller.session import ChargingState, Period, Session, StopReason
+from edge.controller.signs import is_open
+from edge.controller.snapshot import ReceiptView
+from edge.controller.state import Offer, Outlet, Stop
+from edge.controller.turn import Turn
+
+_FAULT_REASONS = {
+    FaultCode.RESIDUAL_CURRENT: StopReason.GROUND_FAULT,
+    FaultCode.EMERGENCY_STOP: StopReason.EMERGENCY_STOP,
+}
+
+
+def tell(turn: Turn, session: Session, event_type: str, trigger: str,
+         reading: Reading | None = None, context: ReadingContext | None = None) -> Session:
+    """Record one TransactionEvent of a session and keep the session; returns it moved on."""
+    meter = () if reading is None else (
+        meter_value(reading, turn.at.utc, context or reading.context),)
+    turn.record(Stream.TX, TX_EVENT, transaction_event(
+        session, turn.evse(session.evse_id), event_type=event_type, trigger=trigger,
+        utc=turn.at.utc, meter=meter))
+    session = msgspec.structs.replace(session, seq_no=session.seq_no + 1)
+    turn.emit(SaveSession(transaction_id=session.transaction_id, session=session))
+    return session
+
+
+def set_charging_state(turn: Turn, outlet: Outlet, state: ChargingState, trigger: str) -> None:
+    """Open a new period and record the change, if it is one."""
+    session = outlet.session
+    if session is None or session.charging_state is state:
+        return
+    session = msgspec.structs.replace(
+        session, charging_state=state, periods=(*session.periods, _period(turn, session, state)))
+    turn.set(outlet.evse_id, session=tell(turn, session, "Updated", trigger))
+
+
+def _period(turn: Turn, session: Session, state: ChargingState) -> Period:
+    energy = session.last_wh
+    if energy is None:
+        energy = (session.start_reading.energy_import_wh or 0) if session.start_reading else 0
+    return Period(start=turn.instant, energy_wh=energy, charging=state is ChargingState.CHARGING,
+                  ev_idle=state in (ChargingState.SUSPENDED_EV, ChargingState.EV_CONNECTED))
+
+
+def begin(turn: Turn, outlet: Outlet, sign: Sign) -> None:
+    """A transaction begins at authorisation with a car plugged in."""
+    card, board = outlet.card, outlet.board
+    if card is None or board is None:
+        return
+    evse = turn.evse(outlet.evse_id)
+    session = Session(
+        transaction_id=turn.at.fresh_id if turn.at.fresh_id not in turn.used_ids
+        else f"{turn.at.fresh_id}-{evse.ordinal}",
+        evse_id=outlet.evse_id, began=turn.instant, plug_seq=board.plug_seq,
+        token=msgspec.structs.replace(card.record.token, level=card.level),
+        group_ref=card.record.group_ref, board_boot=board.boot_count, meter_id=evse.meter_id)
+    turn.used_ids.add(session.transaction_id)
+    session = msgspec.structs.replace(
+        session, periods=(_period(turn, session, ChargingState.EV_CONNECTED),))
+    session = tell(turn, session, "Started", "Authorized")
+    turn.set(outlet.evse_id, session=session, card=None, stop=None, receipt=None, message=None,
+             began_ns=turn.now_ns, sampled_ns=turn.now_ns, language=card.record.language)
+
+
+def read_start(turn: Turn, outlet: Outlet, sign: Sign) -> None:
+    """The start register is read before the contactor closes."""
+    evse = turn.evse(outlet.evse_id)
+    if evse.meter_on_supply_side:
+        turn.emit(ReadMeter(meter_id=evse.meter_id, context=ReadingContext.TRANSACTION_BEGIN))
+    turn.set(outlet.evse_id, read_asked_ns=turn.now_ns)
+
+
+def close(turn: Turn, outlet: Outlet, sign: Sign) -> None:
+    """Record first; the grant waits for the commit (rule 3: no power that the journal knows not of)."""
+    session = outlet.session
+    if session is None:
+        return
+    reading = session.start_reading
+    session = tell(turn, session, "Updated", "MeterValuePeriodic" if session.last_wh is not None
+                   and reading is not None and session.last_wh != reading.energy_import_wh
+                   else "ChargingStateChanged", reading, ReadingContext.TRANSACTION_BEGIN)
+    turn.set(outlet.evse_id, session=session, closing=True, close_error=None, granted_ns=None,
+             open_ns=None, renewed_ns=turn.now_ns)
+    turn.emit(CloseContactor(evse_id=outlet.evse_id, grant_s=turn.timers.grant_s,
+                             current_a=outlet.offer.current_a))
+
+
+def note_charging(turn: Turn, outlet: Outlet, sign: Sign) -> None:
+    set_charging_state(turn, outlet, ChargingState.CHARGING, "ChargingStateChanged")
+
+
+def take_power(turn: Turn, outlet: Outlet, reason: str, *, urgent: bool) -> Outlet:
+    """Relay off and grant revoked; safe to repeat, so it is done whenever it might be needed."""
+    if outlet.closing or outlet.relay_on or not is_open(outlet):
+        turn.emit(OpenContactor(evse_id=outlet.evse_id, urgent=urgent, reason=reason))
+        outlet = turn.set(outlet.evse_id, opened_at_ns=turn.now_ns)
+    return turn.set(outlet.evse_id, closing=False, close_error=None, granted_ns=None, x1_ns=None)
+
+
+def open_(turn: Turn, outlet: Outlet, sign: Sign) -> None:
+    """C -> B, or the board took PERMIT back: open at once, the offer stands (IEC seq. 8.1)."""
+    outlet = take_power(turn, outlet, sign, urgent=True)
+    set_charging_state(turn, outlet, ChargingState.SUSPENDED_EV, "ChargingStateChanged")
+
+
+def withdraw_offer(turn: Turn, outlet: Outlet) -> Outlet:
+    """X1. The car has 6 s to open S2."""
+    if outlet.offer.current_a > 0 or (outlet.board is not None and outlet.board.pwm_on):
+        turn.emit(WithdrawOffer(evse_id=outlet.evse_id))
+    return turn.set(outlet.evse_id, offer=Offer(
+        told_ns=turn.now_ns, raised_ns=outlet.offer.raised_ns,
+        before_a=max(outlet.offer.current_a, outlet.offer.before_a)))
+
+
+def withdraw(turn: Turn, outlet: Outlet, sign: Sign) -> None:
+    outlet = withdraw_offer(turn, outlet)
+    turn.set(outlet.evse_id, x1_ns=turn.now_ns)
+    set_charging_state(turn, turn.outlets[outlet.evse_id], ChargingState.SUSPENDED_EVSE,
+                       "ChargingStateChanged")
+
+
+def open_paused(turn: Turn, outlet: Outlet, sign: Sign) -> None:
+    outlet = take_power(turn, outlet, sign, urgent=sign in _URGENT)
+    withdraw_offer(turn, outlet)
+    set_charging_state(turn, turn.outlets[outlet.evse_id], ChargingState.SUSPENDED_EVSE,
+                       "ChargingStateChanged")
+
+
+def open_ending(turn: Turn, outlet: Outlet, sign: Sign) -> None:
+    """Power goes first; then the reason is fixed, the rest of the end follows the meter."""
+    outlet = take_power(turn, outlet, sign, urgent=sign in _URGENT)
+    outlet = withdraw_offer(turn, outlet)
+    stop = _stop_reason(turn, outlet, sign)
+    session = outlet.session
+    if session is not None:
+        session = msgspec.structs.replace(session, stop_reason=stop.reason, ended=turn.instant)
+        turn.emit(SaveSession(transaction_id=session.transaction_id, session=session))
+    turn.set(outlet.evse_id, session=session, stop=stop, read_asked_ns=None, open_ns=None)
+
+
+def _stop_reason(turn: Turn, outlet: Outlet, sign: Sign) -> Stop:
+    """A wish that was on its way keeps its reason, whatever happens while it is carried out."""
+    if outlet.stop is not None:
+        return outlet.stop
+    if sign is Sign.UNPLUGGED:
+        return Stop(reason=StopReason.EV_DISCONNECTED, trigger="EVDeparted")
+    for fault in turn.faults_of(outlet.evse_id):
+        if CATALOGUE[fault.code].stops in (Stops.AT_ONCE, Stops.ORDERLY, Stops.CUT):
+            return Stop(reason=_FAULT_REASONS.get(fault.code, StopReason.OTHER),
+                        trigger="AbnormalCondition")
+    return Stop(reason=StopReason.OTHER, trigger="AbnormalCondition")
+
+
+def resume(turn: Turn, outlet: Outlet, sign: Sign) -> None:
+    set_charging_state(turn, outlet, ChargingState.EV_CONNECTED, "ChargingStateChanged")
+
+
+def finish(turn: Turn, outlet: Outlet, sign: Sign) -> None:
+    """Record the end with the end register, then have it priced."""
+    session, stop = outlet.session, outlet.stop
+    if session is None or stop is None:
+        return
+    if session.end_reading is None and session.start_reading is not None:
+        session = msgspec.structs.replace(session, end_reading=_last_seen(turn, session))
+    session = msgspec.structs.replace(session, charging_state=ChargingState.IDLE)
+    session = tell(turn, session, "Ended", stop.trigger, session.end_reading,
+                   ReadingContext.TRANSACTION_END)
+    turn.emit(PriceSession(evse_id=outlet.evse_id, session=session))
+    turn.set(outlet.evse_id, session=None, stop=None, receipt=_receipt(session),
+             receipt_ns=turn.now_ns)
+
+
+def _last_seen(turn: Turn, session: Session) -> Reading | None:
+    """The last register value of this session, where the meter gave none after the opening."""
+    if session.start_reading is None:
+        return None
+    reading = turn.site.readings.get(session.meter_id, session.start_reading)
+    if reading.energy_import_wh is None or (session.last_wh or 0) > reading.energy_import_wh:
+        return session.start_reading
+    return reading
+
+
+def _receipt(session: Session) -> ReceiptView:
+    start, end = session.start_reading, session.end_reading
+    return ReceiptView(
+        transaction_id=session.transaction_id, began_utc=session.began.utc,
+        ended_utc=session.ended.utc if session.ended else None, energy_wh=session.energy_wh,
+        start_wh=start.energy_import_wh if start else None,
+        end_wh=end.energy_import_wh if end else None, stop_reason=session.stop_reason or "")
+
+
+def forget(turn: Turn, outlet: Outlet, sign: Sign) -> None:
+    turn.set(outlet.evse_id, card=None, stop=None, plugged_ns=None, language=None, read_asked_ns=None)
+
+
+_URGENT = frozenset({Sign.UNPLUGGED, Sign.TRIPPED, Sign.CUT, Sign.CAR_RESTS, Sign.PERMIT_LOST})
+
+_ACTIONS: Mapping[Do, Callable[[Turn, Outlet, Sign], None]] = {
+    Do.NOTHING: lambda _turn, _outlet, _sign: None,
+    Do.BEGIN: begin, Do.READ_START: read_start, Do.CLOSE: close, Do.NOTE_CHARGING: note_charging,
+    Do.OPEN: open_, Do.WITHDRAW: withdraw, Do.OPEN_PAUSED: open_paused,
+    Do.OPEN_ENDING: open_ending, Do.RESUME: resume, Do.FINISH: finish, Do.FORGET: forget,
+}
+
+
+def make(turn: Turn, evse_id: str, sign: Sign, to: Phase, do: Do) -> None:
+    """Carry out a move: the action with the outlet as it was, then the new phase."""
+    _ACTIONS[do](turn, turn.outlets[evse_id], sign)
+    turn.set(evse_id, phase=to, since_ns=turn.now_ns)

@@ -1,0 +1,86 @@
+"""Turns shares into offers: lowers at once, raises slowly and only into room that is proven free."""
+
+from edge.controller.effects import LowerCurrent, OfferCurrent
+from edge.controller.faults import Stops
+from edge.controller.moves import withdraw_offer
+from edge.controller.phase import LIVE, OFFERING
+from edge.controller.share import MIN_A, Want, allocate, headroom
+from edge.controller.signs import PLUGGED_IN, is_open, pilot
+from edge.controller.state import Offer, Outlet
+from edge.controller.turn import Turn
+
+SLACK_A = 0.3  # what the duty cycle's resolution may add
+RETELL_S = 2.0  # a board that says otherwise is told again (it was reset, or a frame was lost)
+
+
+def share_out(turn: Turn) -> None:
+    """Compute the shares of everybody with a live transaction and nothing that stops it."""
+    wants = []
+    for outlet in turn.outlets.values():
+        asks = outlet.phase in LIVE or (outlet.card is not None and pilot(outlet) in PLUGGED_IN)
+        if asks and not turn.stands(outlet.evse_id, Stops.AT_ONCE, Stops.CUT, Stops.PAUSE):
+            cap = outlet.board.proximity_a if outlet.board else None
+            began = outlet.began_ns if outlet.phase in LIVE else turn.now_ns
+            wants.append(Want(evse_id=outlet.evse_id, began_ns=began, cap_a=cap))
+    turn.shares = allocate(turn.plan, wants)
+
+
+def committed_a(turn: Turn, outlet: Outlet) -> float:
+    """The most that this outlet may be drawing: told, still shown, or behind a closed contactor."""
+    offer, board, evse = outlet.offer, outlet.board, turn.evse(outlet.evse_id)
+    if offer.current_a == 0 and not outlet.closing and is_open(outlet):
+        return 0.0
+    if board is None:
+        return evse.max_a  # never seen in this boot: it may be charging on an earlier grant
+    known = outlet.board_error is None and board.mono_ns > offer.told_ns
+    if known and offer.current_a > 0 and board.offered_a <= offer.current_a + SLACK_A:
+        return offer.current_a
+    return max(offer.current_a, offer.before_a, board.offered_a, evse.failsafe_a)
+
+
+def settle(turn: Turn) -> None:
+    """Bring every offer to its share. All that lower go first."""
+    committed = {o.evse_id: committed_a(turn, o) for o in turn.outlets.values()}
+    for outlet in list(turn.outlets.values()):
+        target, because = turn.shares.get(outlet.evse_id, (0.0, ""))
+        if outlet.phase not in OFFERING or target < MIN_A:
+            _keep_x1(turn, outlet)
+        elif target < outlet.offer.current_a:
+            _tell(turn, outlet, target, because)
+    for outlet in list(turn.outlets.values()):
+        if outlet.phase in OFFERING:
+            _raise(turn, outlet, committed)
+
+
+def _keep_x1(turn: Turn, outlet: Outlet) -> None:
+    board, offer = outlet.board, outlet.offer
+    if offer.current_a > 0 or (board is not None and board.pwm_on and board.mono_ns > offer.told_ns
+          and turn.past(offer.told_ns, RETELL_S)):
+        withdraw_offer(turn, outlet)
+
+
+def _raise(turn: Turn, outlet: Outlet, committed: dict[str, float]) -> None:
+    target, because = turn.shares.get(outlet.evse_id, (0.0, ""))
+    room = headroom(turn.plan, outlet.evse_id, committed)
+    if room < target:
+        target = room
+    offer, board = outlet.offer, outlet.board
+    if target < MIN_A or board is None or outlet.board_error is not None:
+        return
+    forgotten = (offer.current_a == target and board.mono_ns > offer.told_ns
+                 and abs(board.offered_a - target) > SLACK_A and turn.past(offer.told_ns, RETELL_S))
+    may_raise = offer.raised_ns is None or turn.past(offer.raised_ns, turn.timers.raise_s)
+    first = offer.current_a == 0
+    if (target > offer.current_a and (first or may_raise)) or forgotten:
+        _tell(turn, outlet, target, because)
+        committed[outlet.evse_id] = target
+
+
+def _tell(turn: Turn, outlet: Outlet, current_a: float, because: str) -> None:
+    raised = current_a >= outlet.offer.current_a
+    effect = OfferCurrent if raised else LowerCurrent
+    turn.emit(effect(evse_id=outlet.evse_id, current_a=current_a, because=because))
+    turn.set(outlet.evse_id, offer=Offer(
+        current_a=current_a, because=because, told_ns=turn.now_ns, before_a=outlet.offer.current_a,
+        raised_ns=turn.now_ns if raised else outlet.offer.raised_ns))
+

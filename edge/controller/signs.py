@@ -1,0 +1,158 @@
+"""Reads the signs of an outlet: one predicate each, pure, in the words of `phase.Sign`.
+
+Unknown is never a reason to grant: a sign that leads towards closing is false unless every fact
+that it rests on is known and fresh.
+"""
+
+from collections.abc import Callable, Mapping
+
+from edge.controller.faults import Stops
+from edge.controller.phase import ENERGISED, TABLE, Move, Phase, Sign
+from edge.controller.pilot import PilotState
+from edge.controller.reading import ReadingContext
+from edge.controller.state import Outlet
+from edge.controller.turn import NS, Turn
+
+PLUGGED_IN = frozenset({PilotState.B, PilotState.C, PilotState.D})
+LOW_CURRENT_A = 1.0  # below it the contacts may open without wear
+
+
+def pilot(outlet: Outlet) -> PilotState:
+    """The pilot as last seen; unknown while the board is lost."""
+    return PilotState.UNKNOWN if outlet.board is None or outlet.board_error else outlet.board.pilot
+
+
+def is_open(outlet: Outlet) -> bool:
+    """Proven open: relay off, and every mirror that can be read says so."""
+    board_open = outlet.board_error is not None or (
+        outlet.board is not None and outlet.board.mirror_closed is False)
+    return not outlet.relay_on and outlet.pi_mirror_closed is False and board_open
+
+
+def is_closed(outlet: Outlet) -> bool:
+    """Proven closed by both mirrors, by a poll that left after the grant."""
+    return (outlet.board is not None and outlet.granted_ns is not None
+            and outlet.board.mono_ns > outlet.granted_ns
+            and outlet.pi_mirror_closed is True and outlet.board.mirror_closed is True)
+
+
+def _permit_lost(outlet: Outlet) -> bool:
+    return (outlet.phase in ENERGISED and outlet.granted_ns is not None and outlet.board is not None
+            and outlet.board.mono_ns > outlet.granted_ns and not outlet.board.permit)
+
+
+def _released(turn: Turn, outlet: Outlet) -> bool:
+    """IEC 61851-1 seq. 10.2: the car had 6 s, or stopped drawing before."""
+    if turn.past(outlet.x1_ns, turn.timers.stop_open_s):
+        return True
+    reading = turn.site.readings.get(turn.evse(outlet.evse_id).meter_id)
+    if reading is None or outlet.x1_ns is None or reading.mono_ns <= outlet.x1_ns:
+        return False
+    phases = (reading.current_a.L1, reading.current_a.L2, reading.current_a.L3)
+    known = [a for a in phases if a is not None]
+    return bool(known) and all(a < LOW_CURRENT_A for a in known)
+
+
+def _end_read(turn: Turn, outlet: Outlet) -> bool:
+    session, evse = outlet.session, turn.evse(outlet.evse_id)
+    if session is None or session.start_reading is None:
+        return is_open(outlet) or _welded(turn, outlet)
+    if session.end_reading is not None:
+        return True
+    return turn.past(outlet.since_ns, turn.timers.end_read_s) or (
+        not evse.meter_on_supply_side and is_open(outlet))
+
+
+def _welded(turn: Turn, outlet: Outlet) -> bool:
+    return turn.stands(outlet.evse_id, Stops.AT_ONCE) and turn.past(
+        outlet.since_ns, turn.timers.mirror_open_s * 2)
+
+
+def _start_read(turn: Turn, outlet: Outlet) -> bool:
+    """The start register stands, and the meter answered in the last 10 s."""
+    evse, session = turn.evse(outlet.evse_id), outlet.session
+    if not evse.meter_on_supply_side:
+        return True  # dead until the contactor closes: its first reading after that will start it
+    reading = turn.site.readings.get(evse.meter_id)
+    return (session is not None and session.start_reading is not None and reading is not None
+            and not turn.past(reading.mono_ns, turn.timers.meter_lost_s))
+
+
+def _car_asks(turn: Turn, outlet: Outlet) -> bool:
+    board = outlet.board
+    return (pilot(outlet) is PilotState.C and board is not None and board.diode_ok
+            and board.pwm_on and board.offered_a >= 6.0 and outlet.offer.current_a >= 6.0
+            and is_open(outlet)
+            and (outlet.opened_at_ns is None
+                 or turn.past(outlet.opened_at_ns, turn.timers.min_off_s)))
+
+
+def _held(turn: Turn, outlet: Outlet) -> bool:
+    return (turn.stands(outlet.evse_id, Stops.PAUSE)
+            or turn.shares.get(outlet.evse_id, (0.0, ""))[0] < 6.0)
+
+
+def _free(turn: Turn, outlet: Outlet) -> bool:
+    return (not turn.stands(outlet.evse_id, Stops.PAUSE, Stops.CUT, Stops.AT_ONCE)
+            and pilot(outlet) in PLUGGED_IN
+            and turn.shares.get(outlet.evse_id, (0.0, ""))[0] >= 6.0)
+
+
+def _card(turn: Turn, outlet: Outlet) -> bool:
+    """A card may begin a session only where nothing stands against it."""
+    return (outlet.card is not None and pilot(outlet) in PLUGGED_IN and is_open(outlet)
+            and not turn.stands(outlet.evse_id, Stops.AT_ONCE, Stops.CUT, Stops.ORDERLY))
+
+
+_PREDICATES: Mapping[Sign, Callable[[Turn, Outlet], bool]] = {
+    Sign.UNPLUGGED: lambda _, o: pilot(o) is PilotState.A,
+    Sign.TRIPPED: lambda t, o: t.stands(o.evse_id, Stops.AT_ONCE),
+    Sign.CUT: lambda t, o: t.stands(o.evse_id, Stops.CUT),
+    Sign.PERMIT_LOST: lambda _, o: _permit_lost(o),
+    Sign.CAR_RESTS: lambda _, o: pilot(o) is PilotState.B,
+    Sign.STOP_ASKED: lambda t, o: o.stop is not None or t.stands(o.evse_id, Stops.ORDERLY),
+    Sign.HELD: _held,
+    Sign.GRANT_FAILED: lambda _, o: o.close_error is not None,
+    Sign.RELEASED: _released,
+    Sign.END_READ: _end_read,
+    Sign.CLOSED: lambda _, o: is_closed(o),
+    Sign.START_READ: _start_read,
+    Sign.CAR_ASKS: _car_asks,
+    Sign.FREE: _free,
+    Sign.CARD: _card,
+    Sign.PLUGGED: lambda _, o: pilot(o) in PLUGGED_IN,
+}
+
+
+def next_move(turn: Turn, outlet: Outlet) -> tuple[Sign, Move] | None:
+    """The most urgent sign that has a move in this phase, if any is true now."""
+    for sign in _BY_PHASE[outlet.phase]:
+        if _PREDICATES[sign](turn, outlet):
+            move = TABLE[outlet.phase, sign]
+            if move is not None:
+                return sign, move
+    return None
+
+
+_BY_PHASE: Mapping[Phase, tuple[Sign, ...]] = {
+    phase: tuple(sign for sign in Sign if TABLE[phase, sign] is not None) for phase in Phase
+}
+
+
+def wants_start_reading(outlet: Outlet) -> bool:
+    """Whether a reading taken now would be the start register."""
+    return (outlet.phase is Phase.PREPARING and outlet.session is not None
+            and outlet.session.start_reading is None)
+
+
+def is_start(outlet: Outlet, context: ReadingContext, mono_ns: int) -> bool:
+    """A reading that was asked for as the start register, after the asking."""
+    return (context is ReadingContext.TRANSACTION_BEGIN and wants_start_reading(outlet)
+            and outlet.read_asked_ns is not None and mono_ns >= outlet.read_asked_ns)
+
+
+def is_end(turn: Turn, outlet: Outlet, mono_ns: int) -> bool:
+    """A reading that the meter made after the contactor was proven open."""
+    refresh_s = turn.evse(outlet.evse_id).meter_refresh_s
+    return (outlet.phase is Phase.ENDING and outlet.open_ns is not None
+            and mono_ns >= outlet.open_ns + refresh_s * NS)

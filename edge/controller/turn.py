@@ -1,0 +1,86 @@
+"""One step under way: the state as it changes and the effects as they gather. Lives for one event."""
+
+import msgspec
+
+from edge.controller.effects import Effect, Record, Stream
+from edge.controller.events import Header
+from edge.controller.faults import CATALOGUE, Fault, FaultCode, Stops
+from edge.controller.session import Instant
+from edge.controller.site import Evse, SitePlan, Timers
+from edge.controller.state import Outlet, Site
+from edge.controller.struct import Value
+
+NS = 1_000_000_000
+
+
+class Turn:
+    """Mutable only inside `core.step`, so that the functions of the core need not thread a state."""
+
+    def __init__(self, site: Site, at: Header) -> None:
+        self.site, self.at = site, at
+        self.outlets = dict(site.outlets)
+        self.faults = dict(site.faults)
+        self.effects: list[Effect] = []
+        self.shares: dict[str, tuple[float, str]] = {}  # amperes and what set them, per EVSE
+        self.used_ids: set[str] = set()
+
+    @property
+    def plan(self) -> SitePlan:
+        return self.site.plan
+
+    @property
+    def timers(self) -> Timers:
+        return self.site.plan.timers
+
+    @property
+    def now_ns(self) -> int:
+        return self.at.mono_ns
+
+    @property
+    def instant(self) -> Instant:
+        return Instant(mono_ns=self.at.mono_ns, boot=self.at.boot, utc=self.at.utc,
+                       clock_ok=self.at.clock_ok)
+
+    def evse(self, evse_id: str) -> Evse:
+        return next(e for e in self.plan.evses if e.id == evse_id)
+
+    def set(self, evse_id: str, **changes: object) -> Outlet:
+        """Replace fields of an outlet; returns the new one."""
+        self.outlets[evse_id] = msgspec.structs.replace(self.outlets[evse_id], **changes)
+        return self.outlets[evse_id]
+
+    def change(self, **changes: object) -> None:
+        """Replace fields of the site (not outlets or faults, which gather here)."""
+        self.site = msgspec.structs.replace(self.site, **changes)
+
+    def emit(self, *effects: Effect) -> None:
+        self.effects.extend(effects)
+
+    def record(self, stream: Stream, row_type: str, data: Value | msgspec.Raw) -> None:
+        """Append a row whose bytes are fixed here, once."""
+        raw = data if isinstance(data, msgspec.Raw) else msgspec.Raw(msgspec.json.encode(data))
+        self.emit(Record(stream=stream, type=row_type, data=raw))
+
+    def past(self, since_ns: int | None, wait_s: float) -> bool:
+        """Whether `wait_s` have passed since a moment; never since an unknown one."""
+        return since_ns is not None and self.now_ns - since_ns >= wait_s * NS
+
+    def faults_of(self, evse_id: str) -> list[Fault]:
+        return [f for f in self.faults.values() if f.evse_id == evse_id]
+
+    def stands(self, evse_id: str, *stops: Stops) -> bool:
+        """Whether a fault of this EVSE has one of these consequences."""
+        return any(CATALOGUE[f.code].stops in stops for f in self.faults_of(evse_id))
+
+    def has(self, code: FaultCode, where: str) -> bool:
+        return fault_key(code, where) in self.faults
+
+    def result(self) -> tuple[Site, tuple[Effect, ...]]:
+        """The state after this event, and what shall be done."""
+        site = msgspec.structs.replace(self.site, outlets=self.outlets, faults=self.faults)
+        return site, tuple(self.effects)
+
+
+def fault_key(code: FaultCode, where: str) -> str:
+    """The key of a fault in `Site.faults`."""
+    return f"{code}@{where}"

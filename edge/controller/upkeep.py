@@ -1,0 +1,135 @@
+"""What has to be done again and again: renewals, readings that are due, status and telemetry rows."""
+
+from edge.controller.effects import OpenContactor, ReadMeter, RenewGrant, Stream
+from edge.controller.faults import Stops
+from edge.controller.moves import tell
+from edge.controller.phase import ENERGISED, Phase
+from edge.controller.reading import ReadingContext
+from edge.controller.records import (
+    EV_STATUS,
+    TM_METER,
+    VENDOR,
+    CustomData,
+    OutletSample,
+    SiteSample,
+    StatusNotification,
+    evse_ref,
+    meter_value,
+)
+from edge.controller.signs import is_end
+from edge.controller.state import Outlet
+from edge.controller.turn import NS, Turn
+
+ASK_AGAIN_S = 1.0
+REOPEN_S = 1.0
+
+
+def run(turn: Turn) -> None:
+    for evse_id in turn.outlets:
+        _renew(turn, turn.outlets[evse_id])
+        _reopen(turn, turn.outlets[evse_id])
+        _ask_start(turn, turn.outlets[evse_id])
+        _ask_end(turn, turn.outlets[evse_id])
+        _sample(turn, turn.outlets[evse_id])
+        _status(turn, turn.outlets[evse_id])
+        _expire(turn, turn.outlets[evse_id])
+    _telemetry(turn)
+
+
+def _renew(turn: Turn, outlet: Outlet) -> None:
+    """A grant expires unless renewed; a renewal never starts and never raises, so it may pass."""
+    due = turn.past(outlet.renewed_ns, turn.timers.renew_s)
+    if outlet.phase in ENERGISED and outlet.granted_ns is not None and due:
+        turn.emit(RenewGrant(evse_id=outlet.evse_id, grant_s=turn.timers.grant_s,
+                             current_a=outlet.offer.current_a))
+        turn.set(outlet.evse_id, renewed_ns=turn.now_ns)
+
+
+def _reopen(turn: Turn, outlet: Outlet) -> None:
+    """Energised without a phase that explains it: open, and again until it is proven."""
+    board = outlet.board
+    live = outlet.relay_on or (board is not None and board.permit and outlet.board_error is None)
+    unexplained = live and outlet.phase not in ENERGISED and outlet.restored is None
+    if unexplained and (outlet.opened_at_ns is None or turn.past(outlet.opened_at_ns, REOPEN_S)):
+        turn.emit(OpenContactor(evse_id=outlet.evse_id, urgent=True, reason="not explained"))
+        turn.set(outlet.evse_id, opened_at_ns=turn.now_ns)
+
+
+def _ask_start(turn: Turn, outlet: Outlet) -> None:
+    if (outlet.phase is Phase.PREPARING and turn.past(outlet.read_asked_ns, ASK_AGAIN_S)
+            and turn.evse(outlet.evse_id).meter_on_supply_side):
+        turn.emit(ReadMeter(meter_id=turn.evse(outlet.evse_id).meter_id,
+                            context=ReadingContext.TRANSACTION_BEGIN))
+        turn.set(outlet.evse_id, read_asked_ns=turn.now_ns)
+
+
+def _ask_end(turn: Turn, outlet: Outlet) -> None:
+    """The end register: what the meter produced after the contactor was proven open."""
+    session = outlet.session
+    if (session is None or session.start_reading is None or session.end_reading is not None
+            or not is_end(turn, outlet, turn.now_ns)
+            or not turn.evse(outlet.evse_id).meter_on_supply_side):
+        return
+    if outlet.read_asked_ns is None or turn.past(outlet.read_asked_ns, ASK_AGAIN_S):
+        turn.emit(ReadMeter(meter_id=session.meter_id, context=ReadingContext.TRANSACTION_END))
+        turn.set(outlet.evse_id, read_asked_ns=turn.now_ns)
+
+
+def _sample(turn: Turn, outlet: Outlet) -> None:
+    session = outlet.session
+    if session is None or not turn.past(outlet.sampled_ns, turn.timers.sample_s):
+        return
+    reading = turn.site.readings.get(session.meter_id)
+    if reading is not None and outlet.phase is Phase.CHARGING:
+        session = tell(turn, session, "Updated", "MeterValuePeriodic", reading)
+        turn.set(outlet.evse_id, session=session)
+    turn.set(outlet.evse_id, sampled_ns=turn.now_ns)
+
+
+def connector_status(turn: Turn, outlet: Outlet) -> str:
+    """OCPP 2.0.1 ConnectorStatusEnumType."""
+    if turn.stands(outlet.evse_id, Stops.AT_ONCE, Stops.CUT, Stops.ORDERLY, Stops.PAUSE):
+        return "Faulted"
+    if outlet.seen_ns is None:
+        return "Unavailable"
+    return "Available" if outlet.phase is Phase.VACANT else "Occupied"
+
+
+def _status(turn: Turn, outlet: Outlet) -> None:
+    status = connector_status(turn, outlet)
+    if status == outlet.status or turn.site.started_ns is None:
+        return
+    evse = turn.evse(outlet.evse_id)
+    turn.set(outlet.evse_id, status=status)
+    turn.record(Stream.EV, EV_STATUS, StatusNotification(
+        timestamp=turn.at.utc, connector_status=status, evse_id=evse.ordinal, connector_id=1,
+        custom_data=CustomData(vendor_id=VENDOR, evse_id=evse.id)))
+
+
+def _expire(turn: Turn, outlet: Outlet) -> None:
+    if outlet.message is not None and turn.now_ns >= outlet.message_until_ns:
+        turn.set(outlet.evse_id, message=None)
+    if (outlet.receipt is not None and outlet.phase is not Phase.FINISHED
+            and turn.past(outlet.receipt_ns, turn.timers.receipt_s)):
+        turn.set(outlet.evse_id, receipt=None)
+
+
+def _telemetry(turn: Turn) -> None:
+    """One row for all outlets (one commit per period spares the SD card)."""
+    if turn.now_ns - turn.site.telemetry_ns < turn.timers.telemetry_s * NS:
+        return
+    turn.change(telemetry_ns=turn.now_ns)
+    fresh = {m: r for m, r in turn.site.readings.items()
+             if not turn.past(r.mono_ns, turn.timers.meter_lost_s)}
+    if not fresh:
+        return
+    context = ReadingContext.SAMPLE_PERIODIC
+    turn.record(Stream.TM, TM_METER, SiteSample(
+        timestamp=turn.at.utc,
+        outlets=tuple(OutletSample(evse=evse_ref(e), meter_value=(
+            meter_value(fresh[e.meter_id], turn.at.utc, context),))
+            for e in turn.plan.evses if e.meter_id in fresh),
+        meters=tuple(meter_value(fresh[m], turn.at.utc, context)
+                     for m in turn.plan.site_meters if m in fresh)))
+
+
