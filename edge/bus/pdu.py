@@ -54,7 +54,8 @@ def registers_of(response: bytes) -> tuple[int, ...]:
             or response[1] % 2:
         raise BadAnswer("registers", where="PDU", got=response.hex(" ") or "nothing",
                         expected="an answer to a read, with its byte count")
-    parsed = ReadHoldingRegistersResponse() if response[0] == READ_HOLDING else ReadInputRegistersResponse()
+    holding = response[0] == READ_HOLDING
+    parsed = ReadHoldingRegistersResponse() if holding else ReadInputRegistersResponse()
     parsed.decode(response[1:])
     return tuple(parsed.registers)
 

@@ -1,4 +1,4 @@
-"""What everyone who wants something from a line needs to know: the port, and the order of precedence."""
+"""What everyone who wants something from a line needs to know: the port, and who goes first."""
 
 import enum
 from typing import Protocol
@@ -26,7 +26,9 @@ class Bus(Protocol):
         """Answer PDU (function code and data) of `unit` (1..247) to the request `pdu`.
 
         `timeout_s` bounds the time from the last bit of the request to the first bit of the answer,
-        not the wait in the queue; `None`: as learned from the unit's latency. The answer was matched
+        not the wait in the queue; `None`: as learned from the unit's latency. A unit that stays silent
+        is probed ever more rarely by the meter and bulk classes (`DeviceTimeout` at once in between),
+        unless `timeout_s` is given: who says how long to wait is always asked. The answer was matched
         with the request: unit, function, and byte count, or the echo of a write.
 
         Raises `DeviceTimeout` (nothing came), `BadAnswer` (something else came), `DeviceRefused`

@@ -1,0 +1,100 @@
+"""Modbus RTU frames: CRC, and the hunt for the one answer that fits the request in flight.
+
+Pure. An answer counts only if unit, function and byte count (or the echo of a write) are those of the
+request and the CRC over exactly that length is right; it is found behind noise and behind frames of
+other devices, which a parser that trusts the first byte is not able to (measured).
+"""
+
+from typing import NamedTuple
+
+from edge.bus.pdu import EXCEPTION_BIT, READS, WRITE_MANY, WRITE_ONE
+
+
+def _crc_table() -> tuple[int, ...]:
+    table = []
+    for byte in range(256):
+        value = byte
+        for _ in range(8):
+            value = value >> 1 ^ 0xA001 if value & 1 else value >> 1
+        table.append(value)
+    return tuple(table)
+
+
+_TABLE = _crc_table()
+
+
+def crc16(data: bytes) -> bytes:
+    """CRC-16/MODBUS, low byte first as on the wire (serial line spec 6.2.2)."""
+    crc = 0xFFFF
+    for byte in data:
+        crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
+    return bytes((crc & 0xFF, crc >> 8))
+
+
+class Expected(NamedTuple):
+    """What the answer to one request looks like on the wire."""
+
+    unit: int
+    head: bytes  # unit, function, and byte count or echo
+    refusal: bytes  # unit, function with the exception bit
+    length: int  # of the whole frame, with CRC
+
+    def find(self, data: bytes) -> bytes | None:
+        """The PDU of the answer in `data`, a Modbus exception included; `None`: not there (yet)."""
+        for head, length in ((self.head, self.length), (self.refusal, 5)):
+            at = data.find(head)
+            while at >= 0:
+                end = at + length
+                if end <= len(data) and crc16(data[at:end - 2]) == data[end - 2:end]:
+                    return data[at + 1:end - 2]
+                at = data.find(head, at + 1)
+        return None
+
+    def fits(self, pdu: bytes) -> bool:
+        """Whether an answer PDU without RTU framing (Modbus TCP) is the answer, or a refusal."""
+        framed = bytes((self.unit,)) + pdu
+        whole = framed.startswith(self.head) and len(framed) == self.length - 2
+        return whole or (framed.startswith(self.refusal) and len(pdu) == 2)
+
+    def diagnose(self, data: bytes) -> tuple[str, bool]:
+        """What `data`, in which no answer was found, looks like; and whether it is a bad CRC."""
+        at = data.find(self.head)
+        if at >= 0 and at + self.length <= len(data):
+            return f"the frame with a bad CRC ({_hex(data)})", True
+        if at >= 0:
+            return f"{len(data) - at} bytes of {self.length} ({_hex(data)})", False
+        for at in range(len(data) - 4):
+            for end in range(at + 5, len(data) + 1):
+                if crc16(data[at:end - 2]) == data[end - 2:end]:
+                    return (f"unit {data[at]} function {data[at + 1]} with {end - at} bytes "
+                            f"({_hex(data)})"), False
+        return f"noise ({_hex(data)})", False
+
+
+def expect(unit: int, pdu: bytes) -> Expected:
+    """What may answer `pdu` from `unit`. Raises `ValueError` for a request that we cannot match."""
+    if not 0 < unit <= 255:
+        raise ValueError(f"unit: got {unit}, expected 1..247 (255 for a gateway)")
+    function = pdu[0] if pdu else 0
+    if function in READS and len(pdu) == 5:
+        size = 2 * int.from_bytes(pdu[3:5], "big")
+        head = bytes((unit, function, size))
+        length = 5 + size
+    elif function == WRITE_ONE and len(pdu) == 5:
+        head, length = bytes((unit,)) + pdu, 8
+    elif function == WRITE_MANY and len(pdu) > 6:
+        head, length = bytes((unit,)) + pdu[:5], 8
+    else:
+        raise ValueError(f"request: got {pdu.hex(' ') or 'nothing'}, "
+                         "expected function 3, 4, 6 or 16 with its data")
+    return Expected(unit, head, bytes((unit, function | EXCEPTION_BIT)), length)
+
+
+def frame_of(unit: int, pdu: bytes) -> bytes:
+    """Unit, PDU, CRC."""
+    body = bytes((unit,)) + pdu
+    return body + crc16(body)
+
+
+def _hex(data: bytes) -> str:
+    return data[:40].hex(" ") + (" ..." if len(data) > 40 else "")

@@ -1,0 +1,111 @@
+"""A serial port as a non-blocking file descriptor on the loop. The only place that knows pyserial."""
+
+import asyncio
+import os
+import stat
+import termios
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from edge.bus.url import LineUrl
+from edge.controller.trouble import LineDown
+
+if TYPE_CHECKING:
+    from serial import Serial
+
+_PTY_MAJORS = range(136, 144)  # Linux, Unix98 pty slaves (Documentation/admin-guide/devices.txt)
+
+
+class SerialPort:
+    """Opens, reads and writes one tty. `lost` says why it went away, `None` while it is there.
+
+    `on_data` and `on_lost` are called from the loop.
+    """
+
+    def __init__(self, url: LineUrl, on_data: Callable[[bytes], None],
+                 on_lost: Callable[[], None]) -> None:
+        self.url = url
+        self.lost: str | None = "not open"
+        self._on_data, self._on_lost = on_data, on_lost
+        self._serial: Serial | None = None
+        self._fd = -1
+
+    def open(self) -> None:
+        """Take the port exclusively. Raises `LineDown`."""
+        import serial
+        parity = "N" if _is_pty(self.url.path) else self.url.parity  # Linux refuses parity on a pty
+        try:
+            self._serial = serial.Serial(
+                self.url.path, baudrate=self.url.baud, parity=parity, stopbits=self.url.stop,
+                timeout=0, write_timeout=0, exclusive=True)
+        except (OSError, ValueError, termios.error) as error:
+            raise self._down(str(error)) from error
+        self._fd = self._serial.fileno()
+        os.set_blocking(self._fd, False)
+        self.lost = None
+        asyncio.get_running_loop().add_reader(self._fd, self.pump)
+
+    def pump(self) -> None:
+        """Hand over what the kernel holds now."""
+        if self.lost is not None:
+            return
+        try:
+            data = os.read(self._fd, 4096)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lose(str(error))
+            return
+        if data:
+            self._on_data(data)
+        elif _hung_up(self._fd):
+            self._lose("hung up (unplugged?)")
+
+    def write(self, data: bytes) -> None:
+        """Give a whole frame to the kernel. Raises `LineDown`."""
+        if self.lost is not None:
+            raise self._down(self.lost)
+        try:
+            written = os.write(self._fd, data)
+        except OSError as error:
+            self._lose(str(error))
+            raise self._down(str(error)) from error
+        if written != len(data):  # 256 bytes always fit into a tty that drains
+            self._lose(f"took {written} of {len(data)} bytes")
+            raise self._down(f"{written} of {len(data)} bytes taken")
+
+    def close(self) -> None:
+        """Give the port back. Idempotent."""
+        if self._serial is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._fd)
+        port, self._serial, self._fd = self._serial, None, -1
+        self.lost = self.lost or "closed"
+        try:
+            port.close()
+        except (OSError, termios.error):
+            pass  # a port that was pulled out cannot be flushed; its descriptor is closed all the same
+
+    def _lose(self, why: str) -> None:
+        self.lost = why
+        self.close()
+        self._on_lost()
+
+    def _down(self, got: str) -> LineDown:
+        return LineDown("serial port", where=self.url.path, got=got, expected="an open port")
+
+
+def _is_pty(path: str) -> bool:
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return False
+    return stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) in _PTY_MAJORS
+
+
+def _hung_up(fd: int) -> bool:
+    """A readable port without a byte is a hang-up, unless the byte was read by somebody in between."""
+    import select
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return any(event & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, event in poll.poll(0))
