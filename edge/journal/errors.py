@@ -1,0 +1,17 @@
+"""What the journal says when it cannot."""
+
+
+class JournalError(Exception):
+    """A row was not committed, or a question could not be answered. The message says why."""
+
+
+class BadBatch(JournalError):
+    """This batch can never be written (a number beyond 64 bits, text that is no UTF-8)."""
+
+
+class JournalDamaged(JournalError):
+    """The file is there and is no whole journal. Nothing was changed in it."""
+
+
+class JournalInUse(JournalError):
+    """Another process has this journal open. Its file belongs to one controller."""

@@ -1,0 +1,188 @@
+"""The journal as the loop sees it: `append` returns at once, a thread waits for the disk.
+
+Batches that arrive while a commit runs are committed together in the next one. Reads and
+acknowledgements run on the same thread and connection, one at a time between commits.
+
+    journal = await Journal.open(state_dir / "journal.db")
+    rows = await journal.append(Batch(mono_ns=..., rows=(NewRow(...),)))   # durable now
+"""
+
+import asyncio
+import secrets
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from edge.controller.effects import Stream
+from edge.journal.errors import JournalError
+from edge.journal.lock import OneOwner
+from edge.journal.row import Batch, Row
+from edge.journal.store import Head, Store
+from edge.journal.writer import Committed, Writer
+
+T = TypeVar("T")
+
+MAX_READ_ROWS = 500
+MAX_PENDING = 10_000
+"""Batches that may wait for the disk. Beyond it `append` fails at once: memory is bounded too."""
+
+
+@dataclass(slots=True)
+class CommitStats:
+    """How long commits take, from the loop's `append` of their oldest batch to its future."""
+
+    commits: int = 0
+    rows: int = 0
+    failures: int = 0
+    last_ms: float = 0.0
+    max_ms: float = 0.0
+
+
+class Journal:
+    """The append-only log. Made by `open`; used from the one event loop that opened it."""
+
+    def __init__(self, writer: Writer, store: Store, owner: OneOwner, heads: dict[Stream, Head],
+                 sqlite_version: str, clock: Callable[[], int],
+                 on_grown: Callable[[dict[str, int]], None] | None) -> None:
+        self._writer = writer
+        self._store = store
+        self._owner = owner
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._pending: deque[tuple[int, asyncio.Future[tuple[Row, ...]]]] = deque()
+        self._heads = {stream: (head.seq, head.acked) for stream, head in heads.items()}
+        self._closing = False
+        self.epoch = store.epoch
+        self.boot = store.boot
+        self.sqlite_version = sqlite_version
+        self.latency = CommitStats()
+        self.on_grown = on_grown
+
+    @classmethod
+    async def open(cls, path: Path, *, on_grown: Callable[[dict[str, int]], None] | None = None,
+                   new_epoch: Callable[[], str] = lambda: secrets.token_hex(8),
+                   clock: Callable[[], int] = time.monotonic_ns, busy_s: float = 30.0) -> "Journal":
+        """Open or create the journal at `path` and count this boot.
+
+        `on_grown` is called on the loop after rows were committed, with the last seq of each stream
+        that grew. Raises `JournalInUse`, `JournalDamaged`, `JournalError` (unusable: permissions,
+        disk full, ...). `busy_s`: how long a foreign lock on the file is waited for.
+        """
+        try:
+            owner = OneOwner(path)
+        except OSError as error:
+            raise JournalError(f"{path}: {error}") from error
+        writer = Writer(f"journal {path.name}", asyncio.get_running_loop())
+        try:
+            store = await asyncio.wrap_future(
+                writer.call(lambda: Store.open(path, new_epoch=new_epoch, busy_s=busy_s)))
+        except BaseException:
+            await asyncio.shield(writer.stop())
+            owner.release()
+            raise
+        journal = cls(writer, store, owner, store.heads(), sqlite3.sqlite_version, clock, on_grown)
+        writer.start_writing(store, journal._committed)
+        return journal
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs; a supervisor feeds its watchdog only then."""
+        return self._writer.alive
+
+    def append(self, batch: Batch) -> "asyncio.Future[tuple[Row, ...]]":
+        """Queue `batch`; the future holds its rows once they are on the disk. Never blocks.
+
+        Futures resolve in the order of `append`. One fails with `JournalError` if its batch was not
+        committed (then nothing of it was); batches after it are tried all the same. Cancelling the
+        future does not take the batch back.
+        """
+        future: asyncio.Future[tuple[Row, ...]] = self._loop.create_future()
+        if self._closing or len(self._pending) >= MAX_PENDING:
+            future.set_exception(JournalError(
+                "the journal is closed" if self._closing
+                else f"{MAX_PENDING} batches wait for the disk already"))
+            return future
+        self._pending.append((self._clock(), future))
+        self._writer.append(batch)
+        return future
+
+    def oldest_pending_ns(self) -> int | None:
+        """When the oldest batch that is not committed yet was appended; `None`: there is none."""
+        return self._pending[0][0] if self._pending else None
+
+    def heads(self) -> dict[Stream, tuple[int, int]]:
+        """(last committed seq, last acknowledged seq) of each stream, as the loop knows them."""
+        return dict(self._heads)
+
+    async def read(self, stream: Stream, after: int, limit: int = MAX_READ_ROWS) -> tuple[Row, ...]:
+        """Consecutive rows with seq > `after`, oldest first, `limit` (1..500) at most."""
+        if not 1 <= limit <= MAX_READ_ROWS or after < 0:
+            raise JournalError(f"read after {after} limit {limit}: expected after >= 0,"
+                               f" limit 1 to {MAX_READ_ROWS}")
+        return await self._ask(lambda: self._store.read(stream, after, limit))
+
+    async def acked(self, epoch: str, stream: Stream, seq: int, hash_: bytes) -> None:
+        """The cloud holds `stream` up to `seq`. Raises `JournalError` if that row is not ours.
+
+        A lower seq than an earlier one is checked and changes nothing. Durable with the next rows.
+        """
+        await self._ask(lambda: self._store.acknowledge(epoch, stream, seq, hash_))
+        head, before = self._heads[stream]
+        self._heads[stream] = (head, max(before, seq))
+
+    async def sessions(self) -> dict[str, bytes]:
+        """The sessions that are kept, by EVSE id."""
+        return await self._ask(self._store.sessions)
+
+    async def clock_floor_utc(self) -> str | None:
+        """It cannot be earlier than this (ISO 8601 as recorded); `None`: nothing is known."""
+        return await self._ask(self._store.clock_floor_utc)
+
+    async def close(self, *, timeout_s: float = 10.0) -> None:
+        """Write what waits, then close the file; `JournalError` if the disk takes longer."""
+        if self._closing:
+            return
+        self._closing = True
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._writer.stop(self._store.close)
+        except TimeoutError:  # the thread still has the file, so the lock stays too
+            raise JournalError(f"not closed within {timeout_s} s: the disk stands still") from None
+        except JournalError:
+            self._owner.release()
+            raise
+        self._owner.release()
+
+    async def _ask(self, question: Callable[[], T]) -> T:
+        if self._closing:
+            raise JournalError("the journal is closed")
+        answer: Future[T] = self._writer.call(question)
+        return await asyncio.wrap_future(answer)
+
+    def _committed(self, done: Committed) -> None:
+        """On the loop: the first `len(done)` pending batches were written, or failed."""
+        since_ns = self._pending[0][0]
+        grown: dict[str, int] = {}
+        for rows in done:
+            _, future = self._pending.popleft()
+            if isinstance(rows, JournalError):
+                self.latency.failures += 1
+                if not future.done():
+                    future.set_exception(rows)
+                continue
+            for row in rows:
+                self._heads[row.stream] = (row.seq, self._heads[row.stream][1])
+                grown[row.stream.value] = row.seq
+            self.latency.rows += len(rows)
+            if not future.done():
+                future.set_result(rows)
+        self.latency.commits += 1
+        self.latency.last_ms = (self._clock() - since_ns) / 1e6
+        self.latency.max_ms = max(self.latency.max_ms, self.latency.last_ms)
+        if grown and self.on_grown is not None:
+            self.on_grown(grown)

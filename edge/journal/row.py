@@ -1,0 +1,69 @@
+"""Rows of the journal, before and after they have a place in it. Pure."""
+
+import msgspec
+
+from edge.controller.chain import NO_ROW, row_hash
+from edge.controller.effects import Stream
+from edge.controller.struct import Value
+
+__all__ = ["NO_ROW", "Batch", "NewRow", "Row", "row_hash", "sealed"]
+
+
+class NewRow(Value):
+    """A row to be. `data`: the exact bytes that will be sent; `type` its versioned name."""
+
+    stream: Stream
+    type: str
+    data: bytes
+
+
+class Batch(Value):
+    """What one step records: all of it is committed, or none.
+
+    `sessions`: EVSE id to the bytes to keep across restarts, or `None` to forget them.
+    `boot` None: the boot of the journal. `utc` None: the clock is not known at all.
+    """
+
+    mono_ns: int
+    rows: tuple[NewRow, ...] = ()
+    sessions: dict[str, bytes | None] = msgspec.field(default_factory=dict)
+    utc: str | None = None
+    clock_ok: bool = False
+    boot: int | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Nothing to write: committed as soon as everything before it is."""
+        return not self.rows and not self.sessions
+
+
+class Row(Value):
+    """A committed row. `prev` is the hash of the row before it in its stream (`NO_ROW` at seq 1)."""
+
+    epoch: str
+    stream: Stream
+    seq: int
+    type: str
+    utc: str | None
+    boot: int
+    mono_ns: int
+    clock_ok: bool
+    data: bytes
+    prev: bytes
+    hash: bytes
+
+    def intact(self) -> bool:
+        """Whether `hash` is the hash of this content after `prev`."""
+        return self.hash == row_hash(self.prev, self.epoch, self.stream.value, self.seq, self.type,
+                                     self.utc, self.boot, self.mono_ns, self.clock_ok, self.data)
+
+
+def sealed(new: NewRow, batch: Batch, *, epoch: str, boot: int, seq: int, prev: bytes) -> Row:
+    """The row that `new` becomes as number `seq` of its stream, after the row with hash `prev`."""
+    if batch.boot is not None:
+        boot = batch.boot
+    return Row(
+        epoch=epoch, stream=new.stream, seq=seq, type=new.type, utc=batch.utc, boot=boot,
+        mono_ns=batch.mono_ns, clock_ok=batch.clock_ok, data=new.data, prev=prev,
+        hash=row_hash(prev, epoch, new.stream.value, seq, new.type, batch.utc, boot, batch.mono_ns,
+                      batch.clock_ok, new.data))

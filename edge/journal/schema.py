@@ -1,0 +1,58 @@
+"""The journal's tables, and how its file is opened.
+
+One rowid table per stream, its key the seq: measured 9.3 kB to the device per single-row commit,
+against 12.8 kB for one WITHOUT ROWID table and 13.5 kB with AUTOINCREMENT. `stream.head` keeps
+counting when old rows are deleted.
+
+WAL with synchronous=FULL: no acknowledged row was lost in 2000 simulated power cuts, while NORMAL
+lost some in half of them. SQLite 3.7.0 to 3.51.2 may damage a WAL that two connections write
+(https://sqlite.org/wal.html#walresetbug): there is one, and readers open the file read-only.
+"""
+
+import sqlite3
+from pathlib import Path
+
+from edge.controller.effects import Stream
+
+VERSION = 1
+
+PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA wal_autocheckpoint=1000",  # pages of 4 kB
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA mmap_size=0",
+    "PRAGMA trusted_schema=OFF",
+)
+
+_COMMON = """
+CREATE TABLE meta(k TEXT PRIMARY KEY, v NOT NULL) WITHOUT ROWID;
+CREATE TABLE stream(name TEXT PRIMARY KEY, head INTEGER NOT NULL, head_hash BLOB NOT NULL,
+  acked INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE session(evse_id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+_ROWS = """
+CREATE TABLE row_{stream}(seq INTEGER PRIMARY KEY, type TEXT NOT NULL, utc TEXT,
+  boot INTEGER NOT NULL, mono_ns INTEGER NOT NULL, clock_ok INTEGER NOT NULL,
+  data BLOB NOT NULL, hash BLOB NOT NULL);
+"""
+
+DDL = _COMMON + "".join(_ROWS.format(stream=stream.value) for stream in Stream)
+
+
+def connect(path: Path, *, busy_s: float) -> sqlite3.Connection:
+    """The one writing connection; transactions are explicit (`isolation_level=None`)."""
+    db = sqlite3.connect(path, isolation_level=None, timeout=busy_s)
+    try:
+        for pragma in PRAGMAS:
+            db.execute(pragma).fetchall()
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def connect_read_only(path: Path) -> sqlite3.Connection:
+    """A reader that cannot write, whatever it is told. The file must exist."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
