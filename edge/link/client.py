@@ -109,7 +109,7 @@ class LinkClient:
             raise LinkLost(f"connection to {self._path} ended: {error}") from error
         finally:
             self._waiting.pop(call.id, None)
-            if not answer.cancel():
+            if answer.done() and not answer.cancelled():
                 answer.exception()  # taken note of, also when the sending failed first
         if reply.status is Status.REFUSED:
             raise LinkRefused(reply.reason)
