@@ -1,0 +1,115 @@
+"""One charging point of the cabinet: board, relay, contactor, car and their wires."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from hil_tests.virtual.moves import MoveLog
+from hil_tests.virtual.physics import Car, Contactor
+
+
+class PilotBoard(Protocol):
+    """The pins of a pilot board, as the cabinet is wired to them."""
+
+    @property
+    def permit(self) -> bool:
+        """The board's half of the interlock."""
+
+    @property
+    def duty(self) -> float | None:
+        """Share of the pilot's positive half: 1.0 X1, 0.0 F; None: the board is dead (0 V)."""
+
+    def set_cp(self, ohms: float | None, diode: bool) -> None:
+        """The load on the control pilot; None: open."""
+
+    def set_pin(self, name: str, level: bool) -> None:
+        """Drive an input: "mirror", "rcd" or "estop"; True is closed, tripped, pressed."""
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Which line of the Pi is what, and which grid phase each of the outlet's phases hangs on."""
+
+    evse: str
+    coil_gpio: int
+    mirror_gpio: int
+    phases: tuple[int, ...]  # grid phase 0, 1 or 2 of each own phase, in its own order
+    meter: str
+
+
+class Bay:
+    """Ties the parts together; `step` is called every few milliseconds."""
+
+    def __init__(self, wiring: Wiring, board: PilotBoard, car: Car, log: MoveLog,
+                 drive: Callable[[int, bool], None]) -> None:
+        """`drive(pin, level)` sets an input line of the Pi."""
+        self.wiring = wiring
+        self.board = board
+        self.car = car
+        self.contactor = Contactor()
+        self.coil = False
+        self.mirror_to_pi: bool | None = None  # override: a broken wire to one side
+        self.mirror_to_board: bool | None = None
+        self._log = log
+        self._drive = drive
+        self._relay = False
+        self._permit = False
+        self._mirrors: tuple[bool, bool] | None = None
+        self._cp: tuple[float | None, bool] | None = None
+        self._cause = "power-on"
+
+    @property
+    def relay(self) -> bool:
+        """The Pi's half of the interlock."""
+        return self._relay
+
+    def relay_moved(self, level: bool, cause: str) -> None:
+        """The Pi switched its relay."""
+        self._relay, self._cause = level, cause
+        self._log.add(self.wiring.evse, "relay", level, cause)
+
+    def step(self, now_s: float, mains: bool) -> None:
+        """Advance everything to `now_s`; without `mains` no coil holds and no current flows."""
+        self._step_coil(mains)
+        if self.contactor.step(now_s, self.coil):
+            self._contact_moved(f"coil {'on' if self.coil else 'off'}")
+        self._wire_mirror()
+        duty = self.board.duty if mains else None
+        self.car.step(now_s, duty, supplied=mains and self.contactor.closed)
+        load = self.car.load()
+        if load != self._cp:
+            self._cp = load
+            self.board.set_cp(*load)
+
+    def weld(self) -> None:
+        """Weld the main contacts."""
+        if self.contactor.weld():
+            self._contact_moved("welded by the rig")
+
+    def repair(self) -> None:
+        """A new contactor."""
+        if self.contactor.repair():
+            self._contact_moved("repaired by the rig")
+
+    def _step_coil(self, mains: bool) -> None:
+        permit = self.board.permit and mains
+        if permit != self._permit:
+            self._permit = permit
+            self._cause = "PERMIT of the board" if mains else "power cut by the rig"
+            self._log.add(self.wiring.evse, "permit", permit, self._cause)
+        coil = self._relay and permit
+        if coil != self.coil:
+            self.coil = coil
+            self._log.add(self.wiring.evse, "coil", coil, self._cause)
+
+    def _contact_moved(self, cause: str) -> None:
+        self._log.add(self.wiring.evse, "contact", self.contactor.closed, cause)
+
+    def _wire_mirror(self) -> None:
+        closed = self.contactor.closed
+        mirrors = (closed if self.mirror_to_pi is None else self.mirror_to_pi,
+                   closed if self.mirror_to_board is None else self.mirror_to_board)
+        if mirrors != self._mirrors:
+            self._mirrors = mirrors
+            self._drive(self.wiring.mirror_gpio, mirrors[0])
+            self.board.set_pin("mirror", mirrors[1])
