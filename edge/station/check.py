@@ -1,0 +1,70 @@
+"""`forecourt check site.toml`: what is wrong with a site's files, or what was understood of them."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge.station.config import CircuitSection, ConfigErrors, EvseSection, Site, load
+
+
+def main(argv: list[str]) -> int:
+    """0: the site is sound, a summary is printed. 2: all problems are on stderr. Opens no device."""
+    parser = argparse.ArgumentParser(prog="forecourt check", description=__doc__)
+    parser.add_argument("site", type=Path, help="the site's file, as site.toml")
+    file: Path = parser.parse_args(argv).site
+    try:
+        site = load(file)
+    except ConfigErrors as errors:
+        print(errors, file=sys.stderr)
+        count = len(errors.problems)
+        print(f"{count} problem{'s' if count > 1 else ''}; nothing was energised", file=sys.stderr)
+        return 2
+    print("\n".join(summary(site)))
+    return 0
+
+
+def summary(site: Site) -> Iterator[str]:
+    """What was understood, in the order in which somebody would walk the cabinet."""
+    yield f"{site.site.name} ({site.site.id}), {site.site.time_zone}" + (
+        ", virtual" if site.site.virtual else "")
+    yield "circuits"
+    yield from _circuits(site, None, "  ")
+    yield "lines"
+    for bus in site.buses:
+        yield f"  {bus.id}: {bus.url}"
+        for meter in site.meters:
+            if meter.bus == bus.id:
+                side = "supply side" if meter.supply_side else "behind the contactor"
+                yield f"    unit {meter.unit}: meter {meter.id}, {meter.model}, {side}"
+        for evse in site.evses:
+            if evse.board.bus == bus.id:
+                yield f"    unit {evse.board.unit}: pilot board of evse {evse.id}"
+    for reader in site.readers:
+        yield f"reader {reader.id}: {reader.path}, serves {', '.join(reader.serves)}"
+    yield f"tariff: {site.tariff.file}"
+    yield f"cloud: {site.cloud.url if site.cloud else 'none'}"
+    if site.site.location is None:
+        yield "note: no [site.location]: CDRs will carry no address"
+
+
+def _circuits(site: Site, parent: str | None, indent: str) -> Iterator[str]:
+    for circuit in site.circuits:
+        if circuit.parent == parent:
+            yield f"{indent}{_circuit(circuit)}"
+            for evse in site.evses:
+                if evse.circuit == circuit.id:
+                    yield f"{indent}  {_evse(evse)}"
+            yield from _circuits(site, circuit.id, indent + "  ")
+
+
+def _evse(evse: EvseSection) -> str:
+    pins = evse.contactor
+    return (f"evse {evse.id} ({evse.label}): {evse.max_a:g} A on {' '.join(evse.phases)}, "
+            f"failsafe {evse.failsafe_a:g} A, meter {evse.meter}, "
+            f"coil GPIO{pins.coil_gpio}, mirror GPIO{pins.mirror_gpio}")
+
+
+def _circuit(circuit: CircuitSection) -> str:
+    meter = f", meter {circuit.meter}" if circuit.meter else ""
+    return f"{circuit.id}: {circuit.fuse_a:g} A{meter}"
