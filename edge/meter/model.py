@@ -1,0 +1,115 @@
+"""A meter model: the shape of a file in `models/`, and what must hold inside one."""
+
+import enum
+from decimal import Decimal
+from typing import Annotated
+
+from msgspec import Meta
+
+from edge.controller.struct import Value
+
+Address = Annotated[int, Meta(ge=0, le=0xFFFF)]
+
+
+class RegisterType(enum.StrEnum):
+    """How a register's words are to be read; IEEE 754 for the floats, two's complement for `int`."""
+
+    UINT16 = "uint16"
+    INT16 = "int16"
+    UINT32 = "uint32"
+    INT32 = "int32"
+    UINT64 = "uint64"
+    INT64 = "int64"
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+
+    @property
+    def words(self) -> int:
+        """16-bit registers that one value takes."""
+        return int(self.value.lstrip("uintfloa")) // 16
+
+
+class WordOrder(enum.StrEnum):
+    """Which word comes first. Bytes inside a word are always high byte first (Modbus)."""
+
+    BIG = "big"
+    LITTLE = "little"
+
+
+class Register(Value):
+    """One quantity. Value in `unit` = raw x `scale`; `address` is zero based."""
+
+    quantity: str
+    address: Address
+    unit: str
+    type: RegisterType
+    function: int = 3
+    word_order: WordOrder = WordOrder.BIG
+    scale: Decimal = Decimal(1)
+    sentinel: str = ""  # hex of the words, high word first, that mean "not available"
+    confirmed: bool = True  # two independent sources agree
+
+    @property
+    def end(self) -> int:
+        """The first address behind it."""
+        return self.address + self.type.words
+
+
+class SerialDefaults(Value):
+    """How the meter's port is set when it leaves the factory."""
+
+    baud: int
+    parity: str
+    stop: int = 1
+
+
+class Billing(Value):
+    """Which register may be billed: one of imported energy, never a sum of import and export."""
+
+    quantity: str
+    resolution_wh: Decimal  # one step of the register
+
+
+class MeterModel(Value):
+    """One product, or several with one register map."""
+
+    slug: str
+    name: str
+    maker: str
+    phases: int
+    max_current_a: float
+    max_block: Annotated[int, Meta(ge=1, le=125)]
+    refresh_s: float
+    serial: SerialDefaults
+    registers: tuple[Register, ...]
+    fast: tuple[str, ...]
+    billing: Billing | None = None
+    barriers: tuple[Address, ...] = ()
+
+    def register(self, quantity: str) -> Register | None:
+        """The register of a quantity, `None` if this model has none."""
+        return next((found for found in self.registers if found.quantity == quantity), None)
+
+    @property
+    def max_power_w(self) -> float:
+        """What can flow through it at the most: nominal 230 V plus 15 %."""
+        return self.max_current_a * self.phases * 230 * 1.15
+
+    def problems(self) -> list[str]:
+        """What is wrong with the description itself; a test keeps this empty for all that ship."""
+        found = []
+        names = [register.quantity for register in self.registers]
+        found += [f"{name} twice" for name in sorted(set(names)) if names.count(name) > 1]
+        found += [f"fast quantity {name} has no register" for name in self.fast if name not in names]
+        if self.billing is not None and self.billing.quantity not in names:
+            found.append(f"billing quantity {self.billing.quantity} has no register")
+        for register in self.registers:
+            size = register.type.words * 4
+            if register.function not in (3, 4):
+                found.append(f"{register.quantity}: function {register.function}, expected 3 or 4")
+            if register.sentinel and len(register.sentinel) != size:
+                found.append(f"{register.quantity}: sentinel of {len(register.sentinel)} digits, "
+                             f"expected {size}")
+            if any(register.address < barrier < register.end for barrier in self.barriers):
+                found.append(f"{register.quantity} lies across a barrier")
+        return found
