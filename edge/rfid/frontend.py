@@ -5,7 +5,7 @@ unplug its close() may fail and keep the port open. `connect()` is never used: i
 of its own, hides an unplugged reader behind a quiet False, and notices a request to end after 1.6 s.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,11 +34,16 @@ class Card(Value):
 class Frontend:
     """One NFC reader, owned by one thread."""
 
-    def __init__(self, path: str, *, virtual: bool) -> None:
+    def __init__(self, path: str, *, virtual: bool,
+                 connect: Callable[[str], Any] | None = None) -> None:
+        """`connect` opens an nfcpy ContactlessFrontend by another way than its path.
+
+        Raises ValueError for a path that cannot or must not be used.
+        """
         problem = path_problem(path, virtual=virtual)
         if problem is not None:
             raise ValueError(f"reader path {path}: {problem}")
-        self._path = path
+        self._path, self._connect = path, connect or _connect
         self._clf: Any = None  # nfcpy has no types
         self._device: Any = None
         self._target: Any = None
@@ -50,7 +55,7 @@ class Frontend:
             import nfc.clf
 
             self._target = nfc.clf.RemoteTarget("106A")
-            self._clf = nfc.clf.ContactlessFrontend(self._path)
+            self._clf = self._connect(self._path)
             self._device = self._clf.device
             if self._path.startswith("udp"):
                 tame_udp(self._device)
@@ -112,6 +117,12 @@ class Frontend:
             raise
         except Exception as error:  # noqa: BLE001 the wall around nfcpy, see above
             raise _translated(error, what, self._path) from None
+
+
+def _connect(path: str) -> Any:
+    import nfc.clf
+
+    return nfc.clf.ContactlessFrontend(path)
 
 
 def _translated(error: Exception, what: str, where: str) -> DeviceError:

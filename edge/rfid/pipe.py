@@ -48,6 +48,11 @@ class Pipe:
             return True
         return message is not None
 
+    def leave(self) -> None:
+        """Makes `begin` and `pause` say that the controller has gone. Safe in a signal handler."""
+        self._gone = True
+        self._inbox.put(None)
+
     def _listen(self) -> None:
         with self._socket.makefile("rb") as stream:
             try:
@@ -55,7 +60,6 @@ class Pipe:
                     self._inbox.put(to_reader(stream.read(frame_length(header))))
             except (OSError, ValueError, msgspec.DecodeError):
                 pass  # a controller that speaks nonsense is as good as gone
-        self._gone = True
-        self._inbox.put(None)
+        self.leave()
         threading.Event().wait(LAST_WORDS_S)
         os._exit(1)

@@ -6,6 +6,7 @@ here, where its supervisor kills it. It ends when the controller's end of the so
 
 import argparse
 import logging
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -66,7 +67,7 @@ class Reader:
                         waits = back_off()
                     return
                 except LineDown as error:
-                    log.warning("reader %s: %s", self._id, error)
+                    self._note(str(error))
                     self._radio.close()
                     if not self._wait_unwell(next(waits), str(error)):
                         return
@@ -109,6 +110,11 @@ class Reader:
                 return False
         return True
 
+    def _note(self, error: str) -> None:
+        """An outage is logged once, not at every try to open."""
+        if self._last_health != (False, error):
+            log.warning("reader %s: %s", self._id, error)
+
     def _health(self, *, ok: bool, error: str = "") -> None:
         now_ns = self._mono_ns()
         if (ok, error) == self._last_health and now_ns - self._last_health_ns < HEALTH_EVERY_NS:
@@ -133,13 +139,15 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--virtual", action="store_true")
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
-    logging.getLogger("nfc").setLevel(logging.CRITICAL)  # it logs UIDs
+    logging.getLogger("nfc").propagate = False  # it logs UIDs, and sets its own level on import
     try:
         radio = Frontend(args.path, virtual=args.virtual)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
     pipe = Pipe(args.fd)
+    # Ends in order: a PN532 that is left at its high baud rate does not answer the next process.
+    signal.signal(signal.SIGTERM, lambda *_: pipe.leave())
     begin = pipe.begin()
     if begin is None:
         return 0
