@@ -34,7 +34,6 @@ class Wiring:
     coil_gpio: int
     mirror_gpio: int
     phases: tuple[int, ...]  # grid phase 0, 1 or 2 of each own phase, in its own order
-    meter: str
 
 
 class Bay:

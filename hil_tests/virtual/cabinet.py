@@ -1,0 +1,184 @@
+"""The virtual cabinet: all physics of a site in one process, met only through real wires.
+
+`python -m hil_tests.virtual.cabinet CONFIG.json` prints one JSON line `{"ready": true, ...}` on
+stdout and runs until SIGTERM or SIGINT. Serial lines are ptys, cards come over UDP, GPIO over the
+`RPi` shim, the broker behind a TCP relay; the rig has its control socket. Killing the controller
+changes nothing in here, except what `on_exit` says.
+"""
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from hil_tests.virtual import cabinet_config
+from hil_tests.virtual.bay import Bay, PilotBoard, Wiring
+from hil_tests.virtual.cabinet_config import PHASES, CabinetConfig, EvseSpec, MeterSpec
+from hil_tests.virtual.card import CardField
+from hil_tests.virtual.control import ControlServer
+from hil_tests.virtual.gpio_server import ON_EXIT, GpioServer
+from hil_tests.virtual.line import Line
+from hil_tests.virtual.meter import MeterPhysics, VirtualMeter
+from hil_tests.virtual.moves import MoveLog
+from hil_tests.virtual.physics import Car, voltage_v
+from hil_tests.virtual.relay import Relay
+from hil_tests.virtual.requests import Requests
+
+
+class RunningBoard(PilotBoard, Protocol):
+    """A pilot board with its firmware, on a serial line."""
+
+    async def start(self) -> int:
+        """Power on; returns the descriptor of its UART."""
+
+    async def stop(self) -> None:
+        """Power off."""
+
+
+BoardMaker = Callable[[EvseSpec, Path], RunningBoard]
+
+
+class Cabinet:
+    """Builds, ties together and runs the parts of one `CabinetConfig`."""
+
+    def __init__(self, config: CabinetConfig, make_board: BoardMaker) -> None:
+        """Opens nothing. `make_board(spec, folder)` builds a pilot board."""
+        if config.on_exit not in ON_EXIT:
+            raise ValueError(f"on_exit: got {config.on_exit!r}, expected one of {', '.join(ON_EXIT)}")
+        self.config = config
+        self.mains = True
+        self.log = MoveLog(None if config.moves is None else Path(config.moves))
+        self.gpio = GpioServer(self._output_moved, config.on_exit)
+        self.lines = {spec.id: Line(Path(spec.link), baud=spec.baud, bits_per_char=spec.bits_per_char)
+                      for spec in config.lines}
+        self.meters = {spec.id: _meter(spec) for spec in config.meters}
+        self.boards = {spec.id: make_board(spec, Path(config.folder)) for spec in config.evses}
+        self.bays = {spec.id: self._bay(spec) for spec in config.evses}
+        self.fields = {spec.id: CardField(spec.port) for spec in config.readers}
+        self.relay = None if config.relay is None else Relay(
+            config.relay.listen_port, config.relay.broker_port)
+        self._loads: dict[str, object] = {}
+        self._control = ControlServer(Requests(self).handle)
+        self._tick: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Power on: everything listens when this returns."""
+        for line in self.lines.values():
+            await line.start()
+        for meter_spec in self.config.meters:
+            self.lines[meter_spec.line].attach(self.meters[meter_spec.id])
+        await asyncio.gather(*(self.power_board(spec) for spec in self.config.evses))
+        await self.gpio.start(Path(self.config.gpio))
+        for field in self.fields.values():
+            await field.start()
+        if self.relay is not None:
+            await self.relay.start()
+        self._tick = asyncio.create_task(self._run())
+        await self._control.start(Path(self.config.control))
+
+    async def stop(self) -> None:
+        """Power off."""
+        if self._tick is not None:
+            self._tick.cancel()
+            await asyncio.gather(self._tick, return_exceptions=True)
+        await self._control.stop()
+        await self.gpio.stop()
+        if self.relay is not None:
+            await self.relay.stop()
+        for field in self.fields.values():
+            await field.stop()
+        for line in self.lines.values():
+            await line.stop()
+        for board in self.boards.values():
+            await board.stop()
+        self.log.close()
+
+    async def power_board(self, spec: EvseSpec) -> None:
+        """Switch a board on and connect it to its line."""
+        uart = await self.boards[spec.id].start()
+        self.lines[spec.line].attach_fd(uart, spec.board_unit)
+
+    def step(self) -> None:
+        """Advance all physics to this moment."""
+        now_s = time.monotonic()
+        for bay in self.bays.values():
+            bay.step(now_s, self.mains)
+        for spec in self.config.meters:
+            self._load(spec)
+
+    async def _run(self) -> None:
+        while True:
+            self.step()
+            await asyncio.sleep(self.config.tick_s)
+
+    def _bay(self, spec: EvseSpec) -> Bay:
+        wiring = Wiring(evse=spec.id, coil_gpio=spec.coil_gpio, mirror_gpio=spec.mirror_gpio,
+                        phases=tuple(PHASES.index(phase) for phase in spec.phases))
+        car = Car(max_a=spec.car.max_a, phases=spec.car.phases, ask_after_s=spec.car.ask_after_s,
+                  x1_open_s=spec.car.x1_open_s)
+        return Bay(wiring, self.boards[spec.id], car, self.log, self.gpio.drive)
+
+    def _output_moved(self, pin: int, level: bool, cause: str) -> None:
+        for bay in self.bays.values():
+            if bay.wiring.coil_gpio == pin:
+                bay.relay_moved(level, cause)
+                bay.step(time.monotonic(), self.mains)
+
+    def _load(self, spec: MeterSpec) -> None:
+        """Tell a meter what flows through it, if that changed."""
+        amps = [spec.house_a if self.mains else 0.0] * 3
+        supplied = self.mains
+        for evse in spec.evses:
+            bay = self.bays[evse]
+            for own, grid in enumerate(bay.wiring.phases[:bay.car.phases]):
+                amps[grid if spec.by_grid_phase else own] += bay.car.current_a
+            supplied = supplied and (spec.supply_side or bay.contactor.closed)
+        load = (tuple(amps), supplied)
+        if load == self._loads.get(spec.id):
+            return
+        self._loads[spec.id] = load
+        meter = self.meters[spec.id]
+        meter.powered = supplied
+        volts = [voltage_v(phase, amps[phase]) if self.mains else 0.0 for phase in range(3)]
+        meter.physics.set_load((amps[0], amps[1], amps[2]), (volts[0], volts[1], volts[2]))
+
+
+def _meter(spec: MeterSpec) -> VirtualMeter:
+    return VirtualMeter(spec.unit, spec.model, physics=MeterPhysics(import_wh=spec.start_wh))
+
+
+async def run(config: CabinetConfig, make_board: BoardMaker) -> None:
+    """Run until SIGTERM or SIGINT."""
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    cabinet = Cabinet(config, make_board)
+    try:
+        await cabinet.start()
+        ready = {"ready": True, "control": config.control, "gpio": config.gpio,
+                 "links": {line.id: line.link for line in config.lines},
+                 "readers": {name: field.port for name, field in cabinet.fields.items()},
+                 "relay_port": cabinet.relay.listen_port if cabinet.relay else None}
+        print(json.dumps(ready), flush=True)
+        await stopped.wait()
+    finally:
+        await cabinet.stop()
+
+
+def main(argv: list[str]) -> int:
+    """`python -m hil_tests.virtual.cabinet CONFIG.json`."""
+    if len(argv) != 1:
+        print("usage: python -m hil_tests.virtual.cabinet CONFIG.json", file=sys.stderr)
+        return 2
+    from hil_tests.virtual.pilot_board import make_board
+
+    asyncio.run(run(cabinet_config.read(Path(argv[0])), make_board))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
