@@ -39,8 +39,8 @@ _CSS = """
 Screen { background: #000000; color: #ffffff; overflow: hidden; layout: horizontal; }
 #left { width: 1fr; height: 100%; }
 #middle { height: 1fr; }
-#middle.airy Figure { margin-top: 1; }
 #bays { height: auto; }
+Figure { margin-top: 1; }
 .bays { height: 4; margin-bottom: 1; }
 #touches { height: 4; }
 TouchTarget { margin-right: 1; }
@@ -174,7 +174,6 @@ class DriverApp(App[None], inherit_bindings=False):
         figure.display = bool(model.figure)
         if model.figure:
             figure.show(model.figure, model.unit, model.side)
-        self.query_one("#middle").set_class(len(model.lines) < 3, "airy")
         self.query_one(TextRows).show(model.lines)
         code = self.query_one(Qr)
         code.display = bool(model.qr)
@@ -207,10 +206,14 @@ class DriverApp(App[None], inherit_bindings=False):
     # what people do
 
     @on(TouchTarget.Tapped)
-    async def tapped(self, event: TouchTarget.Tapped) -> None:
-        """A touch: every action of the view model ends here."""
+    def tapped(self, event: TouchTarget.Tapped) -> None:
+        """A touch target was pressed."""
+        self.do(event.action)
+
+    def do(self, asked: str) -> None:
+        """Every action of the view model ends here: "stop", "help", "bay:2", ..."""
         now_s = self._monotonic_s()
-        action, _, argument = event.action.partition(":")
+        action, _, argument = asked.partition(":")
         self._focus = focusing.kept(self._focus, now_s)
         if action == "language":
             self._switch_language()

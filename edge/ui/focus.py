@@ -41,10 +41,14 @@ def followed(focus: Focus, snapshot: Snapshot, now_s: float) -> Focus:
     evse_id = focus.evse_id if focus.evse_id in ids else None
     before = {look[0]: look for look in focus.seen}
     changed = [look for look in looks if look[0] in before and before[look[0]] != look]
-    if changed and (now_s - focus.touched_s >= HOLD_S or evse_id is None
-                    or any(look[0] == evse_id for look in changed)):
-        own = any(look[0] == evse_id for look in changed)
-        return replace(focus, evse_id=evse_id if own else changed[-1][0], active_s=now_s, seen=looks)
+    own = any(look[0] == evse_id for look in changed)
+    if changed and (own or evse_id is None or now_s - focus.touched_s >= HOLD_S):
+        moved = [look[0] for look in changed if before[look[0]][1] is not look[1]]
+        if own and (not moved or evse_id in moved):
+            shown = evse_id
+        else:  # several at once: a card that may start at any of them
+            shown = moved[0] if len(moved) == 1 else None
+        return replace(focus, evse_id=shown, active_s=now_s, seen=looks)
     if now_s - max(focus.active_s, focus.touched_s) >= IDLE_S:
         evse_id = _home(snapshot.evses)
     return replace(focus, evse_id=evse_id, seen=looks)

@@ -36,15 +36,21 @@ def overview_page(snapshot: Snapshot, language: str, now: datetime, first: int =
     free = sum(is_free(e) for e in snapshot.evses)
     lines: tuple[Line, ...] = ()
     if len(bays) <= PER_PAGE // 2 and free:
-        lines = (Line(text=""), *wrapped(text("body.available"), Style.STRONG))
+        lines = wrapped(text("body.available"), Style.STRONG)
         if len({e.price for e in snapshot.evses}) == 1:
             lines += words.prices(snapshot.evses[0].price)[:3]
     more = Touch(action="more", label=text("button.more"))
     return ScreenModel(
         page="overview", tone=Tone.CALM, symbol="○", title=text("bays.title"),
         clock=words.format.clock(now) if snapshot.clock_ok else "",
-        sub=text("sub.free", free=free, total=count), notice=words.site_notice(snapshot),
+        sub=text("sub.free", free=free, total=count), notice=_notice(words, snapshot),
         bays=bays, lines=lines,
         touches=(language_touch(snapshot.site, words.texts.language),
                  *([more] if count > PER_PAGE else []),
                  Touch(action="help", label=text("button.help"))))
+
+
+def _notice(words: Wording, snapshot: Snapshot) -> str:
+    """A passing note of any bay (a card shown here concerns them all), else of the site."""
+    notes = (words.passing(e) for e in snapshot.evses)
+    return next((note for note in notes if note), "") or words.site_notice(snapshot)

@@ -13,7 +13,7 @@ COLUMNS = 50
 ROWS = 15
 TEXT_COLUMNS = 48  # one free column at each side
 MIDDLE_ROWS = 9
-FIGURE_ROWS = 6  # five rows of block digits and their unit
+FIGURE_ROWS = 7  # a blank row, five rows of block digits, their unit
 
 
 class Tone(enum.StrEnum):

@@ -155,7 +155,10 @@ def _finished(words: Wording, evse: EvseView) -> _Middle:
         return _Middle(*_BLANK, *thanks, *_BLANK, *wrapped(words.texts.text("receipt.pending")))
     if receipt.energy_wh == 0:
         return _Middle(*_BLANK, *thanks, *_BLANK, *wrapped(words.texts.text("receipt.nothing")))
-    return _Middle(*thanks, *words.receipt(receipt))
+    lines = words.receipt(receipt)
+    if len(thanks) + len(lines) <= MIDDLE_ROWS - 2:
+        return _Middle(*_BLANK, *thanks, *_BLANK, *lines)
+    return _Middle(*thanks, *lines)
 
 
 def _fault(words: Wording, evse: EvseView) -> _Middle:

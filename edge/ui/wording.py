@@ -18,10 +18,13 @@ from edge.ui.screen_model import TEXT_COLUMNS, Line, Style
 from edge.ui.texts import Texts
 
 SEPARATOR = " · "
+_NO_BREAK = "\xa0"
 _UNLIMITED = frozenset({"", "evse", "none"})  # the outlet's own rating is no restriction
 _BEFORE_START = frozenset({Screen.AVAILABLE, Screen.PLUG_IN, Screen.TAP_CARD})
 _RANK = {Severity.DANGER: 0, Severity.FAILURE: 1, Severity.NOTICE: 2}
 _METERED = "ENERGY"
+_BY_FAULT = frozenset({"EmergencyStop", "GroundFault", "OvercurrentFault", "PowerLoss", "PowerQuality",
+                       "Other"})
 _LARGE_PLACES = 6  # "114,70" is 42 columns of block digits
 _SITE_NOTICES = {  # most urgent first
     FaultCode.JOURNAL_STALLED: "notice.journal",
@@ -31,8 +34,14 @@ _SITE_NOTICES = {  # most urgent first
 
 
 def wrapped(text: str, style: Style = Style.PLAIN, columns: int = TEXT_COLUMNS) -> tuple[Line, ...]:
-    """A sentence as rows of at most `columns`."""
-    return tuple(Line(text=row, style=style) for row in textwrap.wrap(text, columns))
+    """A sentence as rows of at most `columns`; `unbroken` parts of it stay in one row."""
+    return tuple(Line(text=row.replace(_NO_BREAK, " "), style=style)
+                 for row in textwrap.wrap(text, columns))
+
+
+def unbroken(text: str) -> str:
+    """A number or a label that must not be torn apart at the end of a row."""
+    return text.replace(" ", _NO_BREAK)
 
 
 def packed(parts: list[str], columns: int = TEXT_COLUMNS) -> tuple[str, ...]:
@@ -110,12 +119,18 @@ class Wording:
 
     def notice(self, snapshot: Snapshot, evse: EvseView) -> str:
         """The passing note of an EVSE, or else what stands against a start; "" for nothing."""
-        if evse.message is not None and self.texts.has(f"notice.{evse.message}"):
-            return self.texts.text(f"notice.{evse.message}")
+        passing = self.passing(evse)
+        if passing:
+            return passing
         fault = worst(evse.faults)
         if fault is not None and evse.screen is not Screen.FAULT:
             return self.what_happened(fault)
         return self.site_notice(snapshot) if evse.screen in _BEFORE_START else ""
+
+    def passing(self, evse: EvseView) -> str:
+        """The controller's passing note, "" for none or for one that this screen does not know."""
+        key = f"notice.{evse.message}"
+        return self.texts.text(key) if evse.message and self.texts.has(key) else ""
 
     def site_notice(self, snapshot: Snapshot) -> str:
         """What people should know before they start: reader, journal or cloud out of order."""
@@ -131,12 +146,12 @@ class Wording:
 
     def fault_lines(self, evse: EvseView) -> tuple[Line, ...]:
         """What happened, what to do, whom to call; the worst fault only (one action a page)."""
-        fault, phone = worst(evse.faults), self.site.phone
+        fault, phone = worst(evse.faults), unbroken(self.site.phone)
         if fault is None:
             what, do = self.texts.text("fault.other"), self.texts.text("fault.other.do")
             call = self.texts.text("body.call", phone=phone)
         else:
-            what, do, call = self.texts.fault(fault.code, phone=phone, bay=evse.label,
+            what, do, call = self.texts.fault(fault.code, phone=phone, bay=unbroken(evse.label),
                                               danger=fault.severity is Severity.DANGER)
         gap = (Line(text=""),)
         return (*wrapped(what, Style.STRONG), *gap, *wrapped(do), *gap, *wrapped(call, Style.PRICE))
@@ -155,6 +170,8 @@ class Wording:
             rows.append(Line(style=Style.DIM, text=text(
                 "receipt.meter", start=self.format.exact_kwh(receipt.start_wh),
                 end=self.format.exact_kwh(receipt.end_wh))))
+        if receipt.stop_reason in _BY_FAULT:
+            rows.append(Line(text=text("receipt.cut")))
         rows.append(Line(style=Style.DIM, text=self._times(receipt),
                          right=text("receipt.id", id=receipt.transaction_id[-8:])))
         return tuple(rows)

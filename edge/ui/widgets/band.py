@@ -6,11 +6,11 @@ from rich.style import Style as RichStyle
 
 from edge.ui.screen_model import Tone
 from edge.ui.widgets.painted import Painted, Piece
-from edge.ui.widgets.palette import BANDS, BLACK, YELLOW, on
+from edge.ui.widgets.palette import BANDS, BLACK, BLUE, WHITE, YELLOW, on
 
 
 class Band(Painted):
-    """Two rows. A note takes the second one, black on yellow, whatever the tone."""
+    """Two rows. A note takes the second one, in colours that its tone has not."""
 
     DEFAULT_CSS = "Band { height: 2; width: 1fr; }"
 
@@ -33,7 +33,7 @@ class Band(Painted):
             room = width - 2 - len(self._clock)
             return [(f" {self._title[:room].ljust(room)}{self._clock} ", style)]
         if self._notice:
-            # A band that is yellow itself sets its note apart by turning it round.
-            colours = (YELLOW, BLACK) if self._tone is Tone.ACTION else (BLACK, YELLOW)
+            # A band that is yellow itself sets its note apart by white on blue.
+            colours = (WHITE, BLUE) if self._tone is Tone.ACTION else (BLACK, YELLOW)
             return [(f" {self._notice}".ljust(width), on(*colours, bold=True))]
         return [(f" {self._sub}", self.ground())]
