@@ -107,7 +107,7 @@ class CardField(asyncio.DatagramProtocol):
 
     def __init__(self, port: int = 0) -> None:
         self.port = port
-        self.frames = 0  # seen from a reader; grows while one polls
+        self.polls = 0  # REQA and WUPA of a reader: grows while one looks for cards
         self._transport: asyncio.DatagramTransport | None = None
         self._card: VirtualCard | None = None
         self._reader: Address | None = None
@@ -178,11 +178,12 @@ class CardField(asyncio.DatagramProtocol):
         technology, _, text = data.partition(b" ")
         if technology != b"106A":
             return
-        self.frames += 1
+        frame = bytes.fromhex(text.decode())
+        self.polls += frame in (REQA, WUPA)
         if addr != self._reader:  # another reader, or a new life of the same: its field is another
             self._power_off()
             self._reader = addr
-        answer = None if self._card is None else self._card.answer(bytes.fromhex(text.decode()))
+        answer = None if self._card is None else self._card.answer(frame)
         if answer is None:
             return
         sent = self._faults.popleft()(answer) if self._faults else answer
