@@ -176,7 +176,8 @@ class Line:
         self.traffic.requests += 1
         self.traffic.bytes_down += len(data)
         if not self._cut(None):
-            self._transmit(_MASTER, data, 0.0, lambda heard: self._to_slaves(heard, _MASTER))
+            self._transmit(_MASTER, data, self._now_s(),
+                           lambda heard, end_s: self._to_slaves(heard, _MASTER, end_s))
 
     def _from_fd(self, unit: int, fd: int) -> None:
         try:
@@ -188,9 +189,10 @@ class Line:
         if not data:  # the device's process is gone
             self.detach(unit)
             return
-        self._answer(unit, data, 0.0)
+        self._answer(unit, data, self._now_s())
 
-    def _to_slaves(self, data: bytes, talker: int) -> None:
+    def _to_slaves(self, data: bytes, talker: int, end_s: float) -> None:
+        """`end_s`: when the last bit was through, however late this timer fired."""
         for unit, fd in list(self._fds.items()):
             if unit != talker and not self._cut(unit):
                 try:
@@ -201,23 +203,29 @@ class Line:
             if slave.unit != talker and not self._cut(slave.unit):
                 answer = slave.answer(data)
                 if answer is not None:
-                    self._answer(slave.unit, answer, self.silence_s + slave.turnaround_s)
+                    self._answer(slave.unit, answer, end_s + self.silence_s + slave.turnaround_s)
 
-    def _answer(self, unit: int, frame: bytes, after_s: float) -> None:
-        """Spoil the answer as told, then put it on the wire."""
+    def _answer(self, unit: int, frame: bytes, at_s: float) -> None:
+        """Spoil the answer as told, then put it on the wire at the loop's time `at_s`."""
         for fault in self._use(unit):
             if fault.kind in ("silent", "cut"):
                 return
             frame = _SPOIL.get(fault.kind, _as_is)(frame)
             if fault.kind == "late":
-                after_s += fault.delay_s
+                at_s += fault.delay_s
             elif fault.kind == "noise_before":
                 frame = fault.data + frame
             elif fault.kind == "noise_after":
                 frame = frame + fault.data
-        self._transmit(unit, frame, after_s, lambda heard: self._to_master(unit, heard))
+        if at_s <= self._now_s():
+            self._speak(unit, frame, at_s)
+        else:
+            self._at(at_s, lambda: self._speak(unit, frame, at_s))
 
-    def _to_master(self, unit: int, data: bytes) -> None:
+    def _speak(self, unit: int, frame: bytes, at_s: float) -> None:
+        self._transmit(unit, frame, at_s, lambda heard, end_s: self._to_master(unit, heard, end_s))
+
+    def _to_master(self, unit: int, data: bytes, end_s: float) -> None:
         self.traffic.answers += 1
         self.traffic.answers_by_unit[unit] = self.traffic.answers_by_unit.get(unit, 0) + 1
         self.traffic.bytes_up += len(data)
@@ -227,34 +235,33 @@ class Line:
             except OSError:
                 pass
         if self._hear_all:
-            self._to_slaves(data, unit)
+            self._to_slaves(data, unit, end_s)
 
-    def _transmit(self, talker: int, data: bytes, after_s: float,
-                  deliver: Callable[[bytes], None]) -> None:
-        """Begin to talk `after_s` from now; deliver when the last bit is through."""
-        if after_s > 0:
-            self._later(after_s, lambda: self._transmit(talker, data, 0.0, deliver))
-            return
-        now_s = asyncio.get_running_loop().time()
-        start_s = now_s
-        if self._talk is not None and self._talk.end_s > now_s:
-            if self._talk.talker == talker:  # goes on talking
-                start_s = self._talk.end_s
+    def _transmit(self, talker: int, data: bytes, at_s: float,
+                  deliver: Callable[[bytes, float], None]) -> None:
+        """Talk from `at_s` (now, or a timer's lateness ago); deliver when the last bit is through."""
+        before, start_s, spoiled = self._talk, at_s, False
+        if before is not None and before.end_s > at_s:
+            if before.talker == talker:  # goes on talking
+                start_s, spoiled = before.end_s, before.spoiled
             else:
-                self._talk.spoiled = True
+                before.spoiled = spoiled = True
                 self.traffic.collisions += 1
         talk = _Talk(talker, start_s + len(data) * self.char_s)
-        talk.spoiled = self._talk is not None and self._talk.spoiled and self._talk.end_s > now_s
+        talk.spoiled = spoiled
         self._talk = talk
         self.traffic.busy_s += talk.end_s - start_s
-        self._later(talk.end_s - now_s, lambda: deliver(_garble(data) if talk.spoiled else data))
+        self._at(talk.end_s, lambda: deliver(_garble(data) if talk.spoiled else data, talk.end_s))
 
-    def _later(self, delay_s: float, run: Callable[[], None]) -> None:
+    def _at(self, at_s: float, run: Callable[[], None]) -> None:
         def fire() -> None:
             self._timers.discard(timer)
             run()
-        timer = asyncio.get_running_loop().call_later(delay_s, fire)
+        timer = asyncio.get_running_loop().call_at(at_s, fire)
         self._timers.add(timer)
+
+    def _now_s(self) -> float:
+        return asyncio.get_running_loop().time()
 
     # --- faults
 
