@@ -237,6 +237,11 @@ def _with_absolute_paths(site: Site, folder: Path) -> Site:
 
 def to_plan(site: Site) -> plan.SitePlan:
     """The part of a site that the core decides with."""
+    from edge.meter import catalogue
+
+    def refresh_s(meter: MeterSection) -> float:
+        return catalogue.load(meter.model).refresh_s
+
     meters = {meter.id: meter for meter in site.meters}
     billing = {evse.meter for evse in site.evses}
     return plan.SitePlan(
@@ -246,7 +251,8 @@ def to_plan(site: Site) -> plan.SitePlan:
             plan.Evse(
                 id=evse.id, label=evse.label, circuit=evse.circuit, phases=evse.phases,
                 max_a=evse.max_a, failsafe_a=evse.failsafe_a, meter_id=evse.meter,
-                meter_on_supply_side=meters[evse.meter].supply_side, ordinal=ordinal)
+                meter_on_supply_side=meters[evse.meter].supply_side,
+                meter_refresh_s=refresh_s(meters[evse.meter]), ordinal=ordinal)
             for ordinal, evse in enumerate(site.evses, 1)),
         site_meters=tuple(dict.fromkeys(
             c.meter for c in site.circuits if c.meter is not None and c.meter not in billing)))

@@ -98,21 +98,25 @@ def _check_bus_urls(site: "Site", findings: Findings) -> None:
 def _check_meter_models(site: "Site", findings: Findings) -> None:
     from edge.meter import catalogue
 
-    billing = {evse.meter: evse.id for evse in site.evses or () if evse.meter is not None}
+    known = catalogue.slugs()
     for i, meter in enumerate(site.meters or ()):
+        key: Key = ("meter", i, "model")
         if meter.model is None:
             continue
-        key: Key = ("meter", i, "model")
-        try:
-            model = catalogue.load(meter.model)
-        except LookupError:
-            findings.add(key, f"{toml_text(meter.model)} (no such model)",
-                         one_of(catalogue.slugs(), meter.model))
+        if meter.model not in known:
+            findings.add(key, f"{toml_text(meter.model)} (no such model)", one_of(known, meter.model))
             continue
+        model = catalogue.load(meter.model)
         why_not = catalogue.why_not_billable(model)
-        if meter.id in billing and why_not is not None:
-            findings.add(key, f"{toml_text(meter.model)} ({why_not})",
-                         f'a model that may bill, because EVSE "{billing[meter.id]}" is billed by it')
+        for evse in site.evses or ():
+            if meter.id is None or evse.meter != meter.id:
+                continue
+            if why_not is not None:
+                findings.add(key, f"{toml_text(meter.model)} ({why_not})",
+                             f'a model that may bill, because evse "{evse.id}" is billed by it')
+            if len(evse.phases or ()) > model.phases:
+                findings.add(key, f"{toml_text(meter.model)} (measures {model.phases} phase)",
+                             f'a three-phase meter, as evse "{evse.id}" is wired')
 
 
 def _check_readers(site: "Site", findings: Findings) -> None:

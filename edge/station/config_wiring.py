@@ -61,11 +61,15 @@ def _check_addresses(site: "Site", findings: Findings) -> None:
 def check_fuses(site: "Site", findings: Findings) -> None:
     """The tree of circuits, and that nothing below a fuse may take more than it."""
     circuits = {c.id: c for c in site.circuits or () if c.id is not None}
+    in_a_loop: set[str] = set()
     for i, circuit in enumerate(site.circuits or ()):
         loop = _loop(circuit, circuits)
-        if loop:
-            findings.add(("circuit", i, "parent"), f'"{circuit.parent}" (a loop: {loop})',
+        if loop and circuit.id not in in_a_loop:
+            findings.add(("circuit", i, "parent"), f'"{circuit.parent}" (a loop: {" > ".join(loop)})',
                          "a circuit nearer to the grid")
+        in_a_loop.update(loop)
+        if loop:
+            continue
         parent = circuits.get(circuit.parent) if circuit.parent is not None else None
         if parent is None or circuit.fuse_a is None or parent.fuse_a is None:
             continue
@@ -121,12 +125,7 @@ def _path_to_grid(circuit_id: str | None, circuits: "dict[str, CircuitSection]")
     return path
 
 
-def _loop(circuit: "CircuitSection", circuits: "dict[str, CircuitSection]") -> str | None:
-    """The way from a circuit back to itself, in words; None where there is none."""
-    if circuit.parent is None:
-        return None
+def _loop(circuit: "CircuitSection", circuits: "dict[str, CircuitSection]") -> list[str]:
+    """The way from a circuit back to itself; empty where there is none."""
     path = _path_to_grid(circuit.parent, circuits)
-    if circuit.id not in path:
-        return None
-    way = [circuit.id, *path[: path.index(circuit.id) + 1]]
-    return " > ".join(way)
+    return [circuit.id, *path[: path.index(circuit.id) + 1]] if circuit.id in path else []
