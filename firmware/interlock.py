@@ -1,0 +1,98 @@
+# PERMIT, the board's half of the contactor's supply: a latch that only a fresh grant sets. Pure.
+from registers import (
+    PILOT_C,
+    REFUSED_DIODE,
+    REFUSED_FAULT,
+    REFUSED_MIRROR,
+    REFUSED_NO_PWM,
+    REFUSED_NOT_C,
+    REFUSED_SEQUENCE,
+    REFUSED_STOPPING,
+)
+
+STOP_MS = 6000  # from X1 to PERMIT off when the car ignores it (sequence 10.2; EVerest, Tinkerforge)
+TTL_DEFAULT_MS = 5000  # EVerest evSerial.cpp: the link is dead after 5 s without keep-alive
+
+
+def newer(sequence, last):
+    # Whether a 16 bit sequence number lies ahead of another.
+    return 0 < (sequence - last) & 0xFFFF < 0x8000
+
+
+class Interlock:
+    # Cleared by any missing condition; set again only by a grant written after the clearing.
+
+    def __init__(self):
+        self.permit = False
+        self.coasting = False  # PERMIT without a heartbeat
+        self.grant_seq = 0
+        self.heartbeat_seq = 0
+        self.grant_da = 0
+        self._ttl_ms = 0
+        self._stop_ms = -1  # until PERMIT falls under X1; -1: PWM is on
+
+    @property
+    def stopping(self):
+        return self.permit and self._stop_ms >= 0
+
+    def missing(self, sequence, state, pwm_on, diode_ok, faulty, mirror_closed):
+        # REFUSED_* bits for a grant with this sequence. A grant under PERMIT finds the mirror closed.
+        bits = 0
+        if state != PILOT_C:
+            bits |= REFUSED_NOT_C
+        if not pwm_on:
+            bits |= REFUSED_NO_PWM
+        if not diode_ok:
+            bits |= REFUSED_DIODE
+        if faulty:
+            bits |= REFUSED_FAULT
+        if mirror_closed and not self.permit:
+            bits |= REFUSED_MIRROR
+        if self.stopping:
+            bits |= REFUSED_STOPPING
+        if not newer(sequence, self.grant_seq):
+            bits |= REFUSED_SEQUENCE
+        return bits
+
+    def grant(self, sequence, current_da, ttl_ms):
+        # The caller has seen `missing` say 0.
+        self.permit = True
+        self.coasting = False
+        self.grant_seq = sequence
+        self.grant_da = current_da
+        self._ttl_ms = ttl_ms
+        self._stop_ms = -1
+
+    def renew(self, sequence, current_da, ttl_ms):
+        # Heartbeat. The caller has seen that PERMIT is on and the sequence new.
+        self.coasting = False
+        self.heartbeat_seq = sequence
+        self.grant_da = current_da
+        self._ttl_ms = ttl_ms
+
+    def clear(self):
+        self.permit = False
+        self.coasting = False
+        self._ttl_ms = 0
+        self._stop_ms = -1
+
+    def settle(self, dt_ms, allowed, pwm_on):
+        # `allowed`: C, diode seen, no fault. PWM may be off under PERMIT, but not for long.
+        # Returns True at the moment when the heartbeat is lost.
+        if not self.permit:
+            return False
+        if not allowed:
+            self.clear()
+            return False
+        if self._stop_ms >= 0:  # PWM that comes back meanwhile rescues nothing
+            self._stop_ms -= dt_ms
+            if self._stop_ms <= 0:
+                self.clear()
+                return False
+        elif not pwm_on:
+            self._stop_ms = STOP_MS
+        self._ttl_ms = max(0, self._ttl_ms - dt_ms)
+        if self._ttl_ms == 0 and not self.coasting:
+            self.coasting = True
+            return True
+        return False

@@ -1,0 +1,255 @@
+"""A pilot board: the real firmware under real MicroPython, with virtual silicon around it.
+
+Its pins, ADC and PWM are a page of shared memory (`micropython/target/page.py`), its UART is a pty, its
+hardware watchdog and its power are played here. The electrical model of the car's pilot circuit
+stands in `pilot_plateaus_mv`.
+"""
+
+import json
+import mmap
+import os
+import select
+import struct
+import subprocess
+import tempfile
+import termios
+import threading
+import time
+import tty
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hil_tests.virtual.micropython.runtime import FIRMWARE, TARGET, find_micropython
+from hil_tests.virtual.micropython.target import page
+
+SUPERVISE_EVERY_S = 0.02
+HEAP = "200k"  # hard limit, about what an RP2040 has left
+POWER_ON, WATCHDOG = 1, 3  # reset causes, as `machine` numbers them
+RESET_STATUS = 3  # exit status of `machine.reset()`
+
+PIN_PERMIT, PIN_RCD, PIN_MIRROR, PIN_STOP = 3, 4, 5, 6
+ADC_PROXIMITY, ADC_SUPPLY = page.ADC + 1, page.ADC + 2
+
+SOURCE_MV, SOURCE_OHM, DIODE_MV = 12000, 1000, 700
+
+
+def pilot_plateaus_mv(load_ohm: int | None, diode: bool) -> tuple[int, int]:
+    """Control pilot (mV) while the +-12 V source behind 1 kOhm is high and while it is low.
+
+    `load_ohm`: 2740 B, 882 C, 246 D, None no car, 0 pilot shorted to earth. The car's diode drops
+    0.7 V and blocks the low plateau.
+    """
+    if load_ohm is None:
+        return SOURCE_MV, -SOURCE_MV
+    if load_ohm == 0:
+        return 0, 0
+    total_ohm = SOURCE_OHM + load_ohm
+    if diode:
+        return DIODE_MV + (SOURCE_MV - DIODE_MV) * load_ohm // total_ohm, -SOURCE_MV
+    return SOURCE_MV * load_ohm // total_ohm, -SOURCE_MV * load_ohm // total_ohm
+
+
+class Board:
+    """One board. `start()` powers it; a thread supervises it until `close()`.
+
+    `uart_fd`: non-blocking, raw bytes to and from the board; `port`: the same end as a device path.
+    Use one of the two. `folder` is its flash, and holds its console's output.
+    """
+
+    def __init__(self, folder: Path, *, unit: int, baud: int = 19200, parity: str = "E",
+                 firmware: Path = FIRMWARE) -> None:
+        """Raises NoMicroPython."""
+        self.folder = folder
+        self.firmware = firmware
+        self.boots = 0
+        self._executable = find_micropython()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        settings = {"unit": unit, "baud": baud, "parity": parity}
+        (folder / "board.json").write_text(json.dumps(settings))
+        self._file = tempfile.NamedTemporaryFile(prefix="board-")  # noqa: SIM115 closed by close()
+        self._file.truncate(page.BYTES)
+        self._page = mmap.mmap(self._file.fileno(), page.BYTES)
+        self._inside, self.uart_fd = os.openpty()
+        tty.setraw(self.uart_fd)
+        os.set_blocking(self._inside, False)
+        os.set_blocking(self.uart_fd, False)
+        self.port = os.ttyname(self.uart_fd)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()  # power, resets and the process
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._powered = False
+        self._fed = (-1, 0.0)  # feeds seen, and when they last moved
+        self.set_cp(None)
+        self.set_rcd(True)
+        self.set_stop(True)
+        self.set_mirror(False)
+        self.set_pp(None)
+        self.set_supply_mv(12000)
+
+    def start(self) -> None:
+        """Power on and supervise."""
+        self._thread = threading.Thread(target=self._supervise, name=f"board {self.port}", daemon=True)
+        self.power(True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Power off and give everything back."""
+        self._closing.set()
+        if self._thread and self._thread.is_alive():
+            self._thread.join()
+        self.power(False)
+        self._page.close()
+        self._file.close()
+        os.close(self._inside)
+        os.close(self.uart_fd)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.close()
+
+    # --- what the world does to the board
+
+    def set_cp(self, load_ohm: int | None, diode: bool = True) -> None:
+        """Put this load between control pilot and earth (see `pilot_plateaus_mv`)."""
+        high_mv, low_mv = pilot_plateaus_mv(load_ohm, diode)
+        self._set(page.PILOT_HIGH_MV, high_mv)
+        self._set(page.PILOT_LOW_MV, low_mv)
+
+    def set_rcd(self, quiet: bool) -> None:
+        """The residual current device's contact: False while it has tripped."""
+        self._set(page.PIN_IN + PIN_RCD, int(quiet))
+
+    def set_mirror(self, closed: bool) -> None:
+        """The contactor's mirror contact: True while the main contacts are closed."""
+        self._set(page.PIN_IN + PIN_MIRROR, int(closed))
+
+    def set_stop(self, released: bool) -> None:
+        """The emergency stop's loop: False while the button is pressed."""
+        self._set(page.PIN_IN + PIN_STOP, int(released))
+
+    def set_pp(self, cable_ohm: int | None) -> None:
+        """Proximity resistor of the plug: 1500 13 A, 680 20 A, 220 32 A, 100 63 A; None: open."""
+        raw = 65535 if cable_ohm is None else 65535 * cable_ohm // (cable_ohm + 1000)
+        self._set(ADC_PROXIMITY, raw)
+
+    def set_supply_mv(self, supply_mv: int) -> None:
+        """The board's 12 V. Far too little (under 7 V) is `power(False)`."""
+        self._set(ADC_SUPPLY, supply_mv * 65535 // 16500)
+
+    def power(self, on: bool) -> None:
+        """Switch the board's supply. Idempotent."""
+        with self._lock:
+            if on == self._powered:
+                return
+            self._powered = on
+            if on:
+                self._set(page.PERMIT_EDGES, 0)
+                self._boot(POWER_ON)
+            else:
+                self._halt()
+
+    # --- what the board does to the world
+
+    @property
+    def permit(self) -> bool:
+        """Level of the PERMIT pin."""
+        return bool(self._get(page.PIN_OUT + PIN_PERMIT))
+
+    @property
+    def duty(self) -> float:
+        """Share of the period at +12 V: 1.0 is X1 (steady), 0.0 is F, or a board without supply."""
+        return self._get(page.PWM_DUTY) / 65535
+
+    @property
+    def powered(self) -> bool:
+        """Whether the supply is on."""
+        return self._powered
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that plays the microcontroller."""
+        process = self._process
+        return process.pid if process else None
+
+    @property
+    def console(self) -> str:
+        """What the firmware printed, over all its boots."""
+        path = self.folder / "console.log"
+        return path.read_text() if path.exists() else ""
+
+    def wait_ready(self, timeout_s: float = 10.0) -> None:
+        """Until the loop runs (it fed its watchdog some times). Raises TimeoutError."""
+        deadline = time.monotonic() + timeout_s
+        while self._get(page.WATCHDOG_FEEDS) < 3:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"board {self.port} did not start: {self.console[-400:]}")
+            time.sleep(0.005)
+
+    # --- silicon
+
+    def _supervise(self) -> None:
+        while not self._closing.wait(SUPERVISE_EVERY_S):
+            with self._lock:
+                if not self._powered:
+                    _drain(self._inside)
+                elif self._asked_for_reset() or self._starved():
+                    self._halt()
+                    self._boot(WATCHDOG)
+
+    def _asked_for_reset(self) -> bool:
+        return self._process is not None and self._process.poll() == RESET_STATUS
+
+    def _starved(self) -> bool:
+        limit_ms, feeds = self._get(page.WATCHDOG_MS), self._get(page.WATCHDOG_FEEDS)
+        now = time.monotonic()
+        if feeds != self._fed[0]:
+            self._fed = (feeds, now)
+        if not limit_ms:  # it hung, or died, before it could start its watchdog
+            return self._process is not None and self._process.poll() is not None
+        return now - self._fed[1] > limit_ms / 1000
+
+    def _halt(self) -> None:
+        """Kill the core; in reset and without supply every pin floats to its safe level."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        for pin in range(32):
+            self._set(page.PIN_OUT + pin, 0)
+        self._set(page.PWM_DUTY, 65535 if self._powered else 0)
+
+    def _boot(self, cause: int) -> None:
+        for word in (page.WATCHDOG_MS, page.WATCHDOG_FEEDS):
+            self._set(word, 0)
+        self._set(page.RESET_CAUSE, cause)
+        self._set(page.PWM_DUTY, 65535)  # a pull-up holds the driver at +12 V
+        self._fed = (-1, time.monotonic())
+        _drain(self._inside)
+        termios.tcflush(self.uart_fd, termios.TCIFLUSH)
+        self.boots += 1
+        with (self.folder / "console.log").open("ab") as console:
+            self._process = subprocess.Popen(
+                [str(self._executable), "-X", f"heapsize={HEAP}", str(self.firmware / "main.py")],
+                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=console, stderr=console,
+                pass_fds=(self._inside,), start_new_session=True,
+                env={"MICROPYPATH": f"{TARGET}:.frozen", "PATH": os.defpath,
+                     "BOARD": f"page={self._file.name},uart={self._inside}"})
+
+    def _get(self, word: int) -> int:
+        value: int = struct.unpack_from("<i", self._page, 4 * word)[0]
+        return value
+
+    def _set(self, word: int, value: int) -> None:
+        struct.pack_into("<i", self._page, 4 * word, value)
+
+
+def _drain(fd: int) -> None:
+    """What was sent to a UART that did not listen is lost."""
+    while select.select([fd], [], [], 0)[0] and os.read(fd, 4096):
+        pass

@@ -1,0 +1,1 @@
+"""What MicroPython imports on the virtual board (`MICROPYPATH` points here)."""

@@ -1,0 +1,126 @@
+# mypy: ignore-errors
+# ruff: noqa: ARG001, ARG002, N802, PTH123, RET503  (names and signatures are MicroPython's)
+# The `machine` module of the virtual board, for MicroPython's unix port. Silicon is a page of shared
+# memory, the UART an inherited file descriptor. BOARD="page=PATH,uart=FD" in the environment.
+import os
+import sys
+
+import ffi
+import page
+import uctypes
+
+_OPTIONS = dict(item.split("=", 1) for item in os.getenv("BOARD").split(","))
+_libc = ffi.open("libc.so.6")
+_getppid = _libc.func("i", "getppid", "")
+_PARENT = _getppid()
+
+PWRON_RESET = 1
+WDT_RESET = 3
+
+
+def _map_page():
+    descriptor = _libc.func("i", "open", "si")(_OPTIONS["page"], 2)
+    address = _libc.func("p", "mmap", "pLiiil")(0, page.BYTES, 3, 1, descriptor, 0)
+    layout = {"words": (0 | uctypes.ARRAY, page.WORDS | uctypes.INT32)}
+    return uctypes.struct(address, layout, uctypes.LITTLE_ENDIAN).words
+
+
+_words = _map_page()
+_handlers = []  # [pin, trigger, handler, last level]
+
+
+def _run_interrupts():
+    # Edges are looked for here: a process has no interrupt that could stop it in the middle.
+    for entry in _handlers:
+        level = _words[page.PIN_IN + entry[0]._id]
+        if level != entry[3]:
+            entry[3] = level
+            if entry[1] & (Pin.IRQ_RISING if level else Pin.IRQ_FALLING):
+                entry[2](entry[0])
+
+
+def reset_cause():
+    return _words[page.RESET_CAUSE]
+
+
+def reset():
+    sys.exit(3)
+
+
+class Pin:
+    IN = 0
+    OUT = 1
+    PULL_UP = 1
+    IRQ_FALLING = 4
+    IRQ_RISING = 8
+
+    def __init__(self, id, mode=-1, pull=None, value=None):
+        self._id = id
+        if value is not None:
+            self.value(value)
+
+    def value(self, level=None):
+        if level is None:
+            _run_interrupts()
+            return _words[page.PIN_IN + self._id]
+        level = 1 if level else 0
+        if _words[page.PIN_OUT + self._id] != level:
+            _words[page.PIN_OUT + self._id] = level
+            if self._id == page.PERMIT_PIN:
+                _words[page.PERMIT_EDGES] += 1
+
+    def irq(self, handler=None, trigger=12, hard=False):
+        _handlers.append([self, trigger, handler, _words[page.PIN_IN + self._id]])
+
+
+class PWM:
+    def __init__(self, pin, freq=0, duty_u16=0):
+        self.duty_u16(duty_u16)
+
+    def duty_u16(self, duty):
+        _words[page.PWM_DUTY] = duty
+
+
+class _PilotADC:
+    # One conversion each 29 us; 1000 us a period, high first.
+    def __init__(self):
+        self._phase_us = 0
+
+    def read_u16(self):
+        phase = self._phase_us + 29
+        if phase >= 1000:
+            phase -= 1000
+        self._phase_us = phase
+        high = phase * 65535 < _words[page.PWM_DUTY] * 1000
+        return (_words[page.PILOT_HIGH_MV if high else page.PILOT_LOW_MV] + 15000) * 65535 // 30000
+
+
+class _PlainADC:
+    def __init__(self, word):
+        self._word = word
+
+    def read_u16(self):
+        return _words[self._word]
+
+
+def ADC(pin):
+    if pin == page.PILOT_ADC_PIN:
+        return _PilotADC()
+    return _PlainADC(page.ADC + pin - page.ADC_FIRST_PIN)
+
+
+def UART(id, baudrate=9600, parity=None, timeout=0):
+    # The line paces its bytes; a stream that can be polled is all that is needed here.
+    return open(int(_OPTIONS["uart"]), "r+b")
+
+
+class WDT:
+    def __init__(self, id=0, timeout=5000):
+        self.feed()
+        _words[page.WATCHDOG_MS] = timeout
+
+    def feed(self):
+        feeds = (_words[page.WATCHDOG_FEEDS] + 1) & 0x3FFFFFFF
+        _words[page.WATCHDOG_FEEDS] = feeds
+        if feeds & 0xFF == 0 and _getppid() != _PARENT:
+            sys.exit(0)  # the rig is gone, and with it the board
