@@ -35,7 +35,7 @@ CREATE TABLE session(evse_id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID
 _ROWS = """
 CREATE TABLE row_{stream}(seq INTEGER PRIMARY KEY, type TEXT NOT NULL, utc TEXT,
   boot INTEGER NOT NULL, mono_ns INTEGER NOT NULL, clock_ok INTEGER NOT NULL,
-  data BLOB NOT NULL, hash BLOB NOT NULL);
+  data BLOB NOT NULL, hash BLOB NOT NULL) STRICT;
 """
 
 DDL = _COMMON + "".join(_ROWS.format(stream=stream.value) for stream in Stream)

@@ -77,7 +77,11 @@ class Writer:
         with self._wake:
             self._last, self._stop = last, True
             self._wake.notify()
-        await asyncio.wrap_future(self._stopped)
+        try:
+            await asyncio.wrap_future(self._stopped)
+        finally:
+            if self._stopped.done():
+                self._thread.join()  # it is on its last line
 
     def _run(self) -> None:
         while True:
