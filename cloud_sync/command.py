@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state-dir", type=Path, default=Path("/var/lib/forecourt"), metavar="DIR",
                         help="where sync.db is kept (default %(default)s)")
     parser.add_argument("--resend-s", type=float, default=30.0, metavar="S",
-                        help="send again when nothing was acknowledged for so long (default %(default)s)")
+                        help="send again when nothing was acknowledged so long (default %(default)s)")
     parser.add_argument("--window", type=int, default=100, metavar="N",
                         help="messages on their way to the broker at most (default %(default)s)")
     parser.add_argument("--ready-file", type=Path, metavar="FILE",

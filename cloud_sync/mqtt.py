@@ -73,7 +73,15 @@ class Arrived(Value):
     retained: bool
 
 
-MqttEvent = LineUp | LineDown | PubAcked | Arrived
+class Subscribed(Value):
+    """The broker answered our subscriptions. mosquitto grants any filter and refuses at delivery,
+    so this is no proof that messages may come."""
+
+    line: int
+    refused: tuple[str, ...]
+
+
+MqttEvent = LineUp | LineDown | PubAcked | Arrived | Subscribed
 
 
 class Tls(Value):
@@ -170,12 +178,13 @@ class MqttLine:
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
         client.on_socket_open = _on_socket_open
 
     def _unhook(self) -> None:
         client = self._client
         for name in ("on_pre_connect", "on_connect", "on_connect_fail", "on_disconnect", "on_publish",
-                     "on_message", "on_socket_open"):
+                     "on_message", "on_subscribe", "on_socket_open"):
             setattr(client, name, None)  # paho closes its sockets when it is collected: no cycles
 
     def _on_pre_connect(self, client: Client, _userdata: object) -> None:
@@ -213,6 +222,11 @@ class MqttLine:
     def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
         self._post(Arrived(line=self._line, mid=message.mid, topic=message.topic,
                            payload=bytes(message.payload), retained=bool(message.retain)))
+
+    def _on_subscribe(self, _client: Client, _userdata: object, _mid: int, reasons: list[ReasonCode],
+                      _properties: Properties | None) -> None:
+        refused = tuple(str(reason) for reason in reasons if reason.is_failure)
+        self._post(Subscribed(line=self._line, refused=refused))
 
 
 def _on_socket_open(_client: Client, _userdata: object, sock: Any) -> None:

@@ -16,7 +16,17 @@ import msgspec
 from cloud_sync import envelope, topics
 from cloud_sync.cursor import CursorStore, Position
 from cloud_sync.messages import Ack
-from cloud_sync.mqtt import Arrived, LineDown, LineUp, MqttEvent, MqttLine, PubAcked, Tls, Will
+from cloud_sync.mqtt import (
+    Arrived,
+    LineDown,
+    LineUp,
+    MqttEvent,
+    MqttLine,
+    PubAcked,
+    Subscribed,
+    Tls,
+    Will,
+)
 from cloud_sync.outbox import Outbox, Outgoing, Verdict
 from edge.controller.struct import Value
 from edge.link import journal_protocol as protocol
@@ -247,6 +257,9 @@ class SyncProcess:
                 self._puback(event)
             case Arrived():
                 self._ack_arrived(event.payload)
+            case Subscribed():
+                if event.refused:
+                    log.error("broker refuses our acknowledgements' topic: %s", event.refused)
 
     def _puback(self, event: PubAcked) -> None:
         token = self._tokens.pop(event.mid, None)
