@@ -130,22 +130,25 @@ class LineOwner:
         waited = self.stats.worst_wait_s
         waited[job.klass] = max(waited.get(job.klass, 0.0), now_s - job.since_s)
         self.stats.requests += 1
-        outcome: bytes | DeviceError
         try:
-            outcome, turnaround_s = await self._link.exchange(
+            outcome = await self._exchange(job, unit)
+            end_s = loop.time()
+            self.stats.busy_s += end_s - now_s
+            self._account(job, unit, outcome, end_s)
+            if isinstance(outcome, bytes) and outcome[0] & EXCEPTION_BIT:
+                outcome = self._refused(job, outcome)
+            _settle(job, outcome)
+        finally:
+            _settle(job, self._line_down("closed"))  # only if we are cancelled, or failed
+
+    async def _exchange(self, job: _Job, unit: UnitStats) -> bytes | DeviceError:
+        try:
+            answer, turnaround_s = await self._link.exchange(
                 job.unit, job.pdu, unit.timeout_s if job.timeout_s is None else job.timeout_s)
-            unit.answered(turnaround_s)
         except DeviceError as trouble:
-            outcome = trouble
-        except asyncio.CancelledError:
-            _settle(job, self._line_down("closed"))
-            raise
-        end_s = loop.time()
-        self.stats.busy_s += end_s - now_s
-        self._account(job, unit, outcome, end_s)
-        if isinstance(outcome, bytes) and outcome[0] & EXCEPTION_BIT:
-            outcome = self._refused(job, outcome)
-        _settle(job, outcome)
+            return trouble
+        unit.answered(turnaround_s)
+        return answer
 
     def _account(self, job: _Job, unit: UnitStats, outcome: bytes | DeviceError, end_s: float) -> None:
         if isinstance(outcome, LineDown):
