@@ -13,7 +13,7 @@ from edge.controller.struct import Value
 from edge.controller.trouble import BadAnswer, DeviceError, DeviceTimeout, LineDown
 from edge.rfid.ats import RATS, parse_ats
 from edge.rfid.path import path_problem
-from edge.rfid.udp import tame_udp
+from edge.rfid.udp import connect_udp
 from edge.rfid.uid import UidError, check_uid
 
 ISO_DEP = 0x20  # SAK bit 6: the card speaks ISO/IEC 14443-4
@@ -51,14 +51,16 @@ class Frontend:
     def open(self) -> None:
         """Opens the reader; raises LineDown. The libraries are loaded here, at first need."""
         self.close()
-        with self._wall("open the card reader"):
-            import nfc.clf
+        try:
+            with self._wall("open the card reader"):
+                import nfc.clf
 
-            self._target = nfc.clf.RemoteTarget("106A")
-            self._clf = self._connect(self._path)
-            self._device = self._clf.device
-            if self._path.startswith("udp"):
-                tame_udp(self._device)
+                self._target = nfc.clf.RemoteTarget("106A")
+                self._clf = self._connect(self._path)
+                self._device = self._clf.device
+        except (BadAnswer, DeviceTimeout) as error:  # noise from a device: it is not the right one
+            raise LineDown(error.what, where=error.where, got=error.got,
+                           expected=error.expected) from None
 
     def sense(self) -> Card | None:
         """Polls once. None: no card. BadAnswer: noise, something is there; LineDown: reader gone."""
@@ -122,6 +124,8 @@ class Frontend:
 def _connect(path: str) -> Any:
     import nfc.clf
 
+    if path.startswith("udp"):
+        return connect_udp(path)
     return nfc.clf.ContactlessFrontend(path)
 
 

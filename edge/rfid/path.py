@@ -4,7 +4,7 @@ import re
 
 # nfcpy reads a path as bus, device, driver of letters, digits and dashes only (nfc/clf/transport.py).
 _TTY = re.compile(r"tty:[A-Za-z0-9-]+:(pn532|arygon)")
-_USB = re.compile(r"usb(:[0-9a-f]{3,4}(:[0-9a-f]{3,4})?)?")
+_USB = re.compile(r"usb(:[0-9]{1,3}(:[0-9]{1,3})?|:[0-9A-Fa-f]{4}(:[0-9A-Fa-f]{4})?)?")
 _UDP = re.compile(r"udp:[A-Za-z0-9.-]+:[0-9]{1,5}")
 
 
@@ -17,7 +17,8 @@ def path_problem(path: str, *, virtual: bool) -> str | None:
     if path.startswith("udp"):
         if not virtual:
             return "udp: is a simulated radio and is allowed on a virtual site only"
-        return None if _UDP.fullmatch(path) else "expected udp:HOST:PORT"
+        known = _UDP.fullmatch(path) and 0 < split_udp(path)[1] < 65536
+        return None if known else "expected udp:HOST:PORT"
     if path.startswith("tty"):
         return None if _TTY.fullmatch(path) else (
             "expected tty:NAME:pn532 or tty:NAME:arygon, NAME of letters, digits and dashes without "
@@ -25,3 +26,9 @@ def path_problem(path: str, *, virtual: bool) -> str | None:
     if _USB.fullmatch(path):
         return None
     return "expected tty:NAME:DRIVER, usb, usb:VENDOR, usb:VENDOR:PRODUCT or, virtual, udp:HOST:PORT"
+
+
+def split_udp(path: str) -> tuple[str, int]:
+    """Host and port of a `udp:` path that has no problem."""
+    _, host, port = path.split(":")
+    return host, int(port)

@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -50,13 +50,14 @@ class ReaderSupervisor:
 
     def __init__(self, reader_id: str, path: str, *, virtual: bool,
                  on_tag: Callable[[TagSeen], None], on_lost: Callable[[str], None],
-                 on_back: Callable[[], None], clock: Callable[[], int] = time.monotonic_ns) -> None:
+                 on_back: Callable[[], None], clock: Callable[[], int] = time.monotonic_ns,
+                 program: Sequence[str] = (sys.executable, "-m", "edge.rfid.reader")) -> None:
         """Raises ValueError for a path that nfcpy cannot use or that this site must not use."""
         problem = path_problem(path, virtual=virtual)
         if problem is not None:
             raise ValueError(f"reader {reader_id}, path {path}: {problem}")
         self.reader_id = reader_id
-        self._command = [sys.executable, "-m", "edge.rfid.reader", "--id", reader_id, "--path", path]
+        self._command = [*program, "--id", reader_id, "--path", path]
         self._command += ["--virtual"] if virtual else []
         self._on_tag, self._on_lost, self._on_back, self._clock = on_tag, on_lost, on_back, clock
         self._well: bool | None = None

@@ -2,16 +2,31 @@
 
 1. It waits a hard-coded second when no card answers. Real readers know after some milliseconds;
    a tap would be seen after half a second on average, and a poll would come once a second.
-2. Its socket is not connected, so that a port where nobody listens looks like "no card" for ever.
+2. It cannot open a port that /etc/services knows by name.
+3. Its socket is not connected, so that a port where nobody listens looks like "no card" for ever.
    Connected, the first poll after the port has gone fails with ECONNREFUSED, as a reader whose cable
    was pulled fails with ENODEV, and takes the same way through the reader process.
 """
 
 from typing import Any
 
+from edge.rfid.path import split_udp
+
 NO_CARD_WAIT_S = 0.03
 FRAME_WAIT_S = 0.2
 _DRIVER_NO_CARD_S = 1.0  # what the driver asks for at the first frame of a poll; later frames: 0.5
+
+
+def connect_udp(path: str) -> Any:
+    """An nfcpy ContactlessFrontend on `udp:HOST:PORT`. The port is set behind the driver's back: it
+    turns numbers into names of services (9 into "discard") and then fails to read the name."""
+    import nfc.clf
+
+    host, port = split_udp(path)
+    clf = nfc.clf.ContactlessFrontend(f"udp:{host}:0")
+    clf.device.addr = (clf.device.addr[0], port)
+    tame_udp(clf.device)
+    return clf
 
 
 def tame_udp(device: Any) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -187,6 +188,25 @@ async def test_no_log_of_the_process_shows_a_number(field, heard, capfd):
     for text in (out, err):
         assert "a3c6" not in text.lower()
         assert r"\xa3" not in text
+
+
+TALKER = ("import sys, os, threading; fd = int(sys.argv[sys.argv.index('--fd') + 1]); "
+          "os.write(fd, bytes.fromhex('{}')); threading.Event().wait()")
+
+
+@pytest.mark.parametrize(("program", "said"), [
+    ((sys.executable, "-c", TALKER.format("ffff")), "nonsense"),
+    ((sys.executable, "-c", TALKER.format("0002c1c1")), "nonsense"),
+    ((sys.executable, "-c", "raise SystemExit(3)"), "status 3"),
+    (("/no/such/program",), "does not start: No such file")])
+async def test_a_program_that_is_no_reader_is_a_lost_reader_and_nothing_worse(field, heard, program, said):
+    odd = supervisor(field, heard, program=program)
+    await odd.start()
+    await heard.until(lambda: heard.events)
+    assert heard.events[0][0] == "lost"
+    assert said in heard.events[0][1]
+    await odd.stop()
+    assert len(heard.events) == 1
 
 
 async def test_a_simulated_radio_needs_a_virtual_site(heard):

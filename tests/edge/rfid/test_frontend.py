@@ -6,7 +6,7 @@ import termios
 import nfc.clf
 import pytest
 
-from edge.controller.trouble import BadAnswer, DeviceError, LineDown
+from edge.controller.trouble import BadAnswer, LineDown
 from edge.rfid.frontend import Card, Frontend
 
 
@@ -107,8 +107,10 @@ def test_a_path_that_must_not_be_used_never_reaches_nfcpy():
         Frontend("udp:127.0.0.1:1", virtual=False)
 
 
-def test_a_reader_that_is_not_there():
+@pytest.mark.parametrize("error", [
+    OSError(errno.ENODEV, "No such device"), IndexError(), AssertionError()])
+def test_a_reader_that_is_not_there_or_another_device(error):
     def connect(path):
-        raise OSError(errno.ENODEV, "No such device")
-    with pytest.raises(DeviceError, match="No such device"):
+        raise error
+    with pytest.raises(LineDown, match=type(error).__name__):
         Frontend("usb", virtual=False, connect=connect).open()

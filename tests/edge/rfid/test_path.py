@@ -13,7 +13,7 @@ def test_paths_of_real_readers(path):
 
 @pytest.mark.parametrize("path", [
     "", "front", "tty:forecourt_rfid:pn532", "tty:/dev/ttyUSB0:pn532", "tty:USB0", "usb:xyz",
-    "com:1:pn532", "udp", "udp:127.0.0.1", "udp:127.0.0.1:port"])
+    "com:1:pn532", "udp", "udp:127.0.0.1", "udp:127.0.0.1:port", "udp:127.0.0.1:65536", "usb:1:2:3"])
 def test_paths_that_nfcpy_cannot_use(path):
     assert path_problem(path, virtual=True)
 
