@@ -7,6 +7,7 @@ consistent readings, by a journalled event, comes with the meters' own order.)
 """
 
 _MARGIN = 1.25
+_BEYOND_WH = 10**13  # 10 TWh: no site, but many a garbled float
 _WH_PER_W_NS = 1 / 3_600_000_000_000
 
 
@@ -33,6 +34,8 @@ class EnergyAcceptor:
             return "not available"
         if energy_wh < 0:
             return f"{energy_wh} Wh, below zero"
+        if energy_wh > _BEYOND_WH:
+            return f"{energy_wh:.3g} Wh, beyond any register"
         last_wh = self._energy_wh
         if last_wh is not None:
             if energy_wh == 0 and last_wh > 0:

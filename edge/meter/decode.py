@@ -19,7 +19,7 @@ def raw_hex(register: Register, words: Sequence[int]) -> str:
 
 
 def value_of(register: Register, words: Sequence[int]) -> Decimal | None:
-    """The value in the register's unit, exact; `None` for its sentinel, NaN and infinities."""
+    """The value in the register's unit, to 28 digits; `None` for its sentinel, NaN and infinities."""
     raw = raw_hex(register, words)
     if register.sentinel and raw == register.sentinel:
         return None
