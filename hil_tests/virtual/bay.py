@@ -9,21 +9,41 @@ from hil_tests.virtual.physics import Car, Contactor
 
 
 class PilotBoard(Protocol):
-    """The pins of a pilot board, as the cabinet is wired to them."""
+    """A pilot board as the cabinet is wired to it; `hil_tests.virtual.board.Board` is the real one."""
+
+    uart_fd: int  # the line's end of its UART
+
+    def start(self) -> None:
+        """Power on."""
+
+    def close(self) -> None:
+        """Power off for good."""
+
+    def power(self, on: bool) -> None:
+        """Switch its supply."""
+
+    def wait_ready(self, timeout_s: float = 10.0) -> None:
+        """Block until its firmware runs. Raises `TimeoutError`."""
 
     @property
     def permit(self) -> bool:
         """The board's half of the interlock."""
 
     @property
-    def duty(self) -> float | None:
-        """Share of the pilot's positive half: 1.0 X1, 0.0 F; None: the board is dead (0 V)."""
+    def duty(self) -> float:
+        """Share of the pilot's positive half: 1.0 X1, 0.0 F or dead."""
 
-    def set_cp(self, ohms: float | None, diode: bool) -> None:
+    def set_cp(self, load_ohm: int | None, diode: bool = True) -> None:
         """The load on the control pilot; None: open."""
 
-    def set_pin(self, name: str, level: bool) -> None:
-        """Drive an input: "mirror", "rcd" or "estop"; True is closed, tripped, pressed."""
+    def set_mirror(self, closed: bool) -> None:
+        """The contactor's mirror contact."""
+
+    def set_rcd(self, quiet: bool) -> None:
+        """The residual current device: False while tripped."""
+
+    def set_stop(self, released: bool) -> None:
+        """The emergency stop: False while pressed."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +74,7 @@ class Bay:
         self._relay = False
         self._permit = False
         self._mirrors: tuple[bool, bool] | None = None
-        self._cp: tuple[float | None, bool] | None = None
+        self._cp: tuple[int | None, bool] | None = None
         self._cause = "power-on"
 
     @property
@@ -111,4 +131,4 @@ class Bay:
         if mirrors != self._mirrors:
             self._mirrors = mirrors
             self._drive(self.wiring.mirror_gpio, mirrors[0])
-            self.board.set_pin("mirror", mirrors[1])
+            self.board.set_mirror(mirrors[1])

@@ -13,11 +13,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from hil_tests.virtual import cabinet_config
 from hil_tests.virtual.bay import Bay, PilotBoard, Wiring
-from hil_tests.virtual.cabinet_config import PHASES, CabinetConfig, EvseSpec, MeterSpec
+from hil_tests.virtual.cabinet_config import PHASES, CabinetConfig, EvseSpec, LineSpec, MeterSpec
 from hil_tests.virtual.card import CardField
 from hil_tests.virtual.control import ControlServer
 from hil_tests.virtual.gpio_server import ON_EXIT, GpioServer
@@ -28,25 +27,14 @@ from hil_tests.virtual.physics import Car, voltage_v
 from hil_tests.virtual.relay import Relay
 from hil_tests.virtual.requests import Requests
 
-
-class RunningBoard(PilotBoard, Protocol):
-    """A pilot board with its firmware, on a serial line."""
-
-    async def start(self) -> int:
-        """Power on; returns the descriptor of its UART."""
-
-    async def stop(self) -> None:
-        """Power off."""
-
-
-BoardMaker = Callable[[EvseSpec, Path], RunningBoard]
+BoardMaker = Callable[[EvseSpec, LineSpec, Path], PilotBoard]
 
 
 class Cabinet:
     """Builds, ties together and runs the parts of one `CabinetConfig`."""
 
     def __init__(self, config: CabinetConfig, make_board: BoardMaker) -> None:
-        """Opens nothing. `make_board(spec, folder)` builds a pilot board."""
+        """`make_board(evse, line, folder)` builds a pilot board, which starts in `start`."""
         if config.on_exit not in ON_EXIT:
             raise ValueError(f"on_exit: got {config.on_exit!r}, expected one of {', '.join(ON_EXIT)}")
         self.config = config
@@ -56,7 +44,9 @@ class Cabinet:
         self.lines = {spec.id: Line(Path(spec.link), baud=spec.baud, bits_per_char=spec.bits_per_char)
                       for spec in config.lines}
         self.meters = {spec.id: _meter(spec) for spec in config.meters}
-        self.boards = {spec.id: make_board(spec, Path(config.folder)) for spec in config.evses}
+        specs = {spec.id: spec for spec in config.lines}
+        self.boards = {spec.id: make_board(spec, specs[spec.line], Path(config.folder))
+                       for spec in config.evses}
         self.bays = {spec.id: self._bay(spec) for spec in config.evses}
         self.fields = {spec.id: CardField(spec.port) for spec in config.readers}
         self.relay = None if config.relay is None else Relay(
@@ -71,7 +61,11 @@ class Cabinet:
             await line.start()
         for meter_spec in self.config.meters:
             self.lines[meter_spec.line].attach(self.meters[meter_spec.id])
-        await asyncio.gather(*(self.power_board(spec) for spec in self.config.evses))
+        for board in self.boards.values():
+            board.start()
+        for spec in self.config.evses:
+            await asyncio.to_thread(self.boards[spec.id].wait_ready)
+            self.lines[spec.line].attach_fd(self.boards[spec.id].uart_fd, spec.board_unit)
         await self.gpio.start(Path(self.config.gpio))
         for field in self.fields.values():
             await field.start()
@@ -94,13 +88,8 @@ class Cabinet:
         for line in self.lines.values():
             await line.stop()
         for board in self.boards.values():
-            await board.stop()
+            board.close()
         self.log.close()
-
-    async def power_board(self, spec: EvseSpec) -> None:
-        """Switch a board on and connect it to its line."""
-        uart = await self.boards[spec.id].start()
-        self.lines[spec.line].attach_fd(uart, spec.board_unit)
 
     def step(self) -> None:
         """Advance all physics to this moment."""
@@ -151,12 +140,20 @@ def _meter(spec: MeterSpec) -> VirtualMeter:
     return VirtualMeter(spec.unit, spec.model, physics=MeterPhysics(import_wh=spec.start_wh))
 
 
-async def run(config: CabinetConfig, make_board: BoardMaker) -> None:
+def make_board(evse: EvseSpec, line: LineSpec, folder: Path) -> PilotBoard:
+    """A board that runs the real firmware. Raises `NoMicroPython`."""
+    from hil_tests.virtual.board import Board
+
+    return Board(folder / f"board-{evse.id}", unit=evse.board_unit, baud=line.baud,
+                 parity="E" if line.bits_per_char == 11 else "N")
+
+
+async def run(config: CabinetConfig, boards: BoardMaker = make_board) -> None:
     """Run until SIGTERM or SIGINT."""
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    cabinet = Cabinet(config, make_board)
+    cabinet = Cabinet(config, boards)
     try:
         await cabinet.start()
         ready = {"ready": True, "control": config.control, "gpio": config.gpio,
@@ -174,9 +171,7 @@ def main(argv: list[str]) -> int:
     if len(argv) != 1:
         print("usage: python -m hil_tests.virtual.cabinet CONFIG.json", file=sys.stderr)
         return 2
-    from hil_tests.virtual.pilot_board import make_board
-
-    asyncio.run(run(cabinet_config.read(Path(argv[0])), make_board))
+    asyncio.run(run(cabinet_config.read(Path(argv[0]))))
     return 0
 
 

@@ -52,7 +52,7 @@ class EvseSpec(_Part):
     coil_gpio: int
     mirror_gpio: int
     phases: tuple[str, ...] = PHASES
-    car: CarSpec = CarSpec()
+    car: CarSpec = msgspec.field(default_factory=CarSpec)
 
 
 class ReaderSpec(_Part):

@@ -1,5 +1,6 @@
 """What the control socket can ask of the cabinet: one method a request, named `do_<request>`."""
 
+import asyncio
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ class _State:
     permit: bool
     coil: bool
     contact: bool
-    duty: float | None
+    duty: float
     current_a: float
     register_wh: float
 
@@ -58,7 +59,7 @@ class Requests:
 
     async def do_set_cp(self, evse: str, ohms: float | None, diode: bool = True) -> None:
         """Put a resistor on the pilot."""
-        self._bay(evse).car.override = (ohms, diode)
+        self._bay(evse).car.override = (None if ohms is None else round(ohms), diode)
 
     async def do_draw(self, evse: str, current_a: float, phases: int = 3) -> None:
         """Limit what the car takes."""
@@ -92,11 +93,11 @@ class Requests:
 
     async def do_rcd_trip(self, evse: str) -> None:
         """A residual current, until `restore rcd`."""
-        self._bay(evse).board.set_pin("rcd", True)
+        self._bay(evse).board.set_rcd(quiet=False)
 
     async def do_estop(self, evse: str) -> None:
         """The emergency stop is pressed, until `restore estop`."""
-        self._bay(evse).board.set_pin("estop", True)
+        self._bay(evse).board.set_stop(released=False)
 
     async def do_mirror(self, evse: str, side: str, level: bool | None) -> None:
         """Force one side's mirror input ("pi" or "board"); None: as wired."""
@@ -157,7 +158,7 @@ class Requests:
         """Whether the coil has voltage."""
         return self._bay(evse).coil
 
-    async def do_duty(self, evse: str) -> float | None:
+    async def do_duty(self, evse: str) -> float:
         """Share of the pilot's positive half."""
         return self._bay(evse).board.duty
 
@@ -218,8 +219,10 @@ class Requests:
             bay = self._bay(evse)
             if what == "contactor":
                 bay.repair()
-            elif what in ("rcd", "estop"):
-                bay.board.set_pin(what, False)
+            elif what == "rcd":
+                bay.board.set_rcd(quiet=True)
+            elif what == "estop":
+                bay.board.set_stop(released=True)
             elif what == "cp":
                 bay.car.override = None
             else:
@@ -233,12 +236,8 @@ class Requests:
             return
         cabinet.mains = on
         cabinet.step()
-        for spec in cabinet.config.evses:
-            if on:
-                await cabinet.power_board(spec)
-            else:
-                cabinet.lines[spec.line].detach(spec.board_unit)
-                await cabinet.boards[spec.id].stop()
+        for board in cabinet.boards.values():
+            await asyncio.to_thread(board.power, on)
 
     def _wire_lines(self) -> None:
         for name, line in self._cabinet.lines.items():
