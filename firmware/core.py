@@ -194,7 +194,7 @@ class Core:
         return OK
 
     def _renew(self, sequence, current_da, ttl_ms):
-        if not self._valid(current_da, ttl_ms):
+        if not self._valid(current_da or MIN_DA, ttl_ms):  # 0: leave the current as it is
             return BAD_VALUE
         interlock = self.interlock
         if not interlock.permit:
@@ -204,7 +204,8 @@ class Core:
         if not newer(sequence, interlock.heartbeat_seq):
             return self._refuse(REFUSED_SEQUENCE)
         interlock.renew(sequence, current_da, ttl_ms)
-        self.offer.lower(current_da)
+        if current_da:
+            self.offer.lower(current_da)
         return OK
 
     def _valid(self, current_da, ttl_ms):

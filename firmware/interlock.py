@@ -67,7 +67,8 @@ class Interlock:
         # Heartbeat. The caller has seen that PERMIT is on and the sequence new.
         self.coasting = False
         self.heartbeat_seq = sequence
-        self.grant_da = current_da
+        if current_da:
+            self.grant_da = current_da
         self._ttl_ms = ttl_ms
 
     def clear(self):

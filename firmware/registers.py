@@ -1,7 +1,8 @@
 # The board's Modbus map. Holding (FC03) and input (FC04) registers are the same words.
 # scripts/generate_registers.py makes the controller's copy of this file; a test compares them.
 # "s16": two's complement. Every other register is unsigned. Addresses are zero based.
-# Exceptions: 2 no such register or not writable, 3 value out of range, 4 a condition is missing (REFUSED_BITS).
+# Exceptions: 2 no such register or not writable, 3 value out of range, 4 a condition is missing
+# (REFUSED_BITS says which).
 
 MAP_VERSION_NOW = 1
 
@@ -56,7 +57,7 @@ SETTINGS_COUNT = 3
 # Command block: one FC16 over all four registers, executed as one. Reads as the last command.
 COMMAND = 1140  # COMMAND_*
 COMMAND_SEQ = 1141  # grant: new; renewal: new; acknowledgement: FAULT_SEQ; else 0
-COMMAND_DA = 1142  # 0.1 A; offer, grant, renewal
+COMMAND_DA = 1142  # 0.1 A, 60..800; offer, grant, renewal (there 0 leaves the current as it is)
 COMMAND_TTL_MS = 1143  # ms; grant, renewal
 COMMAND_COUNT = 4
 

@@ -47,3 +47,4 @@ class BoardStatus(Value):
     cp_high_mv: int = 0
     cp_low_mv: int = 0
     firmware: str = ""
+    fault_seq: int = 0  # of the last latched fault: what an acknowledgement must carry

@@ -34,7 +34,10 @@ ADC_PROXIMITY, ADC_SUPPLY = page.ADC + 1, page.ADC + 2
 SOURCE_MV, SOURCE_OHM, DIODE_MV = 12000, 1000, 700
 
 
-def pilot_plateaus_mv(load_ohm: int | None, diode: bool) -> tuple[int, int]:
+INPUTS = {"rcd": (PIN_RCD, 0), "mirror": (PIN_MIRROR, 1), "estop": (PIN_STOP, 0)}  # level when true
+
+
+def pilot_plateaus_mv(load_ohm: float | None, diode: bool) -> tuple[int, int]:
     """Control pilot (mV) while the +-12 V source behind 1 kOhm is high and while it is low.
 
     `load_ohm`: 2740 B, 882 C, 246 D, None no car, 0 pilot shorted to earth. The car's diode drops
@@ -46,8 +49,9 @@ def pilot_plateaus_mv(load_ohm: int | None, diode: bool) -> tuple[int, int]:
         return 0, 0
     total_ohm = SOURCE_OHM + load_ohm
     if diode:
-        return DIODE_MV + (SOURCE_MV - DIODE_MV) * load_ohm // total_ohm, -SOURCE_MV
-    return SOURCE_MV * load_ohm // total_ohm, -SOURCE_MV * load_ohm // total_ohm
+        return DIODE_MV + int((SOURCE_MV - DIODE_MV) * load_ohm / total_ohm), -SOURCE_MV
+    high_mv = int(SOURCE_MV * load_ohm / total_ohm)
+    return high_mv, -high_mv
 
 
 class Board:
@@ -82,9 +86,8 @@ class Board:
         self._powered = False
         self._fed = (-1, 0.0)  # feeds seen, and when they last moved
         self.set_cp(None)
-        self.set_rcd(True)
-        self.set_stop(True)
-        self.set_mirror(False)
+        for name in INPUTS:
+            self.set_pin(name, False)
         self.set_pp(None)
         self.set_supply_mv(12000)
 
@@ -115,23 +118,16 @@ class Board:
 
     # --- what the world does to the board
 
-    def set_cp(self, load_ohm: int | None, diode: bool = True) -> None:
+    def set_cp(self, load_ohm: float | None, diode: bool = True) -> None:
         """Put this load between control pilot and earth (see `pilot_plateaus_mv`)."""
         high_mv, low_mv = pilot_plateaus_mv(load_ohm, diode)
         self._set(page.PILOT_HIGH_MV, high_mv)
         self._set(page.PILOT_LOW_MV, low_mv)
 
-    def set_rcd(self, quiet: bool) -> None:
-        """The residual current device's contact: False while it has tripped."""
-        self._set(page.PIN_IN + PIN_RCD, int(quiet))
-
-    def set_mirror(self, closed: bool) -> None:
-        """The contactor's mirror contact: True while the main contacts are closed."""
-        self._set(page.PIN_IN + PIN_MIRROR, int(closed))
-
-    def set_stop(self, released: bool) -> None:
-        """The emergency stop's loop: False while the button is pressed."""
-        self._set(page.PIN_IN + PIN_STOP, int(released))
+    def set_pin(self, name: str, level: bool) -> None:
+        """Drive an input: "mirror" (True: main contacts closed), "rcd" (tripped), "estop" (pressed)."""
+        pin, active = INPUTS[name]
+        self._set(page.PIN_IN + pin, active if level else 1 - active)
 
     def set_pp(self, cable_ohm: int | None) -> None:
         """Proximity resistor of the plug: 1500 13 A, 680 20 A, 220 32 A, 100 63 A; None: open."""
@@ -162,9 +158,9 @@ class Board:
         return bool(self._get(page.PIN_OUT + PIN_PERMIT))
 
     @property
-    def duty(self) -> float:
-        """Share of the period at +12 V: 1.0 is X1 (steady), 0.0 is F, or a board without supply."""
-        return self._get(page.PWM_DUTY) / 65535
+    def duty(self) -> float | None:
+        """Share of the period at +12 V: 1.0 is X1 (steady), 0.0 is F; None: no supply, 0 V."""
+        return self._get(page.PWM_DUTY) / 65535 if self._powered else None
 
     @property
     def powered(self) -> bool:
