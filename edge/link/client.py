@@ -69,6 +69,9 @@ class LinkClient:
                 await self._until_connected()
         except TimeoutError:
             raise LinkLost(f"no server at {self._path} within {timeout_s} s") from None
+        finally:
+            if not self.connected:
+                await self.close()
 
     async def close(self) -> None:
         """End the connection; every call in flight fails with `LinkLost`."""

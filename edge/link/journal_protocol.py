@@ -32,10 +32,14 @@ MAX_READ_BYTES = 1024 * 1024
 """Of `data` in one answer (base64 makes 4/3 of it; the client takes frames of 4 MB)."""
 
 
+StreamName = Annotated[str, msgspec.Meta(pattern="^(tx|ev|tm)$")]
+HexHash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
 class JournalRead(Value):
     """Rows of `stream` with seq > `after`, oldest first."""
 
-    stream: str
+    stream: StreamName
     after: Annotated[int, msgspec.Meta(ge=0)]
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_ROWS)] = MAX_ROWS
 
@@ -54,15 +58,15 @@ class WireRow(Value):
     mono_ns: int
     clock_ok: bool
     data: bytes
-    prev: str
-    hash: str
+    prev: HexHash
+    hash: HexHash
 
 
 class JournalRows(Value):
     """Consecutive rows: seq `after` + 1 on, without a gap."""
 
     epoch: str
-    stream: str
+    stream: StreamName
     rows: tuple[WireRow, ...]
 
 
@@ -70,9 +74,9 @@ class JournalAcked(Value):
     """The cloud holds `stream` up to and including `seq`. `hash`: that row's, 64 hex digits."""
 
     epoch: str
-    stream: str
+    stream: StreamName
     seq: int
-    hash: str
+    hash: HexHash
 
 
 class StreamHead(Value):

@@ -57,9 +57,10 @@ class LinkServer:
         listener = _listen(self.path, self._group)
         app = web.Application()
         app.router.add_get("/", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False,
+                                     shutdown_timeout=1.0)
         await self._runner.setup()
-        await web.SockSite(self._runner, listener, shutdown_timeout=1.0).start()
+        await web.SockSite(self._runner, listener).start()
 
     async def close(self) -> None:
         """Drop every client, remove the socket."""
