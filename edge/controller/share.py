@@ -1,8 +1,8 @@
 """Shares of the fuses: never more than any fuse per phase, 0 or at least 6 A, equal shares.
 
 First form: equal static shares (no measured house load). Every circuit is a fuse per phase with a
-parent; an EVSE uses the grid phases that it is wired to. Whoever would get less than 6 A waits,
-the latest session first (IEC 61851-1: 6 A is the least that can be signalled).
+parent; an EVSE uses the grid phases that it is wired to. Whoever cannot have 6 A waits, the
+latest first (IEC 61851-1: 6 A is the least that can be signalled).
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,18 +33,22 @@ def circuits_of(plan: SitePlan, evse: Evse) -> tuple[str, ...]:
 
 
 def allocate(plan: SitePlan, wants: Iterable[Want]) -> dict[str, tuple[float, str]]:
-    """Amperes and the limit that set them, per EVSE that asks; 0 A for those who must wait."""
-    asking = sorted(wants, key=lambda w: (w.began_ns, w.evse_id))
+    """Amperes and the limit that set them, per EVSE that asks; 0 A for those who must wait.
+
+    First come, first served: each in turn joins if everybody with him still gets 6 A. So nobody
+    waits who has room, and nobody who charges is put out by somebody who came later.
+    """
+    joined: list[Want] = []
+    shares: dict[str, tuple[float, str]] = {}
     waiting: dict[str, tuple[float, str]] = {}
-    while asking:
-        shares = _equal(plan, asking)
-        starved = [w for w in asking if shares[w.evse_id][0] < MIN_A]
-        if not starved:
-            return shares | waiting
-        last = starved[-1]
-        waiting[last.evse_id] = (0.0, shares[last.evse_id][1])
-        asking = [w for w in asking if w is not last]
-    return waiting
+    for want in sorted(wants, key=lambda w: (w.began_ns, w.evse_id)):
+        tried = _equal(plan, [*joined, want])
+        if all(a >= MIN_A for a, _ in tried.values()):
+            joined.append(want)
+            shares = tried
+        else:
+            waiting[want.evse_id] = (0.0, tried[want.evse_id][1])
+    return shares | waiting
 
 
 def _equal(plan: SitePlan, asking: list[Want]) -> dict[str, tuple[float, str]]:

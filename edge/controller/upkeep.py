@@ -37,9 +37,12 @@ def run(turn: Turn) -> None:
 
 
 def _renew(turn: Turn, outlet: Outlet) -> None:
-    """A grant expires unless renewed; a renewal never starts and never raises, so it may pass."""
+    """A grant expires unless renewed; a renewal never starts and never raises, so it may pass.
+
+    After X1 there is none: the board ends its PERMIT by itself at B, or after 6 s.
+    """
     due = turn.past(outlet.renewed_ns, turn.timers.renew_s)
-    if outlet.phase in ENERGISED and outlet.granted_ns is not None and due:
+    if outlet.phase in (Phase.CLOSING, Phase.CHARGING) and outlet.granted_ns is not None and due:
         turn.emit(RenewGrant(evse_id=outlet.evse_id, grant_s=turn.timers.grant_s,
                              current_a=outlet.offer.current_a))
         turn.set(outlet.evse_id, renewed_ns=turn.now_ns)

@@ -1,16 +1,7 @@
 """From a site's file to what billing needs of it."""
 
-from pathlib import Path
-
 from edge.billing.cdr import CdrFacts, Connector, Place
-from edge.billing.sessions import SessionPricer
-from edge.billing.tariff import decode
 from edge.station.config import Site
-
-
-def pricer(site: Site) -> SessionPricer:
-    """The tariff of a site that `load` found sound, read again and ready to price."""
-    return SessionPricer(decode(Path(site.tariff.file).read_bytes()), site.site.time_zone)
 
 
 def cdr_facts(site: Site) -> CdrFacts:

@@ -1,0 +1,124 @@
+"""Answers what comes in through the three sockets. Which action a socket allows stands in
+`edge/link/allowed.py`; what touches the site is decided by the core.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from edge.controller.effects import Stream
+from edge.controller.events import CloudSeen, Event, RequestReceived
+from edge.controller.request import Request
+from edge.controller.snapshot import Snapshot
+from edge.controller.trouble import DeviceError
+from edge.journal.errors import JournalError
+from edge.journal.journal import Journal
+from edge.journal.row import Row
+from edge.link import journal_protocol as protocol
+from edge.link.messages import Reply, accepted, arguments, failed, refused, resulted
+from edge.link.peer import Peer
+from edge.station.meter_driver import MeterDriver
+from edge.station.outlet_driver import OutletDriver
+
+CORE_TIMEOUT_S = 2.0
+
+
+class Desk:
+    """Belongs to one loop."""
+
+    def __init__(self, *, journal: Journal, description: protocol.SiteDescription,
+                 hand_in: Callable[[Event], None], snapshot: Callable[[], Snapshot],
+                 outlets: dict[str, OutletDriver], meters: dict[str, MeterDriver]) -> None:
+        self._journal, self._description = journal, description
+        self._hand_in, self._snapshot = hand_in, snapshot
+        self._outlets, self._meters = outlets, meters
+        self._waiting: dict[str, asyncio.Future[str | None]] = {}
+
+    def answered(self, request_id: str, refusal: str | None) -> None:
+        """The core's answer to a request that was handed in."""
+        waiting = self._waiting.get(request_id)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(refusal)
+
+    async def handle(self, peer: Peer, request: Request) -> Reply:
+        """One call. Never raises for what a client can send."""
+        del peer  # its uid was logged by the server; roles come with the service menu
+        try:
+            return await self._handle(request)
+        except (JournalError, DeviceError) as error:
+            return failed(request, str(error))
+
+    async def _handle(self, request: Request) -> Reply:
+        match request.action:
+            case protocol.READ:
+                return await self._read(request)
+            case protocol.ACKED:
+                acked = arguments(request, protocol.JournalAcked)
+                await self._journal.acked(acked.epoch, Stream(acked.stream), acked.seq,
+                                          bytes.fromhex(acked.hash))
+                return accepted(request)
+            case protocol.HEADS:
+                return resulted(request, self._heads())
+            case protocol.DESCRIBE:
+                return resulted(request, self._description)
+            case protocol.STATUS:
+                status = arguments(request, protocol.SyncStatus)
+                self._hand_in(CloudSeen(connected=status.connected, pending=status.pending,
+                                        last_ack_age_s=status.last_ack_age_s))
+                return accepted(request)
+            case "status":
+                return resulted(request, self._snapshot())
+            case "board.info" | "meter.read":
+                return await self._look(request)
+            case "ui.language":
+                return accepted(request)  # each screen keeps its own; nothing of the site changes
+            case protocol.COMMAND:
+                return refused(request, "commands from the cloud are not taken by this version")
+            case _:
+                return await self._ask_core(request)
+
+    async def _ask_core(self, request: Request) -> Reply:
+        future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+        self._waiting[request.id] = future
+        try:
+            self._hand_in(RequestReceived(request=request))
+            refusal = await asyncio.wait_for(future, CORE_TIMEOUT_S)
+        finally:
+            del self._waiting[request.id]
+        return accepted(request) if refusal is None else refused(request, refusal)
+
+    async def _look(self, request: Request) -> Reply:
+        wanted = arguments(request, dict[str, str])
+        if request.action == "board.info":
+            outlet = self._outlets.get(wanted.get("evse_id", ""))
+            if outlet is None:
+                return refused(request, f"evse_id: expected one of {', '.join(self._outlets)}")
+            return resulted(request, await outlet.board.poll())
+        meter = self._meters.get(wanted.get("meter_id", ""))
+        if meter is None:
+            return refused(request, f"meter_id: expected one of {', '.join(self._meters)}")
+        return resulted(request, await meter.meter.read())
+
+    async def _read(self, request: Request) -> Reply:
+        wanted = arguments(request, protocol.JournalRead)
+        rows = await self._journal.read(Stream(wanted.stream), wanted.after, wanted.limit)
+        return resulted(request, protocol.JournalRows(
+            epoch=self._journal.epoch, stream=wanted.stream, rows=_within_frame(rows)))
+
+    def _heads(self) -> protocol.JournalHeads:
+        return protocol.JournalHeads(
+            epoch=self._journal.epoch, boot=self._journal.boot,
+            streams={stream.value: protocol.StreamHead(seq=seq, acked=acked)
+                     for stream, (seq, acked) in self._journal.heads().items()})
+
+
+def _within_frame(rows: tuple[Row, ...]) -> tuple[protocol.WireRow, ...]:
+    taken: list[protocol.WireRow] = []
+    size = 0
+    for row in rows:
+        size += len(row.data)
+        if taken and size > protocol.MAX_READ_BYTES:
+            break
+        taken.append(protocol.WireRow(
+            seq=row.seq, type=row.type, utc=row.utc, boot=row.boot, mono_ns=row.mono_ns,
+            clock_ok=row.clock_ok, data=row.data, prev=row.prev.hex(), hash=row.hash.hex()))
+    return tuple(taken)

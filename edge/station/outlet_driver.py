@@ -1,0 +1,171 @@
+"""One outlet between the core and its devices: pilot board over the bus, relay and mirror by GPIO.
+
+Polls ten times a second and hands in what changed; carries commands out. Taking power never waits:
+the relay drops in the call, the frame that revokes the grant overtakes everything on the line.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Protocol
+
+import msgspec
+
+from edge.controller.events import BoardLost, Event, OutletSeen
+from edge.controller.pilot import BoardStatus
+from edge.controller.trouble import DeviceError
+
+POLL_S = 0.1
+REPORT_S = 1.0
+LOST_S = 3.0
+OPEN_TRIES = 5
+
+log = logging.getLogger(__name__)
+
+
+class BoardPort(Protocol):
+    """The pilot board. Every method raises `DeviceError`."""
+
+    async def poll(self) -> BoardStatus: ...
+
+    async def offer(self, current_a: float) -> None: ...
+
+    async def withdraw(self) -> None: ...
+
+    async def grant(self, current_a: float, grant_s: float) -> None: ...
+
+    async def renew(self, current_a: float, grant_s: float) -> None: ...
+
+    async def revoke(self) -> None: ...
+
+    async def acknowledge(self) -> None: ...
+
+    async def set_failsafe(self, current_a: float) -> None: ...
+
+
+class ContactorPort(Protocol):
+    """The Pi's relay and mirror input."""
+
+    def set(self, on: bool) -> None: ...
+
+    def coil_on(self) -> bool: ...
+
+    def mirror_closed(self) -> bool: ...
+
+
+class OutletDriver:
+    """Belongs to one loop. `spawn` starts a task whose failure is the station's failure."""
+
+    def __init__(self, evse_id: str, board: BoardPort, contactor: ContactorPort, *, failsafe_a: float,
+                 hand_in: Callable[[Event], None], clock_ns: Callable[[], int],
+                 spawn: Callable[[Coroutine[None, None, None]], object]) -> None:
+        self.evse_id, self.board, self.contactor = evse_id, board, contactor
+        self._failsafe_a, self._hand_in = failsafe_a, hand_in
+        self._clock_ns, self._spawn = clock_ns, spawn
+        self._last: OutletSeen | None = None
+        self._reported_ns = 0
+        self._well_ns = clock_ns()
+        self._boot_count: int | None = None
+        self.looked = asyncio.Event()  # the first poll ended, well or not
+
+    async def run(self) -> None:
+        """Poll for ever."""
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            await self._poll()
+            self.looked.set()
+            due = max(due + POLL_S, loop.time())
+            await asyncio.sleep(due - loop.time())
+
+    async def _poll(self) -> None:
+        try:
+            status = await self.board.poll()
+            if status.boot_count != self._boot_count:
+                await self.board.set_failsafe(self._failsafe_a)
+                self._boot_count = status.boot_count
+        except DeviceError as error:
+            if self._clock_ns() - self._well_ns >= LOST_S * 1e9:
+                self._lost(str(error))
+            return
+        self._well_ns = self._clock_ns()
+        self._report(OutletSeen(evse_id=self.evse_id, board=status, relay_on=self.contactor.coil_on(),
+                                pi_mirror_closed=self.contactor.mirror_closed()))
+
+    def _lost(self, error: str) -> None:
+        if self._clock_ns() - self._reported_ns < REPORT_S * 1e9 and self._last is None:
+            return
+        self._last, self._reported_ns = None, self._clock_ns()
+        self._hand_in(BoardLost(evse_id=self.evse_id, error=error, relay_on=self.contactor.coil_on(),
+                                pi_mirror_closed=self.contactor.mirror_closed()))
+
+    def _report(self, seen: OutletSeen) -> None:
+        """Once a second, and whenever something changed that anybody decides by."""
+        due = self._clock_ns() - self._reported_ns >= REPORT_S * 1e9
+        if due or self._last is None or _essence(seen) != _essence(self._last):
+            self._last, self._reported_ns = seen, self._clock_ns()
+            self._hand_in(seen)
+
+    # what takes power: the relay in the call, the frame as a task
+    def open(self, reason: str) -> None:
+        """Relay off now; then the grant is revoked, again until the board has understood."""
+        self.contactor.set(False)
+        self._last = None
+        self._spawn(self._again(self.board.revoke, f"revoke ({reason})"))
+
+    def lower(self, current_a: float) -> None:
+        self._spawn(self._again(lambda: self.board.offer(current_a), f"lower to {current_a:g} A"))
+
+    def withdraw(self) -> None:
+        self._spawn(self._again(self.board.withdraw, "withdraw"))
+
+    async def _again(self, send: Callable[[], Coroutine[None, None, None]], what: str) -> None:
+        """Resends; beyond that the core sees that the board did not follow and tells it again."""
+        for attempt in range(OPEN_TRIES):
+            try:
+                await send()
+                return
+            except DeviceError as error:
+                log.warning("evse %s: %s, try %d of %d: %s", self.evse_id, what, attempt + 1,
+                            OPEN_TRIES, error)
+                await asyncio.sleep(0.05)
+
+    def renew(self, current_a: float, grant_s: float) -> None:
+        self._spawn(self._once(self.board.renew(current_a, grant_s), "renew"))
+
+    def acknowledge(self) -> None:
+        self._spawn(self._once(self.board.acknowledge(), "acknowledge"))
+
+    async def _once(self, send: Coroutine[None, None, None], what: str) -> None:
+        try:
+            await send
+        except DeviceError as error:
+            log.warning("evse %s: %s: %s", self.evse_id, what, error)
+
+    # what grants power: waits for its frame, and looks again before the relay moves
+    async def offer(self, current_a: float) -> None:
+        """Raises `DeviceError`; the core tells it again."""
+        await self.board.offer(current_a)
+
+    async def close(self, current_a: float, grant_s: float, wanted: Callable[[], bool]) -> None:
+        """Grant to the board, then the Pi's relay; both taken back if nobody wants it any more."""
+        try:
+            await self.board.grant(current_a, grant_s)
+        except DeviceError:
+            self.contactor.set(False)
+            raise
+        if wanted():
+            self.contactor.set(True)
+            self._last = None
+        else:
+            self.open("not wanted any more")
+
+    def make_safe(self) -> None:
+        """The relay off, whatever else is broken."""
+        self.contactor.set(False)
+
+
+def _essence(seen: OutletSeen) -> OutletSeen:
+    """Without what changes with every poll and decides nothing."""
+    board = msgspec.structs.replace(seen.board, mono_ns=0, cp_high_mv=0, cp_low_mv=0)
+    return msgspec.structs.replace(seen, board=board)

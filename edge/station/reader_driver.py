@@ -1,0 +1,47 @@
+"""One card reader between its process and the core: a tap is looked up before it enters the core."""
+
+import logging
+from collections.abc import Callable, Coroutine
+
+from edge.controller.events import CardPresented, Event, ReaderBack, ReaderLost
+from edge.controller.idtoken import Level
+from edge.controller.trouble import DeviceError
+from edge.rfid.lookup import TokenLookup
+from edge.rfid.supervisor import ReaderSupervisor
+from edge.rfid.wire import TagSeen
+
+log = logging.getLogger(__name__)
+
+
+class ReaderDriver:
+    """Belongs to one loop. A UID goes from the reader to the look-up and no further."""
+
+    def __init__(self, reader_id: str, path: str, serves: tuple[str, ...], *, virtual: bool,
+                 tokens: TokenLookup, hand_in: Callable[[Event], None],
+                 spawn: Callable[[Coroutine[None, None, None]], object]) -> None:
+        self.reader_id = reader_id
+        self._serves, self._tokens, self._hand_in, self._spawn = serves, tokens, hand_in, spawn
+        self.supervisor = ReaderSupervisor(
+            reader_id, path, virtual=virtual, on_tag=self._tag,
+            on_lost=lambda error: hand_in(ReaderLost(reader_id=reader_id, error=error)),
+            on_back=lambda: hand_in(ReaderBack(reader_id=reader_id)))
+
+    async def start(self) -> None:
+        await self.supervisor.start()
+
+    async def stop(self) -> None:
+        await self.supervisor.stop()
+
+    def _tag(self, tag: TagSeen) -> None:
+        if tag.random:
+            log.info("reader %s: a card with a random id, which names nobody", self.reader_id)
+        self._spawn(self._look_up(tag))
+
+    async def _look_up(self, tag: TagSeen) -> None:
+        try:
+            token, record = await self._tokens.lookup(tag.uid, level=Level.UID)
+        except DeviceError as error:
+            log.error("reader %s: token store: %s", self.reader_id, error)
+            return
+        self._hand_in(CardPresented(reader_id=self.reader_id, evse_ids=self._serves, token=token,
+                                    level=Level.UID, record=None if tag.random else record))

@@ -1,0 +1,182 @@
+"""Does what the core says, in the order that keeps people safe.
+
+Effects that take power run at once, in the order given. Records of the step go to the scribe as one
+batch. Effects that grant wait until everything recorded so far is on the disk, and are dropped if
+power was taken from their EVSE meanwhile.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from edge.controller.effects import (
+    AcknowledgeBoard,
+    AnswerRequest,
+    ClearFault,
+    CloseContactor,
+    Effect,
+    LowerCurrent,
+    OfferCurrent,
+    OpenContactor,
+    PriceSession,
+    RaiseFault,
+    ReadMeter,
+    Record,
+    RenewGrant,
+    SaveSession,
+    WithdrawOffer,
+)
+from edge.controller.events import Event, GrantFailed, GrantPassed, Header, SessionPriced
+from edge.controller.faults import CATALOGUE
+from edge.controller.reading import ReadingContext
+from edge.controller.session import Session
+from edge.controller.trouble import DeviceError
+from edge.journal.row import Batch, NewRow
+from edge.station.scribe import Scribe
+
+log = logging.getLogger(__name__)
+
+
+class OutletPort(Protocol):
+    """What the runner does to an outlet. Methods that take power return at once."""
+
+    def open(self, reason: str) -> None: ...
+
+    def lower(self, current_a: float) -> None: ...
+
+    def withdraw(self) -> None: ...
+
+    def renew(self, current_a: float, grant_s: float) -> None: ...
+
+    def acknowledge(self) -> None: ...
+
+    async def offer(self, current_a: float) -> None: ...
+
+    async def close(self, current_a: float, grant_s: float, wanted: Callable[[], bool]) -> None: ...
+
+
+class MeterPort(Protocol):
+    """A meter that can be asked between its turns."""
+
+    def read_now(self, context: ReadingContext) -> None: ...
+
+
+class Runner:
+    """Belongs to one loop. `spawn` starts a task whose failure is the station's failure."""
+
+    def __init__(self, *, scribe: Scribe, outlets: Mapping[str, OutletPort],
+                 meters: Mapping[str, MeterPort], hand_in: Callable[[Event], None],
+                 price: Callable[[str, Session], SessionPriced],
+                 answer: Callable[[str, str | None], None],
+                 spawn: Callable[[Coroutine[None, None, None]], object]) -> None:
+        self._scribe, self._outlets, self._meters = scribe, outlets, meters
+        self._hand_in, self._price, self._answer, self._spawn = hand_in, price, answer, spawn
+        self._taken: Counter[str] = Counter()  # how often power was taken, per EVSE
+        self._lowered: dict[str, tuple[int, float]] = {}  # how often lowered, and to what
+
+    def run(self, at: Header, effects: tuple[Effect, ...]) -> None:
+        """Carry out the effects of one step."""
+        rows: list[NewRow] = []
+        sessions: dict[str, bytes | None] = {}
+        grants: list[tuple[Effect, _Mark]] = []
+        for effect in effects:
+            if effect.GRANTS:
+                grants.append((effect, self._mark(effect)))
+            elif isinstance(effect, Record):
+                rows.append(NewRow(stream=effect.stream, type=effect.type, data=bytes(effect.data)))
+            elif isinstance(effect, SaveSession):
+                sessions[effect.transaction_id] = (
+                    None if effect.session is None else msgspec.json.encode(effect.session))
+            else:
+                self._now(effect)
+        if rows or sessions:
+            self._scribe.write(Batch(rows=tuple(rows), sessions=sessions, mono_ns=at.mono_ns,
+                                     utc=at.utc, clock_ok=at.clock_ok))
+        for effect, mark in grants:
+            self._spawn(self._grant(effect, mark))
+
+    def _mark(self, effect: Effect) -> "_Mark":
+        evse_id = getattr(effect, "evse_id", "")
+        return _Mark(self._taken[evse_id], self._lowered.get(evse_id, (0, 0.0))[0])
+
+    def _now(self, effect: Effect) -> None:
+        match effect:
+            case OpenContactor():
+                self._take(effect.evse_id)
+                self._outlets[effect.evse_id].open(effect.reason)
+                log.info("evse %s: open, %s%s", effect.evse_id, effect.reason,
+                         ", at once" if effect.urgent else "")
+            case WithdrawOffer():
+                self._take(effect.evse_id)
+                self._outlets[effect.evse_id].withdraw()
+            case LowerCurrent():
+                count = self._lowered.get(effect.evse_id, (0, 0.0))[0]
+                self._lowered[effect.evse_id] = (count + 1, effect.current_a)
+                self._outlets[effect.evse_id].lower(effect.current_a)
+            case RenewGrant():
+                self._outlets[effect.evse_id].renew(effect.current_a, effect.grant_s)
+            case ReadMeter():
+                self._meters[effect.meter_id].read_now(effect.context)
+            case RaiseFault():
+                log.error("%s %s at %s: %s", effect.fault.code, CATALOGUE[effect.fault.code].name,
+                          effect.fault.where, effect.fault.detail)
+            case ClearFault():
+                log.info("%s %s at %s: ended", effect.fault.code, CATALOGUE[effect.fault.code].name,
+                         effect.fault.where)
+            case AcknowledgeBoard():
+                self._outlets[effect.evse_id].acknowledge()
+            case AnswerRequest():
+                self._answer(effect.request_id, effect.refusal)
+
+    def _take(self, evse_id: str) -> None:
+        self._taken[evse_id] += 1
+
+    async def _grant(self, effect: Effect, mark: "_Mark") -> None:
+        written = self._scribe.written()
+        if written is not None:
+            await asyncio.shield(written)
+        match effect:
+            case PriceSession():
+                self._hand_in(self._price(effect.evse_id, effect.session))
+            case OfferCurrent():
+                await self._offer(effect, mark)
+            case CloseContactor():
+                await self._close(effect, mark)
+
+    async def _offer(self, effect: OfferCurrent, mark: "_Mark") -> None:
+        if self._mark(effect) != mark:
+            return  # power was taken, or less was told, while the disk was waited for
+        try:
+            await self._outlets[effect.evse_id].offer(effect.current_a)
+        except DeviceError as error:
+            log.warning("evse %s: offer of %g A: %s", effect.evse_id, effect.current_a, error)
+
+    async def _close(self, effect: CloseContactor, mark: "_Mark") -> None:
+        evse_id = effect.evse_id
+
+        def wanted() -> bool:
+            return self._taken[evse_id] == mark.taken
+
+        if not wanted():
+            return
+        lowered, to_a = self._lowered.get(evse_id, (0, 0.0))
+        current_a = min(effect.current_a, to_a) if lowered != mark.lowered else effect.current_a
+        try:
+            await self._outlets[evse_id].close(current_a, effect.grant_s, wanted)
+        except DeviceError as error:
+            if wanted():
+                self._hand_in(GrantFailed(evse_id=evse_id, error=str(error)))
+            return
+        if wanted():
+            self._hand_in(GrantPassed(evse_id=evse_id))
+
+
+class _Mark(NamedTuple):
+    """What had been taken from an EVSE when a grant was asked for."""
+
+    taken: int
+    lowered: int

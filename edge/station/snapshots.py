@@ -1,0 +1,113 @@
+"""The core's state as screens and clients may see it: `Snapshot`, with prices put in."""
+
+from typing import Protocol
+
+from edge.controller.events import Header
+from edge.controller.faults import CATALOGUE, Fault, Stops
+from edge.controller.phase import LIVE, Phase
+from edge.controller.session import Session
+from edge.controller.signs import is_open
+from edge.controller.site import Evse
+from edge.controller.snapshot import (
+    EvseView,
+    FaultView,
+    PriceLine,
+    Screen,
+    SiteView,
+    Snapshot,
+    SyncView,
+)
+from edge.controller.state import Outlet, Site
+
+_SCREENS = {
+    Phase.VACANT: Screen.AVAILABLE,
+    Phase.AWAITING_CARD: Screen.TAP_CARD,
+    Phase.READY: Screen.WAITING_FOR_CAR,
+    Phase.PREPARING: Screen.CHECKING,
+    Phase.CLOSING: Screen.CHECKING,
+    Phase.CHARGING: Screen.CHARGING,
+    Phase.PAUSING: Screen.PAUSED,
+    Phase.PAUSED: Screen.PAUSED,
+    Phase.STOPPING: Screen.STOPPING,
+    Phase.ENDING: Screen.STOPPING,
+    Phase.FINISHED: Screen.FINISHED,
+}
+_NOT_FAULTED = frozenset({Stops.NOTHING})
+
+
+class Prices(Protocol):
+    """What billing says of a session that runs, and of the tariff now."""
+
+    def cost_so_far(self, session: Session, at: Header) -> str | None: ...
+
+    def lines(self, at: Header) -> tuple[PriceLine, ...]: ...
+
+
+class Snapshots:
+    """Counts and builds. Cheap enough to be called at 4 Hz."""
+
+    def __init__(self, view: SiteView, prices: Prices) -> None:
+        self._view, self._prices = view, prices
+        self._seq = 0
+
+    def take(self, site: Site, at: Header) -> Snapshot:
+        """Everything as of `at`."""
+        self._seq += 1
+        price = self._prices.lines(at)
+        waiting = {e for card in site.cards for e in card.evse_ids}
+        return Snapshot(
+            seq=self._seq, mono_ns=at.mono_ns, utc=at.utc, clock_ok=at.clock_ok, site=self._view,
+            evses=tuple(self._evse(site, evse, price, evse.id in waiting, at)
+                        for evse in site.plan.evses),
+            sync=SyncView(connected=bool(site.cloud_connected), last_ack_age_s=site.ack_age_s,
+                          pending=site.pending),
+            faults=tuple(_fault(f) for f in site.faults.values() if f.evse_id is None))
+
+    def _evse(self, site: Site, evse: Evse, price: tuple[PriceLine, ...], waiting: bool,
+              at: Header) -> EvseView:
+        outlet = site.outlets[evse.id]
+        session = outlet.session
+        reading = site.readings.get(evse.meter_id)
+        fresh = reading is not None and at.mono_ns - reading.mono_ns < (
+            site.plan.timers.meter_lost_s * 1e9)
+        faults = [f for f in site.faults.values() if f.evse_id == evse.id]
+        live = outlet.phase in LIVE or outlet.phase in (Phase.STOPPING, Phase.ENDING)
+        return EvseView(
+            id=evse.id, label=evse.label, state=outlet.status or "Unavailable",
+            screen=_screen(outlet, faults, waiting=waiting),
+            charging_state=session.charging_state if session else None,
+            offered_a=outlet.offer.current_a, because=outlet.offer.because,
+            energy_wh=session.energy_wh if session else None,
+            power_w=reading.power_w if live and fresh and reading is not None else None,
+            cost_incl_vat=self._prices.cost_so_far(session, at) if session else None,
+            duration_s=_duration_s(session, at), token_last4=session.token.last4 if session else None,
+            language=outlet.language, message=outlet.message,
+            contactor_closed=None if outlet.pi_mirror_closed is None else not is_open(outlet),
+            price=price, receipt=outlet.receipt, faults=tuple(_fault(f) for f in faults))
+
+
+def _screen(outlet: Outlet, faults: list[Fault], *, waiting: bool) -> Screen:
+    stopping = [f for f in faults if CATALOGUE[f.code].stops not in _NOT_FAULTED]
+    if stopping and outlet.phase not in (Phase.STOPPING, Phase.ENDING):
+        return Screen.FAULT
+    if outlet.phase is Phase.VACANT:
+        if waiting:
+            return Screen.PLUG_IN
+        return Screen.FINISHED if outlet.receipt is not None else Screen.AVAILABLE
+    if outlet.phase is Phase.READY and outlet.session is not None and (
+            outlet.session.start_reading is not None):
+        return Screen.PAUSED  # it charged before: the car rests
+    return _SCREENS[outlet.phase]
+
+
+def _duration_s(session: Session | None, at: Header) -> int | None:
+    if session is None or session.began.mono_ns > at.mono_ns:
+        return None
+    return (at.mono_ns - session.began.mono_ns) // 1_000_000_000
+
+
+def _fault(fault: Fault) -> FaultView:
+    kind = CATALOGUE[fault.code]
+    return FaultView(code=fault.code, name=kind.name, severity=kind.severity, where=fault.where,
+                     since_utc=fault.since_utc, cause=kind.cause, remedy=kind.remedy,
+                     detail=fault.detail)

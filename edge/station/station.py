@@ -1,0 +1,97 @@
+"""The imperative shell: the loop around the core. Wiring of concrete devices is in `wiring.py`.
+
+Everything runs on one loop. An adapter hands an event in; it is stamped, the core steps, the runner
+obeys. Whatever goes wrong in any task ends the station, and the last thing that it does is to drop
+every relay.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+
+from edge.controller.core import step
+from edge.controller.effects import Effect
+from edge.controller.events import Event, Header, JournalStalled, JournalWell, Stamped, Tick
+from edge.controller.site import SitePlan
+from edge.controller.state import Site, initial
+from edge.station.clock import Clock
+from edge.station.scribe import Scribe
+
+TICK_S = 0.25
+STALLED_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Station:
+    """`run_effects` and `changed` are set by the wiring before the first event."""
+
+    def __init__(self, plan: SitePlan, clock: Clock, scribe: Scribe) -> None:
+        self.site: Site = initial(plan)
+        self.clock, self._scribe = clock, scribe
+        self.run_effects: Callable[[Header, tuple[Effect, ...]], None] = lambda _at, _effects: None
+        self.changed: Callable[[], None] = lambda: None
+        self._inbox: deque[Stamped] = deque()
+        self._busy = False
+        self._stalled = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+
+    def hand_in(self, event: Event) -> None:
+        """Take an event in, and do what follows from it, before this returns."""
+        self._inbox.append(Stamped(at=self.clock.header(), event=event))
+        if self._busy:
+            return  # it came out of an effect: its turn is next
+        self._busy = True
+        try:
+            while self._inbox:
+                stamped = self._inbox.popleft()
+                before = self.site
+                self.site, effects = step(before, stamped)
+                self.run_effects(stamped.at, effects)
+        finally:
+            self._busy = False
+        self.changed()
+
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Run a task whose failure is the station's."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """The first failure ends the station."""
+        if not self.failure.done():
+            self.failure.set_result(error)
+
+    async def tick(self) -> None:
+        """Time, for ever; and a look at the disk."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._watch_journal()
+            self.hand_in(Tick())
+
+    def _watch_journal(self) -> None:
+        since_ns = self._scribe.stalled_since_ns()
+        waiting_s = 0.0 if since_ns is None else (self.clock.mono_ns() - since_ns) / 1e9
+        stalled = self._scribe.error is not None or waiting_s > STALLED_S
+        if stalled and not self._stalled:
+            self.hand_in(JournalStalled(
+                error=self._scribe.error or f"a commit takes longer than {STALLED_S:g} s"))
+        elif self._stalled and not stalled:
+            self.hand_in(JournalWell())
+        self._stalled = stalled
+
+    async def stop(self) -> None:
+        """Cancel what runs; collects the tasks' ends."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

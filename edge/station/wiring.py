@@ -1,0 +1,208 @@
+"""Wiring, once: which concrete devices a site is made of. Nobody else names a driver."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from edge.bus.open import open_bus
+from edge.bus.port import Bus
+from edge.controller.events import SessionRestored, Started
+from edge.controller.request import Origin
+from edge.controller.session import Session
+from edge.controller.snapshot import SiteView
+from edge.journal.journal import Journal
+from edge.link.journal_protocol import CloudDescription, SiteDescription
+from edge.link.messages import JOURNAL_GROWN, SNAPSHOT
+from edge.link.server import LinkServer
+from edge.meter.catalogue import load as load_model
+from edge.meter.meter import Meter
+from edge.outlet.board import PilotBoard
+from edge.outlet.contactor import Contactor
+from edge.outlet.gpio import Gpio, RpiGpio
+from edge.rfid.lookup import TokenLookup
+from edge.station.clock import Clock
+from edge.station.config import Site, to_plan
+from edge.station.desk import Desk
+from edge.station.meter_driver import PERIOD_S, MeterDriver
+from edge.station.outlet_driver import OutletDriver
+from edge.station.pricing import Pricing, cdr_facts, read_tariff
+from edge.station.reader_driver import ReaderDriver
+from edge.station.runner import Runner
+from edge.station.scribe import Scribe
+from edge.station.snapshots import Snapshots
+from edge.station.station import Station
+
+SNAPSHOT_S = 0.25  # between two pushes, at least
+FIRST_LOOK_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Line(Bus, Protocol):
+    """A line with its owner's life."""
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+@contextlib.asynccontextmanager
+async def running(site: Site, software: str) -> AsyncIterator[Station]:
+    """A station that runs: every task started, every socket open. On the way out all relays drop.
+
+    Raises `DeviceError`, `JournalError`, `OSError` for what cannot be had at all.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        state_dir = Path(site.paths.state)
+        journal = await Journal.open(state_dir / "journal.db")
+        stack.push_async_callback(journal.close)
+        log.info("journal: epoch %s, boot %d, SQLite %s", journal.epoch, journal.boot,
+                 journal.sqlite_version)
+        clock = Clock(boot=journal.boot, floor_utc=await journal.clock_floor_utc())
+        station = Station(to_plan(site), clock, scribe := Scribe(journal))
+        lines: dict[str, Line] = {}
+        for bus in site.buses:
+            lines[bus.id] = line = open_bus(bus.url)
+            await line.start()
+            stack.push_async_callback(line.close)
+        outlets = _outlets(site, lines, RpiGpio(), station)
+        stack.callback(make_safe, outlets)
+        meters = _meters(site, lines, station)
+        tokens = await TokenLookup.open(state_dir)
+        stack.push_async_callback(tokens.close)
+        await _serve(site, station, journal, scribe, outlets, meters, stack)
+        await _restore(station, journal, software)
+        stack.push_async_callback(station.stop)
+        _start(station, outlets, meters)
+        for reader in _readers(site, tokens, station):
+            await reader.start()
+            stack.push_async_callback(reader.stop)
+        await _first_look(outlets)
+        stack.callback(make_safe, outlets)  # first of all on the way out, too
+        yield station
+
+
+def make_safe(outlets: Mapping[str, OutletDriver]) -> None:
+    """Every relay off, each whatever became of the others."""
+    for outlet in outlets.values():
+        try:
+            outlet.make_safe()
+        except Exception:
+            log.exception("evse %s: relay could not be dropped", outlet.evse_id)
+
+
+def _outlets(site: Site, lines: Mapping[str, Line], gpio: Gpio,
+             station: Station) -> dict[str, OutletDriver]:
+    outlets: dict[str, OutletDriver] = {}
+    for evse in site.evses:
+        contactor = Contactor(gpio, evse.contactor.coil_gpio, evse.contactor.mirror_gpio)
+        found = contactor.claim()
+        log.info("evse %s: relay found %s, contactor %s", evse.id, "on" if found else "off",
+                 "closed" if contactor.mirror_closed() else "open")
+        board = PilotBoard(lines[evse.board.bus], evse.board.unit, station.clock.mono_ns)
+        outlets[evse.id] = OutletDriver(
+            evse.id, board, contactor, failsafe_a=evse.failsafe_a, hand_in=station.hand_in,
+            clock_ns=station.clock.mono_ns, spawn=station.spawn)
+    return outlets
+
+
+def _meters(site: Site, lines: Mapping[str, Line], station: Station) -> dict[str, MeterDriver]:
+    return {m.id: MeterDriver(
+        m.id, Meter(lines[m.bus], m.unit, load_model(m.model), m.id, station.clock.mono_ns),
+        hand_in=station.hand_in, clock_ns=station.clock.mono_ns, spawn=station.spawn)
+        for m in site.meters}
+
+
+def _readers(site: Site, tokens: TokenLookup, station: Station) -> list[ReaderDriver]:
+    return [ReaderDriver(r.id, r.path, r.serves, virtual=site.site.virtual, tokens=tokens,
+                         hand_in=station.hand_in, spawn=station.spawn) for r in site.readers]
+
+
+async def _restore(station: Station, journal: Journal, software: str) -> None:
+    """The journal first: what it holds open must be known before the first look at an outlet."""
+    for raw in (await journal.sessions()).values():
+        session = msgspec.json.decode(raw, type=Session)
+        log.info("evse %s: session %s was open", session.evse_id, session.transaction_id)
+        station.hand_in(SessionRestored(session=session))
+    station.hand_in(Started(software=software))
+
+
+def _start(station: Station, outlets: Mapping[str, OutletDriver],
+           meters: Mapping[str, MeterDriver]) -> None:
+    for outlet in outlets.values():
+        station.spawn(outlet.run())
+    for n, meter in enumerate(meters.values()):
+        station.spawn(meter.run(n * PERIOD_S / max(1, len(meters))))
+    station.spawn(station.tick())
+
+
+async def _first_look(outlets: Mapping[str, OutletDriver]) -> None:
+    """Until every outlet was looked at once; a board that does not answer is not waited for long."""
+    looks = [asyncio.ensure_future(o.looked.wait()) for o in outlets.values()]
+    await asyncio.wait(looks, timeout=FIRST_LOOK_S)
+    for look in looks:
+        look.cancel()
+
+
+async def _serve(site: Site, station: Station, journal: Journal, scribe: Scribe,
+                 outlets: dict[str, OutletDriver], meters: dict[str, MeterDriver],
+                 stack: contextlib.AsyncExitStack) -> None:
+    tariff = read_tariff(Path(site.tariff.file))
+    pricing = Pricing(tariff, site.site.time_zone, cdr_facts(site))
+    snapshots = Snapshots(_site_view(site, pricing.currency), pricing)
+    run_dir = Path(site.paths.run)
+    desk = Desk(
+        journal=journal, hand_in=station.hand_in, outlets=outlets, meters=meters,
+        snapshot=lambda: snapshots.take(station.site, station.clock.header()),
+        description=_description(site, journal.epoch))
+    servers = {origin: LinkServer(run_dir, origin, desk.handle) for origin in Origin}
+    for server in servers.values():
+        await server.start()
+        stack.push_async_callback(server.close)
+    journal.on_grown = lambda heads: servers[Origin.SYNC].push(JOURNAL_GROWN, heads)
+
+    def push() -> None:
+        for origin in (Origin.UI, Origin.SERVICE):
+            if servers[origin].clients:
+                now = station.clock.header()
+                servers[origin].push(SNAPSHOT, snapshots.take(station.site, now))
+
+    station.changed = _throttled(push)
+    runner = Runner(scribe=scribe, outlets=outlets, meters=meters, hand_in=station.hand_in,
+                    price=pricing.price, answer=desk.answered, spawn=station.spawn)
+    station.run_effects = runner.run
+
+
+def _throttled(push: Callable[[], None]) -> Callable[[], None]:
+    """At most four a second, and the last state always gets out."""
+    loop = asyncio.get_running_loop()
+    waiting: list[asyncio.TimerHandle] = []
+
+    def now() -> None:
+        waiting.clear()
+        push()
+
+    def later() -> None:
+        if not waiting:
+            waiting.append(loop.call_later(SNAPSHOT_S, now))
+
+    return later
+
+
+def _description(site: Site, epoch: str) -> SiteDescription:
+    cloud = site.cloud
+    return SiteDescription(
+        site_id=site.site.id, epoch=epoch, cloud=None if cloud is None else CloudDescription(
+            url=cloud.url, ca=cloud.ca, cert=cloud.cert, key=cloud.key))
+
+
+def _site_view(site: Site, currency: str) -> SiteView:
+    return SiteView(
+        id=site.site.id, name=site.site.name, time_zone=site.site.time_zone, currency=currency,
+        languages=site.site.languages, phone=site.site.support.phone,
+        email=site.site.support.email or "", virtual=site.site.virtual)

@@ -1,0 +1,206 @@
+"""Faults: what each does to a running session, what is recorded, and how it ends."""
+
+import msgspec
+import pytest
+
+from edge.controller.effects import CloseContactor, OfferCurrent, OpenContactor, WithdrawOffer
+from edge.controller.events import (
+    BoardLost,
+    CloudSeen,
+    JournalStalled,
+    JournalWell,
+    ReaderBack,
+    ReaderLost,
+    RequestReceived,
+)
+from edge.controller.faults import CATALOGUE, FaultCode, Stops, Until
+from edge.controller.pilot import BoardFault, PilotState
+from edge.controller.reading import Quality
+from edge.controller.request import Origin, Request
+
+
+def codes(desk) -> set[str]:
+    return {f.code.value for f in desk.site.faults.values()}
+
+
+def request(desk, action: str, **args: str) -> None:
+    desk.feed(RequestReceived(request=Request(
+        id="r", origin=Origin.SERVICE, action=action,
+        args={k: msgspec.Raw(msgspec.json.encode(v)) for k, v in args.items()})))
+
+
+@pytest.mark.parametrize(("bit", "code", "reason"), [
+    (BoardFault.RCD, "F401", "GroundFault"),
+    (BoardFault.EMERGENCY_STOP, "F402", "EmergencyStop"),
+    (BoardFault.DIODE, "F301", "Other"),
+])
+def test_faults_that_end_a_session_open_in_the_same_step(desk, bit, code, reason):
+    desk.charge()
+    desk.log.clear()
+    desk.devices["1"].faults = (bit,)
+    desk.poll("1")
+    assert desk.effects(OpenContactor)[0].urgent
+    assert code in codes(desk)
+    desk.until(lambda: bool(desk.rows("tx.cdr.v1")))
+    assert desk.rows("tx.event.v1")[-1]["transactionInfo"]["stoppedReason"] == reason
+    notified = desk.rows("ev.fault.v1")[0]["eventData"][0]
+    assert (notified["techCode"], notified["cleared"]) == (code, False)
+
+
+def test_state_e_opens_at_once(desk):
+    desk.charge()
+    desk.log.clear()
+    desk.devices["1"].pilot = PilotState.E
+    desk.poll("1")
+    assert desk.effects(OpenContactor)[0].urgent and "F302" in codes(desk)
+
+
+def test_state_d_is_refused_without_ventilation(desk):
+    desk.plug()
+    desk.tap()
+    desk.until(lambda: desk.devices["1"].pwm_on)
+    desk.devices["1"].pilot = PilotState.D
+    desk.run(5)
+    assert not desk.effects(CloseContactor) and "F303" in codes(desk)
+
+
+def test_a_silent_meter_pauses_in_order_and_the_same_transaction_goes_on(desk):
+    desk.charge()
+    desk.log.clear()
+    desk.devices["1"].meter_answers = False
+    took = desk.until(lambda: "F102" in codes(desk))
+    assert 9 <= took <= 11.5
+    assert desk.effects(WithdrawOffer)
+    desk.rest()
+    desk.until(lambda: desk.outlet().phase == "paused")
+    assert desk.outlet().session.charging_state == "SuspendedEVSE"
+    desk.devices["1"].meter_answers = True
+    desk.until(lambda: desk.devices["1"].pwm_on)
+    desk.ask()
+    desk.until(lambda: desk.outlet().phase == "charging")
+    assert "Started" not in [r["eventType"] for r in desk.rows("tx.event.v1")]
+    assert [d["eventData"][0]["cleared"] for d in desk.rows("ev.fault.v1")] == [False, True]
+
+
+def test_a_meter_behind_the_contactor_may_be_dead_while_it_is_open():
+    from core_desk import Desk, plan
+    desk = Desk(plan(1, meter_on_supply_side=False))
+    desk.devices["1"].meter_answers = False
+    desk.run(30)
+    assert not codes(desk)
+
+
+def test_an_implausible_register_is_named_so(desk):
+    desk.devices["1"].meter_answers = False
+    for _ in range(12):
+        desk.run(1)
+        desk.devices["1"].meter_answers = True
+        desk.read("1", quality=Quality.SUSPECT)
+        desk.devices["1"].meter_answers = False
+    assert "F103" in codes(desk) and "F102" not in codes(desk)
+
+
+def test_a_lost_board_opens_at_once_and_the_same_car_goes_on(desk):
+    desk.charge()
+    transaction = desk.outlet().session.transaction_id
+    desk.log.clear()
+    desk.devices["1"].board_answers = False
+    desk.feed(BoardLost(evse_id="1", error="no answer", pi_mirror_closed=True, relay_on=True))
+    assert desk.effects(OpenContactor)[0].urgent and "F101" in codes(desk)
+    desk.run(2)
+    desk.devices["1"].board_answers = True
+    desk.rest()
+    desk.until(lambda: desk.devices["1"].pwm_on)
+    desk.ask()
+    desk.until(lambda: desk.outlet().phase == "charging")
+    assert desk.outlet().session.transaction_id == transaction and "F101" not in codes(desk)
+
+
+def test_a_board_that_falls_silent_is_lost_even_if_nobody_says_so(desk):
+    desk.charge()
+    desk.log.clear()
+    desk.devices["1"].board_answers = False
+    took = desk.until(lambda: "F101" in codes(desk))
+    assert took <= 3.3 and desk.effects(OpenContactor)
+
+
+def test_a_welded_contactor_is_found_and_blocks_until_a_technician_clears_it(desk):
+    desk.charge()
+    desk.devices["1"].welded = True
+    desk.run(4)
+    desk.tap()
+    desk.rest()
+    desk.until(lambda: "F201" in codes(desk))
+    desk.until(lambda: bool(desk.rows("tx.cdr.v1")))
+    desk.unplug()
+    desk.run(3)
+    desk.devices["1"].welded = False
+    desk.run(3)
+    assert "F201" in codes(desk), "latched"
+    desk.log.clear()
+    desk.plug()
+    desk.tap()
+    desk.run(5)
+    assert not desk.effects(OfferCurrent)
+    request(desk, "fault.clear", code="F201", where="1")
+    desk.run(1)
+    assert "F201" not in codes(desk)
+
+
+def test_a_contactor_that_does_not_close_is_opened_again_and_named(desk):
+    desk.devices["1"].stuck_open = True
+    desk.plug()
+    desk.tap()
+    desk.until(lambda: desk.devices["1"].pwm_on)
+    desk.ask()
+    desk.until(lambda: "F202" in codes(desk), 10)
+    assert not desk.devices["1"].relay
+
+
+def test_mirror_inputs_that_disagree_open_after_a_second(desk):
+    desk.charge()
+    desk.log.clear()
+    desk.devices["1"].mirror = False
+    took = desk.until(lambda: "F203" in codes(desk))
+    assert took <= 1.3 and desk.effects(OpenContactor)[0].urgent
+
+
+@pytest.mark.parametrize(("begin", "end", "code"), [
+    (ReaderLost(reader_id="front", error="gone"), ReaderBack(reader_id="front"), "F501"),
+    (JournalStalled(error="slow"), JournalWell(), "F601"),
+    (CloudSeen(connected=False, last_ack_age_s=None, pending={}),
+     CloudSeen(connected=True, last_ack_age_s=0.1, pending={}), "F701"),
+])
+def test_site_faults_never_touch_a_running_session(desk, begin, end, code):
+    desk.charge()
+    desk.log.clear()
+    desk.feed(begin)
+    desk.run(5)
+    assert code in codes(desk) and desk.outlet().phase == "charging"
+    assert not desk.effects(OpenContactor) and not desk.effects(WithdrawOffer)
+    desk.feed(end)
+    assert code not in codes(desk)
+    assert [d["eventData"][0]["cleared"] for d in desk.rows("ev.fault.v1")] == [False, True]
+
+
+def test_lost_permit_drops_the_relay_too(desk):
+    desk.charge()
+    desk.log.clear()
+    desk.run(0.1)
+    desk.devices["1"].permit = False
+    desk.poll("1")
+    assert desk.effects(OpenContactor)[0].urgent
+
+
+def test_energised_without_a_reason_is_opened(desk):
+    desk.devices["1"].relay = desk.devices["1"].permit = True
+    desk.poll("1")
+    assert desk.effects(OpenContactor)[-1].reason == "not explained"
+
+
+def test_every_fault_has_words_for_people():
+    assert set(CATALOGUE) == set(FaultCode)
+    for kind in CATALOGUE.values():
+        assert kind.cause and kind.remedy and kind.clears
+        if kind.stops is Stops.CUT:
+            assert kind.until is Until.GONE, "a session that goes on cannot wait for a technician"

@@ -1,0 +1,111 @@
+"""Shares: never above a fuse, 0 or at least 6 A, nobody starved who has room."""
+
+import pytest
+from core_desk import ANNA, BERT, Desk, plan
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.controller.effects import LowerCurrent, OfferCurrent
+from edge.controller.share import MIN_A, Want, allocate, circuits_of
+from edge.controller.site import Circuit, Evse, SitePlan
+
+
+def site(fuse_a: float, phases: list[tuple[str, ...]], row_a: float = 63) -> SitePlan:
+    return SitePlan(id="SE*FCT*E1", circuits=(
+        Circuit(id="grid", fuse_a=fuse_a), Circuit(id="row", fuse_a=row_a, parent="grid")),
+        evses=tuple(Evse(id=str(n), label="", circuit="row", phases=p, max_a=32, failsafe_a=0,
+                         meter_id=f"m{n}") for n, p in enumerate(phases)))
+
+
+def wants(*ids: str) -> list[Want]:
+    return [Want(evse_id=e, began_ns=n) for n, e in enumerate(ids)]
+
+
+ALL = ("L1", "L2", "L3")
+
+
+@pytest.mark.parametrize(("fuse_a", "phases", "expected"), [
+    (32, [ALL], {"0": 32.0}),
+    (32, [ALL, ALL], {"0": 16.0, "1": 16.0}),
+    (16, [ALL, ALL, ALL], {"0": 8.0, "1": 8.0, "2": 0.0}),
+    (10, [("L1",), ALL, ("L2",)], {"0": 10.0, "1": 0.0, "2": 10.0}),
+    (20, [("L1",), ("L2",), ("L1",)], {"0": 10.0, "1": 20.0, "2": 10.0}),
+    (5, [ALL], {"0": 0.0}),
+])
+def test_shares(fuse_a, phases, expected):
+    found = allocate(site(fuse_a, phases), wants(*[str(n) for n in range(len(phases))]))
+    assert {e: a for e, (a, _) in found.items()} == expected
+
+
+def test_a_cable_caps_and_the_rest_goes_to_the_others():
+    found = allocate(site(32, [ALL, ALL]), [
+        Want(evse_id="0", began_ns=0, cap_a=13), Want(evse_id="1", began_ns=1)])
+    assert found == {"0": (13.0, "cable"), "1": (19.0, "circuit:grid")}
+
+
+@settings(max_examples=300, derandomize=True, deadline=None)
+@given(st.data())
+def test_no_fuse_is_ever_exceeded_and_nobody_is_starved(data):
+    wiring = st.sampled_from([ALL, ("L1",), ("L2",), ("L3",)])
+    phases = data.draw(st.lists(wiring, min_size=1, max_size=9))
+    fuse_a = data.draw(st.floats(min_value=1, max_value=120))
+    row_a = data.draw(st.floats(min_value=1, max_value=120))
+    plan_ = site(fuse_a, phases, row_a)
+    found = allocate(plan_, wants(*[e.id for e in plan_.evses]))
+    used = {(c.id, p): 0.0 for c in plan_.circuits for p in ALL}
+    for evse in plan_.evses:
+        amps = found[evse.id][0]
+        assert amps == 0 or amps >= MIN_A
+        for circuit in circuits_of(plan_, evse):
+            for phase in evse.phases:
+                used[circuit, phase] += amps
+    fuses = {c.id: c.fuse_a for c in plan_.circuits}
+    assert all(amps <= fuses[circuit] + 1e-9 for (circuit, _), amps in used.items())
+    charging = [e for e, (a, _) in found.items() if a > 0]
+    for evse_id in set(found) - set(charging):
+        together = allocate(plan_, wants(*charging, evse_id))
+        assert any(a == 0 for a, _ in together.values()), "waits although there is room"
+
+
+def test_the_second_car_is_offered_current_only_after_the_first_was_lowered():
+    desk = Desk(plan(2, fuse_a=32))
+    desk.charge("1", ANNA)
+    assert desk.devices["1"].offered_a == 32
+    desk.plug("2")
+    desk.log.clear()
+    desk.tap(BERT)
+    kinds = [(type(e).__name__, e.evse_id, e.current_a) for e in desk.log
+             if isinstance(e, OfferCurrent | LowerCurrent)]
+    assert kinds == [("LowerCurrent", "1", 16.0)], "no raise before the lowering is confirmed"
+    desk.until(lambda: desk.devices["2"].offered_a > 0)
+    assert (desk.devices["1"].offered_a, desk.devices["2"].offered_a) == (16.0, 16.0)
+
+
+def test_what_one_leaves_the_other_gets_but_not_within_five_seconds():
+    desk = Desk(plan(2, fuse_a=32))
+    desk.charge("1", ANNA)
+    desk.charge("2", BERT)
+    desk.unplug("2")
+    desk.log.clear()
+    desk.until(lambda: desk.devices["1"].offered_a == 32)
+    raises = [e for e in desk.log if isinstance(e, OfferCurrent) and e.evse_id == "1"]
+    assert len(raises) == 1
+
+
+def test_offers_never_add_up_to_more_than_the_fuse_while_cars_come_and_go():
+    desk = Desk(plan(4, fuse_a=25))
+    tokens = [ANNA, BERT, ANNA.__class__(ref="c" * 32), ANNA.__class__(ref="d" * 32)]
+    for n, token in enumerate(tokens, 1):
+        desk.plug(str(n))
+        desk.tap(token, evse_ids=(str(n),))
+        for _ in range(30):
+            desk.run(0.1)
+            total = sum(d.offered_a for d in desk.devices.values())
+            assert total <= 25.001, total
+            for device in desk.devices.values():
+                assert device.offered_a == 0 or device.offered_a >= MIN_A
+    desk.unplug("1")
+    for _ in range(200):
+        desk.run(0.1)
+        assert sum(d.offered_a for d in desk.devices.values()) <= 25.001
+    assert sum(d.offered_a > 0 for d in desk.devices.values()) == 3
