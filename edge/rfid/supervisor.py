@@ -104,31 +104,37 @@ class ReaderSupervisor:
     async def _one_life(self) -> str:
         """Spawns, listens, cleans up; returns why it ended."""
         ours, theirs = socket.socketpair()
-        try:
-            with theirs:
-                # A session of its own: Ctrl-C at a terminal ends the controller, and that its readers.
-                self._process = process = await asyncio.create_subprocess_exec(
-                    *self._command, "--fd", str(theirs.fileno()), pass_fds=(theirs.fileno(),),
-                    stdin=DEVNULL, start_new_session=True)
-        except OSError as error:
-            ours.close()
-            return f"the reader process does not start: {error.strerror}"
-        stream, self._writer = await asyncio.open_unix_connection(sock=ours)
+        with ours:
+            try:
+                with theirs:
+                    # A session of its own: Ctrl-C ends the controller, and that its readers.
+                    self._process = await asyncio.create_subprocess_exec(
+                        *self._command, "--fd", str(theirs.fileno()), pass_fds=(theirs.fileno(),),
+                        stdin=DEVNULL, start_new_session=True)
+            except OSError as error:
+                return f"the reader process does not start: {error.strerror}"
+            try:
+                return await self._talk(self._process, ours)
+            finally:
+                self._process = None
+
+    async def _talk(self, process: Process, ours: socket.socket) -> str:
         kill = True
         try:
+            stream, self._writer = await asyncio.open_unix_connection(sock=ours)
             self._writer.write(to_frame(Begin(held_uid=self._last_uid)))
-            error_text = await self._listen(stream)
-            if error_text is None:
-                error_text = await self._obituary(process)
-            return error_text
+            error = await self._listen(stream)
+            return error if error is not None else await self._obituary(process)
         except asyncio.CancelledError:
             kill = False
             raise
         finally:
-            self._writer.close()
-            self._writer = None
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+                await asyncio.sleep(0)  # the transport lets go of the socket in the loop's next turn
+            ours.close()
             await self._end(process, kill=kill)
-            self._process = None
 
     async def _listen(self, stream: asyncio.StreamReader) -> str | None:
         """Until the process ends (None), hangs or speaks nonsense."""

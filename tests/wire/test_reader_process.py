@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -161,6 +162,17 @@ async def test_the_process_ends_with_its_supervisor(field, heard, reader):
     assert reader.pid is None
 
 
+async def test_a_stop_at_any_moment_of_the_start_leaves_no_process_behind(field, heard):
+    before = children()
+    for turns in (0, 1, 2, 3, 5, 8, 13, 21):
+        reader = supervisor(field, heard)
+        await reader.start()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await reader.stop()
+        assert children() == before
+
+
 async def test_a_tap_that_waited_while_the_controller_hung_is_not_acted_upon(field, heard):
     late = supervisor(field, heard, clock=lambda: time.monotonic_ns() + 6_000_000_000)
     await late.start()
@@ -199,7 +211,7 @@ TALKER = ("import sys, os, threading; fd = int(sys.argv[sys.argv.index('--fd') +
     ((sys.executable, "-c", TALKER.format("0002c1c1")), "nonsense"),
     ((sys.executable, "-c", "raise SystemExit(3)"), "status 3"),
     (("/no/such/program",), "does not start: No such file")])
-async def test_a_program_that_is_no_reader_is_a_lost_reader_and_nothing_worse(field, heard, program, said):
+async def test_a_program_that_is_no_reader_is_a_lost_reader(field, heard, program, said):
     odd = supervisor(field, heard, program=program)
     await odd.start()
     await heard.until(lambda: heard.events)
@@ -221,3 +233,9 @@ def is_running(pid):
     except ProcessLookupError:
         return False
     return True
+
+
+def children():
+    """Of this process, alive or not yet waited for."""
+    me = os.getpid()
+    return Path(f"/proc/{me}/task/{me}/children").read_text().split()
