@@ -3,8 +3,6 @@
 from datetime import datetime
 from pathlib import Path
 
-import msgspec
-
 from edge.billing.cdr import CdrFacts, cdr
 from edge.billing.display import price_lines
 from edge.billing.receipt import lines
@@ -38,9 +36,8 @@ class Pricing:
         priced = self._pricer.price(session)
         return SessionPriced(
             evse_id=evse_id, transaction_id=session.transaction_id, currency=self.currency,
-            cdr=msgspec.Raw(msgspec.json.encode(cdr(priced, self._facts))),
-            total_incl_vat=f"{priced.total_incl_vat:f}", total_excl_vat=f"{priced.total_excl_vat:f}",
-            receipt=lines(priced))
+            cdr=cdr(priced, self._facts), receipt=lines(priced),
+            total_incl_vat=f"{priced.total_incl_vat:f}", total_excl_vat=f"{priced.total_excl_vat:f}")
 
     def cost_so_far(self, session: Session, at: Header) -> str | None:
         """With VAT, as a decimal text; None while the clock is not known."""
@@ -51,7 +48,8 @@ class Pricing:
 
     def lines(self, at: Header) -> tuple[PriceLine, ...]:
         """What a session that starts now would pay; looked up once a minute."""
-        if at.utc is not None and (self._lines_ns is None or at.mono_ns - self._lines_ns > _LINES_FOR_NS):
+        stale = self._lines_ns is None or at.mono_ns - self._lines_ns > _LINES_FOR_NS
+        if at.utc is not None and stale:
             moment = datetime.fromisoformat(at.utc)
             self._lines, self._lines_ns = price_lines(self._tariff, moment, self._time_zone), at.mono_ns
         return self._lines

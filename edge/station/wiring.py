@@ -27,10 +27,11 @@ from edge.outlet.gpio import Gpio, RpiGpio
 from edge.rfid.lookup import TokenLookup
 from edge.station.clock import Clock
 from edge.station.config import Site, to_plan
+from edge.station.config_billing import cdr_facts
 from edge.station.desk import Desk
 from edge.station.meter_driver import PERIOD_S, MeterDriver
 from edge.station.outlet_driver import OutletDriver
-from edge.station.pricing import Pricing, cdr_facts, read_tariff
+from edge.station.pricing import Pricing, read_tariff
 from edge.station.reader_driver import ReaderDriver
 from edge.station.runner import Runner
 from edge.station.scribe import Scribe
