@@ -112,9 +112,9 @@ def _tap_card(words: Wording, evse: EvseView) -> _Middle:
 
 def _waiting(words: Wording, evse: EvseView) -> _Middle:
     name = evse.screen.value
-    return _Middle(*_BLANK, *wrapped(words.texts.text(f"body.{name}"), Style.STRONG), *_BLANK,
-                   *wrapped(words.texts.text(f"body.{name}.2")), *_BLANK,
-                   *words.prices(evse.price))
+    lines = (*_BLANK, *wrapped(words.texts.text(f"body.{name}"), Style.STRONG), *_BLANK,
+             *wrapped(words.texts.text(f"body.{name}.2")), *_BLANK)
+    return _Middle(*lines, *words.prices(evse.price)[:MIDDLE_ROWS - len(lines)])
 
 
 def _meter(words: Wording, evse: EvseView, *lines: Line, live: bool = True) -> _Middle:

@@ -1,0 +1,278 @@
+from types import SimpleNamespace
+
+import pytest
+from msgspec.structs import replace
+
+from edge.controller.faults import FaultCode
+from edge.controller.snapshot import PriceLine, ReceiptView, Screen
+from edge.ui.overview import overview_page
+from edge.ui.plain_pages import crash_page, help_page, no_contact_page, starting_page, telephone_code
+from edge.ui.screen_model import COLUMNS, FIGURE_ROWS, MIDDLE_ROWS, TEXT_COLUMNS, ScreenModel, Tone
+from edge.ui.view_model import evse_page
+from edge.ui.widgets.block_digits import block_width
+from edge.ui.widgets.figure import SIDE_COLUMN, SIDE_COLUMNS
+
+LANGUAGES = ["sv", "en"]
+MANY_PRICES = (
+    PriceLine(dimension="ENERGY", price_incl_vat="4.905", note="07:00-20:00"),
+    PriceLine(dimension="ENERGY", price_incl_vat="3.495", note="20:00-07:00"),
+    PriceLine(dimension="TIME", price_incl_vat="0.25"),
+    PriceLine(dimension="PARKING_TIME", price_incl_vat="1.50", note="07:00-20:00"),
+    PriceLine(dimension="FLAT", price_incl_vat="12.50"),
+)
+
+
+def assert_fits(model: ScreenModel) -> None:
+    """Nothing is cut in the design grid."""
+    assert len(f" {model.symbol} {model.title} {model.clock} ") <= COLUMNS
+    assert len(model.sub) <= TEXT_COLUMNS, model.sub
+    assert len(model.notice) <= TEXT_COLUMNS, model.notice
+    assert len(model.unit) <= TEXT_COLUMNS, model.unit
+    columns = COLUMNS - 29 - 1 if model.qr else TEXT_COLUMNS
+    for line in model.lines:
+        assert len(line.text) + bool(line.right) + len(line.right) <= columns, line
+    rows = MIDDLE_ROWS - (FIGURE_ROWS if model.figure else 0) - (5 * -(-len(model.bays) // 2))
+    assert len(model.lines) <= max(rows, 0), model.lines
+    if model.figure:
+        assert block_width(model.figure) < (SIDE_COLUMN - 1 if model.side else COLUMNS - 1)
+    assert len(model.side) <= 5
+    for line in model.side:
+        assert len(line.text) <= SIDE_COLUMNS, line
+    for bay in model.bays:
+        assert max(len(bay.label), len(bay.state)) <= COLUMNS // 2 - 1
+    assert 1 <= len(model.touches) <= 4
+    room = (21 if model.qr else COLUMNS) - (len(model.touches) - 1)
+    for touch in model.touches:
+        width = room * touch.weight // sum(t.weight for t in model.touches)
+        assert len(touch.label) <= width, touch
+        assert width >= 7  # 7 cells are 21.7 mm on the 7-inch panel; 20 mm are asked for
+
+
+def said(model: ScreenModel) -> str:
+    """All words of a page."""
+    lines = [*model.side, *model.lines]
+    return "\n".join([model.title, model.sub, model.notice, model.figure, model.unit,
+                      *(f"{line.text} {line.right}" for line in lines),
+                      *(touch.label for touch in model.touches)])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("screen", list(Screen))
+def test_every_screen_fits_in_every_language(
+        screen: Screen, language: str, shown: SimpleNamespace) -> None:
+    long = {"energy_wh": 123_456, "power_w": 21_999.0, "cost_incl_vat": "1114.70",
+            "duration_s": 86_000, "token_last4": "4F2A", "offered_a": 10.5}
+    for fields in (
+        {}, shown.LIVE, {**long, "because": "circuit:row-a"}, {**long, "because": "cable"},
+        {**long, "because": "new-limit"}, {"price": ()}, {"price": MANY_PRICES},
+        {**shown.LIVE, "charging_state": "SuspendedEV"}, {"receipt": shown.RECEIPT},
+        {"receipt": replace(shown.RECEIPT, stop_reason="GroundFault")},
+        {"receipt": replace(shown.RECEIPT, total_incl_vat=None)}, {"state": "Unavailable"},
+        {"message": "card_unknown"}, {"message": "card_busy"}, {"message": "no_such_message"},
+    ):
+        evse = shown.evse(screen, **fields)
+        for evses in ((evse,), (evse, shown.evse(Screen.AVAILABLE, "2"))):
+            assert_fits(evse_page(shown.snapshot(*evses), "1", language, shown.now))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", list(FaultCode))
+def test_every_fault_fits_on_every_page_where_it_shows(
+        code: FaultCode, language: str, shown: SimpleNamespace) -> None:
+    fault = shown.fault(code)
+    for screen in (Screen.FAULT, Screen.PAUSED, Screen.AVAILABLE):
+        evse = shown.evse(screen, "12", faults=(fault,))
+        page = evse_page(shown.snapshot(evse, faults=(fault,)), "12", language, shown.now)
+        assert_fits(page)
+        help_ = help_page(shown.snapshot(evse).site, evse, language)
+        assert_fits(help_)
+        assert code.value in said(help_)
+    fault_page = evse_page(shown.snapshot(shown.evse(Screen.FAULT, faults=(fault,))), "1", language,
+                           shown.now)
+    assert fault_page.tone is Tone.TROUBLE
+    words = said(fault_page).replace("\n", " ")
+    assert code.value in words
+    assert "+46 10 000 00 00" in words
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("count", [2, 3, 4, 9])
+def test_the_overview_fits_and_counts_the_free_bays(
+        language: str, count: int, shown: SimpleNamespace) -> None:
+    for screen in Screen:
+        evses = [shown.evse(screen, str(n), **shown.LIVE, faults=(shown.fault(FaultCode.DIODE),))
+                 for n in range(1, count)]
+        snapshot = shown.snapshot(*evses, shown.evse(Screen.AVAILABLE, str(count)))
+        page = overview_page(snapshot, language, shown.now)
+        assert_fits(page)
+        free = count if screen is Screen.AVAILABLE else 1
+        assert str(free) in page.sub.split()
+        assert str(count) in page.sub.split()
+        assert any(t.action == "more" for t in page.touches) == (count > 4)
+
+
+def test_pages_of_the_overview_follow_each_other(shown: SimpleNamespace) -> None:
+    snapshot = shown.snapshot(*(shown.evse(Screen.AVAILABLE, str(n)) for n in range(1, 7)))
+    assert [b.evse_id for b in overview_page(snapshot, "en", shown.now, 4).bays] == ["5", "6"]
+    assert [b.evse_id for b in overview_page(snapshot, "en", shown.now, 8).bays] == list("1234")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_plain_pages_fit_with_and_without_a_site(language: str, shown: SimpleNamespace) -> None:
+    site = shown.snapshot().site
+    for page in (starting_page(language), no_contact_page(None, language),
+                 no_contact_page(site, language), crash_page(None, language),
+                 help_page(site, None, language)):
+        if page.touches:
+            assert_fits(page)
+    assert site.phone in said(crash_page(site, language))
+    assert site.phone in said(no_contact_page(site, language))
+
+
+@pytest.mark.parametrize(("language", "expected"), [
+    ("sv", ["LADDAR · Bay 1", "23,4", "kWh laddat", "114,70 kr", "hittills", "10,9 kW", "2 h 08 min",
+            "effekten delas, högst 16 A", "4,90 kr/kWh", "ingen startavgift", "STOPPA", "Kort …4F2A"]),
+    ("en", ["CHARGING · Bay 1", "23.4", "kWh charged", "114.70 SEK", "so far", "10.9 kW",
+            "sharing power, up to 16 A", "4.90 SEK/kWh", "no start fee", "STOP", "Card …4F2A"]),
+])
+def test_charging_shows_energy_power_cost_and_why_it_is_slow(
+        language: str, expected: list[str], shown: SimpleNamespace) -> None:
+    evse = shown.evse(Screen.CHARGING, **shown.LIVE)
+    page = evse_page(shown.snapshot(evse), "1", language, shown.now)
+    for words in expected:
+        assert words in said(page)
+    assert page.clock == "14:32"
+
+
+def test_unknown_values_are_dashes_and_never_zero(shown: SimpleNamespace) -> None:
+    page = evse_page(shown.snapshot(shown.evse(Screen.CHARGING)), "1", "sv", shown.now)
+    assert page.figure == "-"
+    assert [line.text for line in page.side] == ["–", "hittills", "– kW"]
+
+
+def test_an_outlet_at_its_own_rating_is_not_called_limited(shown: SimpleNamespace) -> None:
+    evse = shown.evse(Screen.CHARGING, **{**shown.LIVE, "because": "evse"})
+    assert evse_page(shown.snapshot(evse), "1", "sv", shown.now).unit == "kWh laddat"
+
+
+@pytest.mark.parametrize(("fields", "expected"), [
+    ({"charging_state": "SuspendedEV"}, "Bilen har pausat"),
+    ({"because": "circuit:row-a"}, "Andra bilar laddar"),
+    ({"because": "something"}, "fortsätter av sig"),
+])
+def test_a_pause_says_why(fields: dict[str, str], expected: str, shown: SimpleNamespace) -> None:
+    page = evse_page(shown.snapshot(shown.evse(Screen.PAUSED, **fields)), "1", "sv", shown.now)
+    assert expected in said(page)
+
+
+def test_a_pause_by_a_fault_names_it(shown: SimpleNamespace) -> None:
+    evse = shown.evse(Screen.PAUSED, faults=(shown.fault(FaultCode.METER_SILENT),))
+    page = evse_page(shown.snapshot(evse), "1", "sv", shown.now)
+    assert page.notice == "Elmätaren svarar inte."
+    assert "när felet är borta" in said(page)
+
+
+@pytest.mark.parametrize("screen", [Screen.AVAILABLE, Screen.PLUG_IN, Screen.TAP_CARD])
+def test_the_price_is_large_before_the_start(screen: Screen, shown: SimpleNamespace) -> None:
+    page = evse_page(shown.snapshot(shown.evse(screen)), "1", "sv", shown.now)
+    assert page.figure == "4,90"
+    assert page.unit == "kr per kWh, inkl. moms"
+    assert page.lines[0].text == "1,00 kr/min utan laddning · ingen startavgift"
+
+
+def test_a_price_by_the_clock_is_written_out(shown: SimpleNamespace) -> None:
+    page = evse_page(shown.snapshot(shown.evse(Screen.AVAILABLE, price=MANY_PRICES)), "1", "en",
+                     shown.now)
+    assert page.figure == ""
+    words = said(page)
+    for part in ("4.905 SEK/kWh (07:00-20:00)", "0.25 SEK/min", "start fee 12.50 SEK"):
+        assert part in words
+    assert "no start fee" not in words
+
+
+def test_the_receipt_has_every_part_of_the_price(shown: SimpleNamespace) -> None:
+    evse = shown.evse(Screen.FINISHED, receipt=shown.RECEIPT)
+    page = evse_page(shown.snapshot(evse), "1", "sv", shown.now)
+    rows = {line.text: line.right for line in page.lines if line.right}
+    assert rows == {"Energi 23,412 kWh": "114,72 kr", "Startavgift": "5,00 kr",
+                    "Uppställd utan att ladda": "3,00 kr", "Totalt inkl. moms": "122,72 kr",
+                    "varav moms 25 %": "24,54 kr",
+                    "12:24–14:32, 2 h 08 min": "Kvitto 9a77c1d2"}
+    assert "Mätare 4512,338 → 4535,750 kWh" in said(page)
+
+
+def test_a_session_without_energy_says_that_it_costs_nothing(shown: SimpleNamespace) -> None:
+    empty = ReceiptView(transaction_id="x", began_utc=None, ended_utc=None, energy_wh=0,
+                        start_wh=None, end_wh=None)
+    page = evse_page(shown.snapshot(shown.evse(Screen.FINISHED, receipt=empty)), "1", "sv", shown.now)
+    assert "inget att betala" in said(page)
+
+
+def test_the_worst_fault_is_the_one_that_is_told(shown: SimpleNamespace) -> None:
+    faults = (shown.fault(FaultCode.METER_SILENT), shown.fault(FaultCode.RESIDUAL_CURRENT))
+    page = evse_page(shown.snapshot(shown.evse(Screen.FAULT, faults=faults)), "1", "sv", shown.now)
+    assert "Jordfel upptäckt" in said(page)
+    assert "genast" in said(page)
+
+
+@pytest.mark.parametrize(("codes", "expected"), [
+    ([FaultCode.CLOUD_OFFLINE], "Ingen kontakt med centralen. Kända kort fungerar."),
+    ([FaultCode.CLOUD_OFFLINE, FaultCode.READER_LOST],
+     "Kortläsaren fungerar inte. Ring +46 10 000 00 00"),
+    ([], ""),
+])
+def test_faults_of_the_site_are_told_before_a_start_only(
+        codes: list[FaultCode], expected: str, shown: SimpleNamespace) -> None:
+    faults = tuple(shown.fault(code, "site") for code in codes)
+    idle = shown.snapshot(shown.evse(Screen.AVAILABLE), faults=faults)
+    assert evse_page(idle, "1", "sv", shown.now).notice == expected
+    busy = shown.snapshot(shown.evse(Screen.CHARGING, **shown.LIVE), faults=faults)
+    assert evse_page(busy, "1", "sv", shown.now).notice == ""
+
+
+@pytest.mark.parametrize(("message", "expected"), [
+    ("card_unknown", "Unknown card. Try another card."), ("card_accepted", "Card accepted"),
+    ("of_a_newer_controller", ""), (None, ""),
+])
+def test_passing_notes(message: str | None, expected: str, shown: SimpleNamespace) -> None:
+    evse = shown.evse(Screen.AVAILABLE, message=message)
+    assert evse_page(shown.snapshot(evse), "1", "en", shown.now).notice == expected
+
+
+def test_stop_is_there_only_while_there_is_something_to_stop(shown: SimpleNamespace) -> None:
+    stoppable = {screen for screen in Screen if any(
+        t.action == "stop" for t in evse_page(
+            shown.snapshot(shown.evse(screen)), "1", "sv", shown.now).touches)}
+    assert stoppable == {Screen.WAITING_FOR_CAR, Screen.CHARGING, Screen.PAUSED}
+
+
+@pytest.mark.parametrize("screen", list(Screen))
+def test_the_language_is_the_first_target_of_every_page(screen: Screen, shown: SimpleNamespace) -> None:
+    page = evse_page(shown.snapshot(shown.evse(screen)), "1", "sv", shown.now)
+    assert (page.touches[0].action, page.touches[0].label) == ("language", "English")
+
+
+def test_a_clock_that_is_not_trusted_is_not_shown(shown: SimpleNamespace) -> None:
+    snapshot = shown.snapshot(shown.evse(Screen.AVAILABLE), clock_ok=False)
+    assert evse_page(snapshot, "1", "sv", shown.now).clock == ""
+
+
+def test_an_evse_that_the_site_does_not_have_gives_the_phone_number(shown: SimpleNamespace) -> None:
+    page = evse_page(shown.snapshot(shown.evse(Screen.AVAILABLE)), "7", "sv", shown.now)
+    assert page.page == "no_contact"
+    assert "+46 10 000 00 00" in said(page)
+
+
+def test_a_bay_out_of_service_is_not_offered(shown: SimpleNamespace) -> None:
+    evse = shown.evse(Screen.AVAILABLE, state="Unavailable")
+    page = evse_page(shown.snapshot(evse), "1", "sv", shown.now)
+    assert page.page == "unavailable"
+    assert page.figure == ""
+    assert overview_page(shown.snapshot(evse, evse), "sv", shown.now).sub.startswith("0 av 2")
+
+
+@pytest.mark.parametrize(("phone", "expected"), [
+    ("+46 10 000 00 00", "TEL:+46100000000"), ("", ""), ("ask the owner", ""),
+])
+def test_the_telephone_code(phone: str, expected: str) -> None:
+    assert telephone_code(phone) == expected
