@@ -147,6 +147,11 @@ class Line:
         if fd is not None:
             asyncio.get_running_loop().remove_reader(fd)
 
+    @property
+    def units(self) -> set[int]:
+        """Who is attached now."""
+        return {*self._slaves, *self._fds}
+
     def fault(self, kind: str, unit: int | None = None, *, delay_s: float = 0.5,
               data: bytes = b"\x55", times: int | None = None) -> None:
         """Switch a fault on, for `times` answers or until `clear`."""
