@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from edge.controller.effects import Stream
-from edge.journal.errors import JournalError
+from edge.journal.errors import BadBatch, JournalError
 from edge.journal.lock import OneOwner
 from edge.journal.row import Batch, Row
 from edge.journal.store import Head, Store
@@ -98,8 +98,9 @@ class Journal:
         """Queue `batch`; the future holds its rows once they are on the disk. Never blocks.
 
         Futures resolve in the order of `append`. One fails with `JournalError` if its batch was not
-        committed (then nothing of it was); batches after it are tried all the same. Cancelling the
-        future does not take the batch back.
+        committed (then nothing of it was), and with it all that were appended before this was known:
+        no row overtakes its cause, and whoever tries again does so in the old order. What is
+        appended later is tried. `BadBatch` fails alone. Cancelling takes no batch back.
         """
         future: asyncio.Future[tuple[Row, ...]] = self._loop.create_future()
         if self._closing or len(self._pending) >= MAX_PENDING:
@@ -171,9 +172,7 @@ class Journal:
         for rows in done:
             _, future = self._pending.popleft()
             if isinstance(rows, JournalError):
-                self.latency.failures += 1
-                if not future.done():
-                    future.set_exception(rows)
+                self._fail(future, rows)
                 continue
             for row in rows:
                 self._heads[row.stream] = (row.seq, self._heads[row.stream][1])
@@ -184,5 +183,18 @@ class Journal:
         self.latency.commits += 1
         self.latency.last_ms = (self._clock() - since_ns) / 1e6
         self.latency.max_ms = max(self.latency.max_ms, self.latency.last_ms)
+        if isinstance(done[-1], JournalError) and not isinstance(done[-1], BadBatch):
+            self._fail_queued(done[-1])
         if grown and self.on_grown is not None:
             self.on_grown(grown)
+
+    def _fail_queued(self, why: JournalError) -> None:
+        self._writer.forget()
+        while self._pending:
+            self._fail(self._pending.popleft()[1],
+                       JournalError(f"not tried, since one before it failed: {why}"))
+
+    def _fail(self, future: "asyncio.Future[tuple[Row, ...]]", error: JournalError) -> None:
+        self.latency.failures += 1
+        if not future.done():
+            future.set_exception(error)

@@ -32,6 +32,7 @@ class Writer:
         self._batches: deque[Batch] = deque()
         self._questions: deque[Callable[[], None]] = deque()
         self._stop = False
+        self._halted = False  # a write failed and the loop has not been told yet
         self._store: Store | None = None
         self._committed: Callable[[Committed], None] = lambda _: None
         self._last: Callable[[], None] = lambda: None
@@ -55,6 +56,12 @@ class Writer:
         with self._wake:
             self._batches.append(batch)
             self._wake.notify()
+
+    def forget(self) -> None:
+        """After a failure: drop every batch that is still queued, and go on with the next one."""
+        with self._wake:
+            self._batches.clear()
+            self._halted = False
 
     def call(self, question: Callable[[], T]) -> "Future[T]":
         """Run `question` on the thread: between two commits, one question at a time."""
@@ -86,10 +93,9 @@ class Writer:
     def _run(self) -> None:
         while True:
             with self._wake:
-                self._wake.wait_for(lambda: self._batches or self._questions or self._stop)
+                self._wake.wait_for(lambda: self._next_group_size() or self._questions or self._stop)
                 store = self._store
-                group = [self._batches.popleft()
-                         for _ in range(min(len(self._batches), MAX_GROUP))]
+                group = [self._batches.popleft() for _ in range(self._next_group_size())]
                 question = self._questions.popleft() if self._questions else None
             if group and store is not None and not self._tell(self._write(store, group)):
                 return
@@ -99,18 +105,24 @@ class Writer:
                 _settle(self._stopped, self._last)
                 return
 
-    @staticmethod
-    def _write(store: Store, group: Sequence[Batch]) -> Committed:
+    def _next_group_size(self) -> int:
+        return 0 if self._halted else min(len(self._batches), MAX_GROUP)
+
+    def _write(self, store: Store, group: Sequence[Batch]) -> Committed:
+        if self._halted:
+            return [JournalError("not tried: a batch before it was not written")] * len(group)
         try:
             return store.append(group)
         except BadBatch as error:
             if len(group) == 1:
                 return [error]
         except JournalError as error:
+            with self._wake:
+                self._halted = True
             return [error] * len(group)
         done: list[tuple[Row, ...] | JournalError] = []
         for batch in group:  # one of them is bad; the others shall not suffer for it
-            done.extend(Writer._write(store, [batch]))
+            done.extend(self._write(store, [batch]))
         return done
 
     def _tell(self, done: Committed) -> bool:

@@ -1,7 +1,9 @@
 """The journal as the loop sees it. Clock by hand; the disk is real and quick."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from edge.controller.effects import Stream
 from edge.journal.errors import BadBatch, JournalError, JournalInUse
 from edge.journal.journal import Journal
 from edge.journal.row import Batch, NewRow
+from edge.journal.writer import MAX_GROUP
 
 
 class Clock:
@@ -90,6 +93,23 @@ async def test_a_bad_batch_fails_alone(journal: Journal) -> None:
     assert isinstance(done[2], BadBatch)
     assert [rows[0].seq for rows in (done[0], done[1], done[3]) if isinstance(rows, tuple)] == [1, 2, 3]
     assert journal.latency.failures == 1
+
+
+async def test_nothing_overtakes_a_batch_that_failed(path: Path) -> None:
+    journal = await Journal.open(path, busy_s=0.0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        futures = [journal.append(batch(Stream.TX)) for _ in range(2 * MAX_GROUP + 1)]
+        await asyncio.wait(futures[:1])
+        other.execute("ROLLBACK")
+    done = await asyncio.gather(*futures, return_exceptions=True)
+    assert {type(error) for error in done} == {JournalError}
+    assert "locked" in str(done[0])
+    assert "not tried" in str(done[-1])
+    assert journal.oldest_pending_ns() is None
+    assert (await journal.append(batch(Stream.TX)))[0].seq == 1
+    assert journal.latency.failures == len(futures)
+    await journal.close()
 
 
 async def test_an_empty_batch_is_a_barrier(journal: Journal) -> None:
