@@ -69,10 +69,10 @@ def honest(frame):
     return ((0.0, frame_of(frame[0], answer)),)
 
 
-def once(strange):
-    """`strange` for the first request, honest afterwards."""
+def once(strange, then_after_s=0.0):
+    """`strange` for the first request, honest afterwards (but slow, where a delay is given)."""
     left = [strange]
-    return lambda frame: left.pop() if left else honest(frame)
+    return lambda frame: left.pop() if left else ((then_after_s, honest(frame)[0][1]),)
 
 
 @pytest.fixture
@@ -102,19 +102,19 @@ async def until(true, patience_s=20.0):
 
 
 async def test_a_late_answer_never_answers_the_next_question(bus, device):
-    device.script = once(((0.5, frame_of(1, POWER_ANSWER)),))
+    device.script = once(((0.5, frame_of(1, POWER_ANSWER)),), then_after_s=0.6)
     with pytest.raises(DeviceTimeout):
         await ask(bus, 1, POWER, timeout_s=0.1)
-    assert await ask(bus, 1, ENERGY) == ENERGY_ANSWER
+    assert await ask(bus, 1, ENERGY, timeout_s=2.0) == ENERGY_ANSWER
     assert [frame[3] for frame in device.requests] == [0x0C, 0x48]
 
 
 async def test_a_late_answer_after_cancellation_never_answers_the_next_question(bus, device):
-    device.script = once(((0.5, frame_of(1, POWER_ANSWER)),))
+    device.script = once(((0.5, frame_of(1, POWER_ANSWER)),), then_after_s=0.6)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await ask(bus, 1, POWER, timeout_s=0.1)
-    assert await ask(bus, 1, ENERGY) == ENERGY_ANSWER
+    assert await ask(bus, 1, ENERGY, timeout_s=2.0) == ENERGY_ANSWER
 
 
 async def test_a_late_answer_in_another_units_turn_is_passed_over(bus, device):
