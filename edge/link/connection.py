@@ -87,5 +87,5 @@ class Connection:
             return await self._handler(self._peer, request)
         except msgspec.ValidationError as error:
             return failed(request, f"arguments of {request.action}: {error}")
-        except DeviceError as error:
-            return failed(request, str(error))
+        except (DeviceError, TimeoutError) as error:
+            return failed(request, str(error) or f"{request.action}: no answer in time")

@@ -22,7 +22,7 @@ class Peer(Value):
 
 Handler = Callable[[Peer, Request], Awaitable[Reply]]
 """Answers a request that passed the table of its socket. `msgspec.ValidationError` (arguments that
-do not fit) and `DeviceError` become error replies. Anything else is a bug: it is logged with its
+do not fit), `DeviceError` and `TimeoutError` become error replies. Anything else is a bug: it is logged with its
 traceback and ends that connection. A handler runs to its end although its client has gone."""
 
 

@@ -49,6 +49,8 @@ class Desk:
                 return resulted(request, {"args": request.args, "origin": request.origin})
             case "meter.read":
                 raise DeviceTimeout("no answer", where="unit 3", got="nothing", expected="9 bytes")
+            case "card.read":
+                raise TimeoutError
             case "card.list":
                 arguments(request, JournalHeads)
             case "fault.clear":
@@ -133,6 +135,7 @@ async def test_what_another_socket_may_do_is_refused_before_the_handler(
 @pytest.mark.parametrize(("action", "error", "text"), [
     ("fault.clear", LinkRefused, "switch the breaker off first"),
     ("meter.read", LinkError, "no answer at unit 3: got nothing, expected 9 bytes"),
+    ("card.read", LinkError, "card.read: no answer in time"),
     ("card.list", LinkError, "arguments of card.list: .*epoch"),
 ])
 async def test_a_no_says_why_and_the_connection_stays(
