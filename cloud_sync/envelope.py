@@ -17,6 +17,7 @@ import msgspec
 from cloud_sync.topics import quote_site, unquote_site
 from edge.controller.chain import row_hash
 from edge.controller.struct import Value
+from edge.link.journal_protocol import WireRow
 
 CONTENT_TYPE = "application/cloudevents+json"
 SOURCE_PREFIX = "urn:forecourt:site:"
@@ -69,6 +70,13 @@ class _Event(msgspec.Struct, kw_only=True, frozen=True):
     hash: str
     data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     data_base64: str | msgspec.UnsetType = msgspec.UNSET
+
+
+def from_wire(site_id: str, epoch: str, stream: str, row: WireRow) -> Row:
+    """A row as the controller's socket brings it, with its place."""
+    return Row(site_id=site_id, epoch=epoch, stream=stream, seq=row.seq, type=row.type, utc=row.utc,
+               boot=row.boot, mono_ns=row.mono_ns, clock_ok=row.clock_ok, data=row.data,
+               prev=bytes.fromhex(row.prev), hash=bytes.fromhex(row.hash))
 
 
 def encode(row: Row) -> bytes:
