@@ -1,0 +1,34 @@
+# Two commands do everything: `make demo` and `make test`. Both set up first what is missing.
+PY := .venv/bin/python
+.PHONY: setup demo test lint unit wire site bench chaos docs clean
+
+setup:
+	@sh scripts/setup.sh
+
+demo: setup  ## run the whole site with virtual hardware and open the driver's screen
+	@.venv/bin/forecourt demo
+
+test: setup lint unit wire site  ## everything that CI runs
+
+lint: setup
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@sh scripts/check_firmware.sh
+
+unit: setup  ## pure code and fakes of devices, no wire; under 60 s
+	@$(PY) -m pytest -q -m "not wire and not site and not slow"
+
+wire: setup  ## real protocols on real wires: ptys, sockets, a broker, MicroPython
+	@$(PY) -m pytest -q -m "wire and not slow"
+
+site: setup  ## the whole virtual site, killed and cut in many ways
+	@$(PY) -m pytest -q -m "site and not slow"
+
+bench: setup  ## measure, print a table, store JSON in bench-results/
+	@$(PY) -m hil_tests.bench
+
+chaos: setup  ## the long forms: kills, power cuts, soak
+	@$(PY) -m pytest -q -m slow
+
+clean:
+	rm -rf .venv .build bench-results .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -1,0 +1,86 @@
+#!/bin/sh
+# Sets a checkout up: system packages that are missing, the environment .venv/, a broker, MicroPython.
+# Does only what is not done yet. `sh scripts/setup.sh [--quiet]`; what was printed is in .build/setup.log.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+mkdir -p .build
+LOG=.build/setup.log
+: >"$LOG"
+TOTAL=5
+N=0
+
+fail() {
+    printf '\nsetup: %s failed; the end of %s:\n' "$1" "$LOG" >&2
+    tail -n 20 "$LOG" >&2
+    exit 1
+}
+
+# step NAME COMMAND...: runs it with its output in the log, and a bar for what takes over two seconds.
+step() {
+    name=$1
+    shift
+    N=$((N + 1))
+    "$@" >>"$LOG" 2>&1 &
+    pid=$!
+    seconds=0
+    tenths=0
+    while kill -0 "$pid" 2>/dev/null; do
+        sleep 0.1
+        tenths=$((tenths + 1))
+        [ $((tenths % 10)) -eq 0 ] || continue
+        seconds=$((seconds + 1))
+        if [ "$seconds" -ge 2 ] && [ -t 2 ]; then
+            bar=$(printf '%*s' "$((N * 4))" '' | tr ' ' '#')
+            printf '\r  [%-20s] %d/%d %s, %d s ' "$bar" "$N" "$TOTAL" "$name" "$seconds" >&2
+        fi
+    done
+    wait "$pid" || fail "$name"
+    if [ "$seconds" -ge 2 ]; then
+        [ -t 2 ] && printf '\r\033[K' >&2
+        printf '  %d/%d %s: %d s\n' "$N" "$TOTAL" "$name" "$seconds" >&2
+    fi
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; elif command -v sudo >/dev/null 2>&1; then sudo -n "$@"; else
+        echo "setup needs root for: $*" && return 1
+    fi
+}
+
+missing_packages() {
+    python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
+    command -v make >/dev/null 2>&1 || echo make
+    [ -e /usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf ] || echo fonts-dejavu-core
+}
+
+system_packages() {
+    packages=$(missing_packages)
+    [ -n "$packages" ] || return 0
+    # The font only draws the pictures of the documentation: not worth a failure where there is no root.
+    # shellcheck disable=SC2086
+    as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -q --no-install-recommends $packages && return 0
+    [ "$packages" = fonts-dejavu-core ]
+}
+
+python_is_new_enough() {
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+        echo "python3: got $(python3 --version 2>&1), expected 3.11 or newer"
+        return 1
+    }
+}
+
+environment() {
+    stamp=.venv/.forecourt-$(cksum pyproject.toml | cut -d' ' -f1)
+    [ -e "$stamp" ] && [ -x .venv/bin/forecourt ] && return 0
+    [ -x .venv/bin/python ] || python3 -m venv .venv || return 1
+    .venv/bin/python -m pip install --disable-pip-version-check -q -e '.[dev]' || return 1
+    rm -f .venv/.forecourt-*
+    touch "$stamp"
+}
+
+step 'Python 3.11' python_is_new_enough
+step 'system packages' system_packages
+step 'Python packages' environment
+step 'MQTT broker' sh scripts/get_mosquitto.sh
+step 'MicroPython' sh scripts/get_micropython.sh
