@@ -22,8 +22,10 @@ class Peer(Value):
 
 Handler = Callable[[Peer, Request], Awaitable[Reply]]
 """Answers a request that passed the table of its socket. `msgspec.ValidationError` (arguments that
-do not fit), `DeviceError` and `TimeoutError` become error replies. Anything else is a bug: it is logged with its
-traceback and ends that connection. A handler runs to its end although its client has gone."""
+do not fit), `DeviceError` and `TimeoutError` become error replies. Anything else is a bug: it is
+logged with its traceback and ends that connection. A handler runs to its end although its client
+has gone."""
+
 
 
 def peer_of(connected: socket.socket, origin: Origin) -> Peer:
