@@ -27,7 +27,6 @@ logged with its traceback and ends that connection. A handler runs to its end al
 has gone."""
 
 
-
 def peer_of(connected: socket.socket, origin: Origin) -> Peer:
     """The process that connected. Its ids are those at the time of `connect`."""
     pid, uid, gid = _UCRED.unpack(
