@@ -30,20 +30,14 @@ class PilotBoard(Protocol):
         """The board's half of the interlock."""
 
     @property
-    def duty(self) -> float:
-        """Share of the pilot's positive half: 1.0 X1, 0.0 F or dead."""
+    def duty(self) -> float | None:
+        """Share of the pilot's positive half: 1.0 X1, 0.0 F; None: no supply, so 0 V."""
 
-    def set_cp(self, load_ohm: int | None, diode: bool = True) -> None:
+    def set_cp(self, load_ohm: float | None, diode: bool = True) -> None:
         """The load on the control pilot; None: open."""
 
-    def set_mirror(self, closed: bool) -> None:
-        """The contactor's mirror contact."""
-
-    def set_rcd(self, quiet: bool) -> None:
-        """The residual current device: False while tripped."""
-
-    def set_stop(self, released: bool) -> None:
-        """The emergency stop: False while pressed."""
+    def set_pin(self, name: str, level: bool) -> None:
+        """An input: "mirror" (True: closed), "rcd" (True: tripped), "estop" (True: pressed)."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +68,7 @@ class Bay:
         self._relay = False
         self._permit = False
         self._mirrors: tuple[bool, bool] | None = None
-        self._cp: tuple[int | None, bool] | None = None
+        self._cp: tuple[float | None, bool] | None = None
         self._cause = "power-on"
 
     @property
@@ -131,4 +125,4 @@ class Bay:
         if mirrors != self._mirrors:
             self._mirrors = mirrors
             self._drive(self.wiring.mirror_gpio, mirrors[0])
-            self.board.set_mirror(mirrors[1])
+            self.board.set_pin("mirror", mirrors[1])

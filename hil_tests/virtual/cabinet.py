@@ -53,7 +53,7 @@ class Cabinet:
             config.relay.listen_port, config.relay.broker_port)
         self._loads: dict[str, object] = {}
         self._control = ControlServer(Requests(self).handle)
-        self._tick: asyncio.Task[None] | None = None
+        self.physics: asyncio.Task[None] | None = None  # ends with an error only
 
     async def start(self) -> None:
         """Power on: everything listens when this returns."""
@@ -71,14 +71,14 @@ class Cabinet:
             await field.start()
         if self.relay is not None:
             await self.relay.start()
-        self._tick = asyncio.create_task(self._run())
+        self.physics = asyncio.create_task(self._run())
         await self._control.start(Path(self.config.control))
 
     async def stop(self) -> None:
         """Power off."""
-        if self._tick is not None:
-            self._tick.cancel()
-            await asyncio.gather(self._tick, return_exceptions=True)
+        if self.physics is not None:
+            self.physics.cancel()
+            await asyncio.gather(self.physics, return_exceptions=True)
         await self._control.stop()
         await self.gpio.stop()
         if self.relay is not None:
@@ -161,7 +161,11 @@ async def run(config: CabinetConfig, boards: BoardMaker = make_board) -> None:
                  "readers": {name: field.port for name, field in cabinet.fields.items()},
                  "relay_port": cabinet.relay.listen_port if cabinet.relay else None}
         print(json.dumps(ready), flush=True)
-        await stopped.wait()
+        assert cabinet.physics is not None
+        asked = asyncio.create_task(stopped.wait())
+        await asyncio.wait([asked, cabinet.physics], return_when=asyncio.FIRST_COMPLETED)
+        if cabinet.physics.done():
+            cabinet.physics.result()
     finally:
         await cabinet.stop()
 

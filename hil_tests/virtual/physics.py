@@ -88,7 +88,7 @@ class Car:
     stubborn: bool = False  # ignores the end of the PWM
     full: bool = False
     plugged: bool = False
-    override: tuple[int | None, bool] | None = None  # (ohms, diode) set by the rig
+    override: tuple[float | None, bool] | None = None  # (ohms, diode) set by the rig
     current_a: float = 0.0
     s2: bool = False
     _asked_s: float | None = field(default=None, repr=False)
@@ -106,7 +106,7 @@ class Car:
         self.override = None
         self.current_a = 0.0
 
-    def load(self) -> tuple[int | None, bool]:
+    def load(self) -> tuple[float | None, bool]:
         """What the pilot sees: (ohms, diode present); ohms None is an open pilot."""
         if self.override is not None:
             return self.override

@@ -29,7 +29,7 @@ class _State:
     permit: bool
     coil: bool
     contact: bool
-    duty: float
+    duty: float | None
     current_a: float
     register_wh: float
 
@@ -59,7 +59,7 @@ class Requests:
 
     async def do_set_cp(self, evse: str, ohms: float | None, diode: bool = True) -> None:
         """Put a resistor on the pilot."""
-        self._bay(evse).car.override = (None if ohms is None else round(ohms), diode)
+        self._bay(evse).car.override = (ohms, diode)
 
     async def do_draw(self, evse: str, current_a: float, phases: int = 3) -> None:
         """Limit what the car takes."""
@@ -93,11 +93,11 @@ class Requests:
 
     async def do_rcd_trip(self, evse: str) -> None:
         """A residual current, until `restore rcd`."""
-        self._bay(evse).board.set_rcd(quiet=False)
+        self._bay(evse).board.set_pin("rcd", True)
 
     async def do_estop(self, evse: str) -> None:
         """The emergency stop is pressed, until `restore estop`."""
-        self._bay(evse).board.set_stop(released=False)
+        self._bay(evse).board.set_pin("estop", True)
 
     async def do_mirror(self, evse: str, side: str, level: bool | None) -> None:
         """Force one side's mirror input ("pi" or "board"); None: as wired."""
@@ -159,8 +159,8 @@ class Requests:
         return self._bay(evse).coil
 
     async def do_duty(self, evse: str) -> float:
-        """Share of the pilot's positive half."""
-        return self._bay(evse).board.duty
+        """Share of the pilot's positive half; 0 for a board without supply, too."""
+        return self._bay(evse).board.duty or 0.0
 
     async def do_register_wh(self, evse: str) -> float:
         """The import register of the EVSE's meter, as on the wire."""
@@ -219,10 +219,8 @@ class Requests:
             bay = self._bay(evse)
             if what == "contactor":
                 bay.repair()
-            elif what == "rcd":
-                bay.board.set_rcd(quiet=True)
-            elif what == "estop":
-                bay.board.set_stop(released=True)
+            elif what in ("rcd", "estop"):
+                bay.board.set_pin(what, False)
             elif what == "cp":
                 bay.car.override = None
             else:

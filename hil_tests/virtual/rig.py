@@ -90,7 +90,7 @@ class VirtualRig:
 
     async def register_wh(self, evse: str) -> int:
         """The import register of the EVSE's meter."""
-        return int(await self.ask("register_wh", evse=evse))
+        return round(float(await self.ask("register_wh", evse=evse)))
 
     async def now(self) -> float:
         """The cabinet's monotonic clock, in seconds (CLOCK_MONOTONIC of this machine)."""

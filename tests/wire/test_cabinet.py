@@ -38,7 +38,8 @@ class FakeBoard:
 
     def __init__(self, evse, line, folder):
         self.permit, self.duty = False, X1
-        self.cp = self.mirror = None
+        self.cp = None
+        self.pins = {}
         self.powers = []
         self._ours, self._theirs = socket.socketpair()
         self.uart_fd = self._theirs.fileno()
@@ -51,7 +52,7 @@ class FakeBoard:
 
     def power(self, on):
         self.powers.append(on)
-        self.permit, self.duty = False, X1 if on else 0.0
+        self.permit, self.duty = False, X1 if on else None
 
     def close(self):
         self._ours.close()
@@ -60,14 +61,8 @@ class FakeBoard:
     def set_cp(self, load_ohm, diode=True):
         self.cp = (load_ohm, diode)
 
-    def set_mirror(self, closed):
-        self.mirror = closed
-
-    def set_rcd(self, quiet):
-        self.rcd_quiet = quiet
-
-    def set_stop(self, released):
-        self.stop_released = released
+    def set_pin(self, name, level):
+        self.pins[name] = level
 
 
 def config(folder, **changes):
@@ -161,13 +156,13 @@ async def test_the_coil_needs_the_pi_and_the_board(cabinet, rig, relay_on, permi
 
 async def test_the_mirror_contact_reaches_the_pi_and_the_board(cabinet, rig):
     bay = cabinet.bays["1"]
-    await until("open", lambda: bay.board.mirror is False)
+    await until("open", lambda: bay.board.pins.get("mirror") is False)
     await rig.weld("1")
-    await until("closed", lambda: bay.board.mirror is True)
+    await until("closed", lambda: bay.board.pins.get("mirror") is True)
     assert cabinet.gpio._line(27).level == 1
     await rig.ask("mirror", evse="1", side="pi", level=False)
     await until("a broken wire", lambda: cabinet.gpio._line(27).level == 0)
-    assert bay.board.mirror is True
+    assert bay.board.pins.get("mirror") is True
 
 
 async def test_what_the_car_draws_is_metered_on_the_wire(cabinet, rig):
@@ -223,10 +218,10 @@ async def test_residual_current_and_emergency_stop_reach_the_board(cabinet, rig)
     board = cabinet.bays["2"].board
     await rig.rcd_trip("2")
     await rig.ask("estop", evse="2")
-    assert (board.rcd_quiet, board.stop_released) == (False, False)
+    assert (board.pins["rcd"], board.pins["estop"]) == (True, True)
     await rig.restore("rcd", "2")
     await rig.restore("estop")
-    assert (board.rcd_quiet, board.stop_released) == (True, True)
+    assert (board.pins["rcd"], board.pins["estop"]) == (False, False)
 
 
 async def test_cutting_the_power_drops_every_coil_and_silences_the_line(cabinet, rig):

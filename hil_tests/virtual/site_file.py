@@ -1,0 +1,176 @@
+"""The virtual site's files: its `site.toml`, its tariff, and the cabinet that fits a `site.toml`."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from hil_tests.virtual.cabinet_config import (
+    CabinetConfig,
+    CarSpec,
+    EvseSpec,
+    LineSpec,
+    MeterSpec,
+    ReaderSpec,
+    RelaySpec,
+)
+
+# Names of the rig's cards, and UIDs of the 7 byte kind (ISO/IEC 14443-3; 04 is NXP).
+CARDS = {"anna": "04A3C6CAE26180", "bo": "04B1D27A5C2E80"}
+
+_HEAD = """\
+# The virtual site of `forecourt demo`: written anew at each start.
+
+[site]
+id = "SE*FCT*E0001"
+name = "Hamngatan garage"
+time_zone = "Europe/Stockholm"
+languages = ["sv", "en"]
+support = { phone = "+46 10 000 00 00", email = "help@example.org" }
+virtual = true
+
+[paths]
+state = "state"
+run = "%(run)s"
+
+[[circuit]]
+id = "grid"
+fuse_a = 63
+meter = "main"
+
+[[circuit]]
+id = "row-a"
+parent = "grid"
+fuse_a = 32
+
+[[bus]]
+id = "cabinet"
+url = "rtu:%(line)s?baud=38400&parity=E"
+
+[[meter]]
+id = "main"
+bus = "cabinet"
+unit = 1
+model = "eastron-sdm630"
+supply_side = true
+
+[[reader]]
+id = "front"
+path = "udp:127.0.0.1:%(reader_port)d"
+serves = [%(serves)s]
+
+[tariff]
+file = "tariff.json"
+
+[cloud]
+url = "mqtt://127.0.0.1:%(relay_port)d"
+"""
+
+_EVSE = """
+[[meter]]
+id = "bay-%(id)s"
+bus = "cabinet"
+unit = %(meter_unit)d
+model = "eastron-sdm630"
+supply_side = true
+
+[[evse]]
+id = "%(id)s"
+label = "Bay %(id)s"
+circuit = "row-a"
+phases = %(phases)s
+max_a = 16
+failsafe_a = %(failsafe_a)d
+meter = "bay-%(id)s"
+board = { bus = "cabinet", unit = %(board_unit)d }
+contactor = { coil_gpio = %(coil)d, mirror_gpio = %(mirror)d }
+"""
+
+TARIFF = {
+    "country_code": "SE", "party_id": "FCT", "id": "demo", "currency": "SEK", "type": "REGULAR",
+    "elements": [
+        {"price_components": [{"type": "ENERGY", "price": 4.00, "vat": 25, "step_size": 1}]},
+        {"price_components": [{"type": "PARKING_TIME", "price": 12.00, "vat": 25, "step_size": 60}],
+         "restrictions": {"min_duration": 7200}},
+    ],
+    "last_updated": "2026-11-01T00:00:00Z",
+}
+
+_FIRST_BOARD, _FIRST_METER, _FIRST_COIL, _FIRST_MIRROR = 11, 2, 4, 16
+_MOST_EVSES = 8
+
+
+def write_site(folder: Path, *, run_dir: Path, evses: int, reader_port: int, relay_port: int) -> Path:
+    """Write `site.toml` and `tariff.json`; the path of the former. 1 to 8 EVSEs with turned phases."""
+    if not 1 <= evses <= _MOST_EVSES:
+        raise ValueError(f"evses: got {evses}, expected 1 to {_MOST_EVSES}")
+    ids = [str(number + 1) for number in range(evses)]
+    text = _HEAD % {"run": run_dir, "line": folder / "rs485", "reader_port": reader_port,
+                    "serves": ", ".join(f'"{evse}"' for evse in ids), "relay_port": relay_port}
+    phases = ("L1", "L2", "L3")
+    for n, evse in enumerate(ids):
+        turned = phases[n % 3:] + phases[:n % 3]
+        text += _EVSE % {"id": evse, "meter_unit": _FIRST_METER + n, "phases": json.dumps(turned),
+                         "board_unit": _FIRST_BOARD + n, "coil": _FIRST_COIL + n,
+                         "mirror": _FIRST_MIRROR + n,
+                         "failsafe_a": 6 if evses * 6 <= 32 else 0}  # 32: the fuse of the row
+    path = folder / "site.toml"
+    path.write_text(text, encoding="utf-8")
+    (folder / "tariff.json").write_text(json.dumps(TARIFF, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def cabinet_of(site_file: Path, *, control: Path, gpio: Path, broker_port: int,
+               on_exit: str = "persist") -> CabinetConfig:
+    """The cabinet that is wired as a `site.toml` says. Reads the file by itself."""
+    site = tomllib.loads(site_file.read_text(encoding="utf-8"))
+    folder = site_file.parent
+    circuits = {circuit["id"]: circuit for circuit in site["circuit"]}
+    relay_port = int(site["cloud"]["url"].rpartition(":")[2])
+    return CabinetConfig(
+        control=str(control), gpio=str(gpio), folder=str(folder), moves=str(folder / "moves.jsonl"),
+        on_exit=on_exit,
+        lines=tuple(_line(bus) for bus in site["bus"]),
+        meters=tuple(_meter(n, meter, site, circuits) for n, meter in enumerate(site["meter"])),
+        evses=tuple(_evse(n, evse) for n, evse in enumerate(site["evse"])),
+        readers=tuple(ReaderSpec(id=reader["id"], port=int(reader["path"].rpartition(":")[2]))
+                      for reader in site.get("reader", [])),
+        cards=dict(CARDS), relay=RelaySpec(listen_port=relay_port, broker_port=broker_port))
+
+
+def _line(bus: dict[str, Any]) -> LineSpec:
+    path, _, query = bus["url"].removeprefix("rtu:").partition("?")
+    options = {key: values[-1] for key, values in parse_qs(query).items()}
+    parity = options.get("parity", "E")
+    return LineSpec(id=bus["id"], link=path, baud=int(options.get("baud", "19200")),
+                    bits_per_char=10 if parity == "N" else 11)
+
+
+def _meter(n: int, meter: dict[str, Any], site: dict[str, Any],
+           circuits: dict[str, dict[str, Any]]) -> MeterSpec:
+    """An outlet's meter, or a circuit's, through which the current of every outlet below flows."""
+    own = [evse["id"] for evse in site["evse"] if evse["meter"] == meter["id"]]
+    fed = [name for name, circuit in circuits.items() if circuit.get("meter") == meter["id"]]
+    below = own or [evse["id"] for evse in site["evse"]
+                    if any(name in fed for name in _way_to_grid(evse["circuit"], circuits))]
+    return MeterSpec(
+        id=meter["id"], line=meter["bus"], unit=meter["unit"], model=meter["model"],
+        evses=tuple(below), by_grid_phase=not own, supply_side=meter["supply_side"],
+        house_a=0.0 if own else 4.0, start_wh=417_250 + 93_407 * n)
+
+
+def _way_to_grid(circuit: str | None, circuits: dict[str, dict[str, Any]]) -> list[str]:
+    way = []
+    while circuit is not None:
+        way.append(circuit)
+        circuit = circuits[circuit].get("parent")
+    return way
+
+
+def _evse(n: int, evse: dict[str, Any]) -> EvseSpec:
+    return EvseSpec(
+        id=evse["id"], line=evse["board"]["bus"], board_unit=evse["board"]["unit"],
+        coil_gpio=evse["contactor"]["coil_gpio"], mirror_gpio=evse["contactor"]["mirror_gpio"],
+        phases=tuple(evse["phases"]),
+        car=CarSpec(max_a=16.0 - 3 * (n % 2), phases=len(evse["phases"]), x1_open_s=0.6))
