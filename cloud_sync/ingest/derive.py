@@ -11,6 +11,7 @@ from cloud_sync.envelope import Row
 from cloud_sync.ingest import schema
 from cloud_sync.ingest.engine import insert_new
 from cloud_sync.ingest.facts import TX_CDR, TX_EVENT, read_cdr, read_transaction_event
+from edge.controller.effects import Stream
 
 
 class Underivable(ValueError):
@@ -26,6 +27,8 @@ class Deriver:
 
     def apply(self, connection: Connection, row: Row) -> None:
         """Raises Underivable; nothing is written then."""
+        if row.stream != Stream.TX:
+            return
         try:
             if row.type == TX_EVENT:
                 self._session(connection, row)
@@ -53,13 +56,12 @@ class Deriver:
 
     def _cdr(self, connection: Connection, row: Row) -> None:
         cdr, table = read_cdr(row.data), schema.cdr
-        incl_vat = cdr.total_cost.incl_vat
         connection.execute(self._new_cdr, {
             "site": row.site_id, "transaction_id": cdr.transaction_id, "cdr_id": cdr.id,
             "epoch": row.epoch, "seq": row.seq, "currency": cdr.currency,
             "total_energy_kwh": _text(cdr.total_energy),
             "total_cost_excl_vat": _text(cdr.total_cost.excl_vat),
-            "total_cost_incl_vat": None if incl_vat is None else _text(incl_vat), "raw": row.data})
+            "total_cost_incl_vat": _text(cdr.total_cost.incl_vat), "raw": row.data})
         kept = connection.execute(
             select(table.c.epoch, table.c.seq, table.c.raw)
             .where(table.c.site == row.site_id, table.c.transaction_id == cdr.transaction_id)).one()
@@ -68,5 +70,6 @@ class Deriver:
                               f" {kept.epoch}/{kept.seq}")
 
 
-def _text(number: msgspec.Raw) -> str:
-    return bytes(number).decode().strip('"')
+def _text(number: msgspec.Raw) -> str | None:
+    text = bytes(number).decode().strip('"')
+    return None if text == "null" else text

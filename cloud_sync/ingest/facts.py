@@ -41,7 +41,7 @@ class TransactionEvent(_Lenient):
 
 class _Price(Value, forbid_unknown_fields=False):
     excl_vat: msgspec.Raw
-    incl_vat: msgspec.Raw | None = None
+    incl_vat: msgspec.Raw = msgspec.Raw(b"null")  # msgspec does not decode `Raw | None`
 
 
 class Cdr(Value, forbid_unknown_fields=False):

@@ -82,7 +82,7 @@ cdr = Table(
     Column("epoch", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("currency", Text, nullable=False),
-    Column("total_energy_kwh", Text, nullable=False),  # decimal text, as written
+    Column("total_energy_kwh", Text),  # decimal text, as written
     Column("total_cost_excl_vat", Text),
     Column("total_cost_incl_vat", Text),
     Column("raw", LargeBinary, nullable=False),
