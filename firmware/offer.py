@@ -1,7 +1,9 @@
 # What the pilot tells the car: which current, and when it may change. Pure.
 from registers import PILOT_B, PILOT_C, PILOT_D
 
-RAISE_EVERY_MS = 5000  # EVerest IEC_PWM_MAX_UPDATE_INTERVAL; lowering is at once, and restarts it
+# EVerest IEC_PWM_MAX_UPDATE_INTERVAL is 5 s; lowering is at once, and restarts it. A command falls
+# between two samples, so its first one counts time that had passed before: two turns of the loop more.
+RAISE_EVERY_MS = 5020
 DARK_MS = 6000  # no PWM after X1 until B or this long: the car has 3 s to open S2, we wait 6 (EVerest)
 MIN_DA = 60
 MAX_DA = 800

@@ -67,6 +67,7 @@ class Pilot:
         self.plug_seq = 0
         self.diode_ok = False
         self.diode_fault = False
+        self._unplugged = False  # A was seen since the last car; after a reset we do not know
         self._raw = PILOT_UNKNOWN
         self._age_ms = 0  # how long `_raw` has stood
         self._away_ms = -1  # how long `state` has not been read; -1: it was read just now
@@ -92,7 +93,8 @@ class Pilot:
         self._check_diode(raw, low_mv, pwm_on)
 
     def _enter(self, state):
-        if self.state == PILOT_A and PILOT_B <= state <= PILOT_D:
+        if self._unplugged and PILOT_B <= state <= PILOT_D:
+            self._unplugged = False
             self.plug_seq = (self.plug_seq + 1) & 0xFFFF
         self.state = state
         self._away_ms = -1
@@ -100,6 +102,7 @@ class Pilot:
             self.diode_ok = False
             self._good = 0
         if state == PILOT_A:
+            self._unplugged = True
             self.diode_fault = False
             self._bad = 0
 
