@@ -33,8 +33,10 @@ def step(site: Site, stamped: Stamped) -> tuple[Site, tuple[Effect, ...]]:
 def _settle(turn: Turn, evse_id: str) -> None:
     for _ in range(MAX_MOVES):
         outlet = turn.outlets[evse_id]
-        if outlet.restored is not None and not restore.resolve(turn, outlet):
-            return
+        if outlet.restored is not None:
+            if not restore.resolve(turn, outlet):
+                return
+            offers.share_out(turn)
         found = next_move(turn, turn.outlets[evse_id])
         if found is None:
             return

@@ -61,7 +61,7 @@ def _period(turn: Turn, session: Session, state: ChargingState) -> Period:
     if energy is None:
         energy = (session.start_reading.energy_import_wh or 0) if session.start_reading else 0
     return Period(start=turn.instant, energy_wh=energy, charging=state is ChargingState.CHARGING,
-                  ev_idle=state in (ChargingState.SUSPENDED_EV, ChargingState.EV_CONNECTED))
+                  ev_idle=state is ChargingState.SUSPENDED_EV)
 
 
 def begin(turn: Turn, outlet: Outlet, sign: Sign) -> None:

@@ -52,7 +52,8 @@ def _reopen(turn: Turn, outlet: Outlet) -> None:
     """Energised without a phase that explains it: open, and again until it is proven."""
     board = outlet.board
     live = outlet.relay_on or (board is not None and board.permit and outlet.board_error is None)
-    unexplained = live and outlet.phase not in ENERGISED and outlet.restored is None
+    waits = outlet.restored is not None and outlet.board_error is None
+    unexplained = live and outlet.phase not in ENERGISED and not waits
     if unexplained and (outlet.opened_at_ns is None or turn.past(outlet.opened_at_ns, REOPEN_S)):
         turn.emit(OpenContactor(evse_id=outlet.evse_id, urgent=True, reason="not explained"))
         turn.set(outlet.evse_id, opened_at_ns=turn.now_ns)

@@ -56,6 +56,10 @@ class Meter:
                 pass  # the retry's own failure is the one that is told
         return await self._read(self._only_energy, context, BusClass.METER_FAST, _ON_DEMAND_TIMEOUT_S)
 
+    def resume(self, energy_wh: int) -> None:
+        """A register value that was believed before a restart."""
+        self.acceptor.resume(energy_wh)
+
     async def read_values(self, quantities: Iterable[str] | None = None,
                           klass: BusClass = BusClass.BULK) -> dict[str, Decimal | None]:
         """Any quantities (all of the model's) in the unit of their register, exact."""

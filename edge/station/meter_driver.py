@@ -22,6 +22,8 @@ class MeterPort(Protocol):
 
     async def read_energy(self, context: ReadingContext) -> Reading: ...
 
+    def resume(self, energy_wh: int) -> None: ...
+
 
 class MeterDriver:
     """Belongs to one loop."""
@@ -46,6 +48,10 @@ class MeterDriver:
     def read_now(self, context: ReadingContext) -> None:
         """Hands in `ReadingTaken` with this context, or nothing: the core asks again."""
         self._spawn(self._take(self.meter.read_energy(context)))
+
+    def resume(self, energy_wh: int) -> None:
+        """After a restart: a register value that was believed before; less would be a step back."""
+        self.meter.resume(energy_wh)
 
     async def _take(self, question: Coroutine[None, None, Reading]) -> None:
         try:

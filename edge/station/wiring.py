@@ -77,7 +77,7 @@ async def running(site: Site, software: str) -> AsyncIterator[Station]:
         tokens = await TokenLookup.open(state_dir)
         stack.push_async_callback(tokens.close)
         await _serve(site, station, journal, scribe, outlets, meters, stack)
-        await _restore(station, journal, software)
+        await _restore(station, journal, meters, software)
         stack.push_async_callback(station.stop)
         _start(station, outlets, meters)
         for reader in _readers(site, tokens, station):
@@ -124,11 +124,14 @@ def _readers(site: Site, tokens: TokenLookup, station: Station) -> list[ReaderDr
                          hand_in=station.hand_in, spawn=station.spawn) for r in site.readers]
 
 
-async def _restore(station: Station, journal: Journal, software: str) -> None:
+async def _restore(station: Station, journal: Journal, meters: Mapping[str, MeterDriver],
+                   software: str) -> None:
     """The journal first: what it holds open must be known before the first look at an outlet."""
     for raw in (await journal.sessions()).values():
         session = msgspec.json.decode(raw, type=Session)
         log.info("evse %s: session %s was open", session.evse_id, session.transaction_id)
+        if session.last_wh is not None and session.meter_id in meters:
+            meters[session.meter_id].resume(session.last_wh)
         station.hand_in(SessionRestored(session=session))
     station.hand_in(Started(software=software))
 

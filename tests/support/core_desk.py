@@ -184,6 +184,12 @@ class Desk:
             reader_id="front", evse_ids=evse_ids or tuple(self.devices), token=token, level=level,
             record=TokenRecord(token=token, **record) if known else None))  # type: ignore[arg-type]
 
+    def present(self, token: IdToken, *, allowed: tuple[str, ...]) -> None:
+        """A card that is good for some bays only, at a reader that serves all."""
+        self.feed(CardPresented(
+            reader_id="front", evse_ids=tuple(self.devices), token=token, level=Level.UID,
+            record=TokenRecord(token=token, evse_ids=allowed)))
+
     def ask(self, evse_id: str = "1", current_a: float = 16.0) -> None:
         """The car closes S2 and draws."""
         self.devices[evse_id].pilot = PilotState.C

@@ -1,0 +1,124 @@
+"""After a restart each session that was open is resumed or closed, exactly once."""
+
+import msgspec
+import pytest
+from core_desk import NS, Desk, plan
+
+from edge.controller.effects import CloseContactor, OpenContactor, PriceSession
+from edge.controller.events import BoardLost, SessionRestored, Started
+from edge.controller.state import initial
+
+
+def restart(desk: Desk, *, away_s: float = 2.0) -> Desk:
+    """kill -9 and start again: the world goes on, the core begins with what the journal kept."""
+    desk.site = initial(desk.site.plan)
+    desk.boot += 1
+    desk.now_ns += round(away_s * NS)
+    desk.log.clear()
+    for session in list(desk.sessions.values()):
+        desk.feed(SessionRestored(session=msgspec.json.decode(
+            msgspec.json.encode(session), type=type(session))))
+    desk.feed(Started(software="test"))
+    return desk
+
+
+def stops(desk: Desk) -> list[str | None]:
+    return [r["transactionInfo"].get("stoppedReason") for r in desk.rows("tx.event.v1")
+            if r["eventType"] == "Ended"]
+
+
+def test_a_charging_session_goes_on_and_the_coil_does_not_move(desk):
+    desk.charge()
+    transaction = desk.outlet().session.transaction_id
+    restart(desk)
+    desk.run(3)
+    assert desk.outlet().phase == "charging"
+    assert desk.outlet().session.transaction_id == transaction
+    assert not desk.effects(OpenContactor) and not desk.effects(CloseContactor)
+    desk.devices["1"].wh = 9_000
+    desk.run(2)
+    desk.tap()
+    desk.rest()
+    desk.until(lambda: bool(desk.rows("tx.cdr.v1")))
+    assert desk.effects(PriceSession)[-1].session.energy_wh == 8_000
+    assert stops(desk) == ["Local"] and not desk.sessions
+
+
+@pytest.mark.parametrize(("changes", "why"), [
+    ({"boot_count": 2}, "the board lost its supply"), ({"plug_seq": 7}, "it is another car")])
+def test_what_is_not_surely_the_same_car_ends_with_power_loss(desk, changes, why):
+    desk.charge()
+    for name, value in changes.items():
+        setattr(desk.devices["1"], name, value)
+    restart(desk)
+    desk.until(lambda: bool(desk.rows("tx.cdr.v1")))
+    assert stops(desk) == ["PowerLoss"], why
+    assert not desk.devices["1"].relay and not desk.sessions
+
+
+def test_a_car_that_left_meanwhile_ends_the_session_once(desk):
+    desk.charge()
+    desk.unplug()
+    desk.devices["1"].permit = False
+    restart(desk)
+    desk.until(lambda: bool(desk.rows("tx.cdr.v1")))
+    desk.run(5)
+    assert stops(desk) == ["PowerLoss"] and len(desk.rows("tx.cdr.v1")) == 1
+    restart(desk)
+    desk.run(5)
+    assert not stops(desk), "closed exactly once"
+
+
+def test_a_session_whose_permit_fell_meanwhile_closes_anew_in_the_same_transaction(desk):
+    desk.charge()
+    transaction = desk.outlet().session.transaction_id
+    desk.devices["1"].permit = False
+    restart(desk)
+    desk.until(lambda: desk.outlet().phase == "charging")
+    assert desk.outlet().session.transaction_id == transaction
+    assert desk.effects(OpenContactor) and desk.effects(CloseContactor)
+
+
+def test_a_stop_under_way_keeps_its_reason_and_a_price_that_was_due_is_made_up(desk):
+    desk.charge()
+    desk.run(4)
+    desk.tap()
+    desk.rest()
+    desk.run(0.2)
+    assert desk.outlet().phase == "ending"
+    restart(desk)
+    desk.until(lambda: bool(desk.rows("tx.cdr.v1")))
+    assert stops(desk) == ["Local"]
+
+
+def test_an_ended_session_without_its_price_is_priced(desk):
+    desk.charge()
+    desk.run(4)
+    desk.tap()
+    desk.rest()
+    desk.until(lambda: desk.outlet().phase == "finished")
+    session = desk.effects(PriceSession)[-1].session
+    desk.sessions[session.transaction_id] = session
+    restart(desk)
+    assert desk.rows("tx.cdr.v1") and not stops(desk) and not desk.sessions
+
+
+def test_while_the_board_is_silent_the_session_waits_and_the_relay_is_dropped(desk):
+    desk.charge()
+    desk.devices["1"].board_answers = False
+    restart(desk)
+    desk.feed(BoardLost(evse_id="1", error="no answer", relay_on=True, pi_mirror_closed=True))
+    assert desk.effects(OpenContactor), "unknown means open"
+    desk.run(5)
+    assert not stops(desk)
+    desk.devices["1"].board_answers = True
+    desk.until(lambda: desk.outlet().session is not None)
+
+
+def test_a_site_that_lost_an_evse_keeps_its_session_for_a_technician():
+    desk = Desk(plan(1))
+    desk.charge()
+    session = desk.outlet().session
+    other = Desk(plan(1))
+    other.feed(SessionRestored(session=msgspec.structs.replace(session, evse_id="gone")))
+    assert other.outlet().session is None and not other.rows("tx.cdr.v1")
