@@ -96,7 +96,7 @@ def _of_site(turn: Turn) -> Standing:
         yield FaultCode.READER_LOST, reader_id, None, error
     if turn.site.journal_error is not None:
         yield FaultCode.JOURNAL_STALLED, "journal", None, turn.site.journal_error
-    if turn.site.cloud_connected is False:
+    if turn.past(turn.site.cloud_lost_ns, turn.timers.cloud_lost_s):
         yield FaultCode.CLOUD_OFFLINE, "cloud", None, "broker not reached"
 
 

@@ -35,6 +35,8 @@ from edge.controller.turn import Turn
 
 T = TypeVar("T")
 
+BRIEF_S = 2.0  # so long a reading of the register alone does not displace one with currents and power
+
 
 def take(turn: Turn, event: Event) -> None:
     """Every kind of event, and what it says of the site."""
@@ -76,8 +78,9 @@ def take(turn: Turn, event: Event) -> None:
         case JournalWell():
             turn.change(journal_error=None)
         case CloudSeen():
+            lost_ns = None if event.connected else turn.site.cloud_lost_ns or turn.now_ns
             turn.change(cloud_connected=event.connected, ack_age_s=event.last_ack_age_s,
-                        pending=event.pending)
+                        pending=event.pending, cloud_lost_ns=lost_ns)
         case _:
             assert_never(event)
 
@@ -110,8 +113,10 @@ def _reading_taken(turn: Turn, event: ReadingTaken) -> None:
     if reading.quality is Quality.SUSPECT:
         turn.change(suspects={**site.suspects, reading.meter_id: reading}, meter_errors=errors)
         return
-    turn.change(readings={**site.readings, reading.meter_id: reading}, meter_errors=errors,
-                suspects=_without(site.suspects, reading.meter_id))
+    kept = site.readings.get(reading.meter_id)
+    brief = reading.power_w is None and kept is not None and not turn.past(kept.mono_ns, BRIEF_S)
+    turn.change(readings=site.readings if brief else {**site.readings, reading.meter_id: reading},
+                meter_errors=errors, suspects=_without(site.suspects, reading.meter_id))
     for evse_id in turn.outlets:
         _meter_session(turn, evse_id, reading)
 

@@ -93,6 +93,7 @@ class Site(Value):
     journal_error: str | None = None
     cards: tuple[Card, ...] = ()
     cloud_connected: bool | None = None
+    cloud_lost_ns: int | None = None
     ack_age_s: float | None = None
     telemetry_ns: int = 0
     event_id: int = 0

@@ -175,7 +175,7 @@ def test_site_faults_never_touch_a_running_session(desk, begin, end, code):
     desk.charge()
     desk.log.clear()
     desk.feed(begin)
-    desk.run(5)
+    desk.run(6)
     assert code in codes(desk) and desk.outlet().phase == "charging"
     assert not desk.effects(OpenContactor) and not desk.effects(WithdrawOffer)
     desk.feed(end)
