@@ -18,7 +18,7 @@ def open_engine(url: str) -> Engine:
         return create_engine(target)
     if target.database and target.database != ":memory:":
         Path(target.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(target, connect_args={"timeout": 10.0})
+    engine = create_engine(target, connect_args={"timeout": 2.0})
     event.listen(engine, "connect", _make_durable)
     return engine
 

@@ -1,0 +1,47 @@
+"""The examples in docs/messages.md are what the code reads and writes."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cloud_sync import envelope, topics
+from cloud_sync.messages import NO_HASH, Ack, SiteState
+from edge.controller import records
+
+DOC = (Path(__file__).parents[2] / "docs" / "messages.md").read_text()
+
+
+def example(kind):
+    found = re.findall(rf"^```json {kind}\n(.*?)\n```$", DOC, re.S | re.M)
+    assert len(found) == 1, f"one example of {kind}"
+    return found[0].encode()
+
+
+def test_the_row_decodes_is_whole_and_is_written_like_that():
+    row = envelope.decode(example("row"))
+    assert row.is_whole()
+    assert row.prev.hex() == NO_HASH
+    assert msgspec.json.decode(envelope.encode(row)) == msgspec.json.decode(example("row"))
+    msgspec.json.decode(row.data, type=records.TransactionEvent)
+
+
+@pytest.mark.parametrize(("kind", "type_"), [("ack", Ack), ("state", SiteState)])
+def test_the_small_messages_decode_and_are_written_like_that(kind, type_):
+    assert msgspec.json.encode(msgspec.json.decode(example(kind), type=type_)) == example(kind)
+
+
+def test_the_acknowledgement_is_that_of_the_row():
+    row, ack = envelope.decode(example("row")), msgspec.json.decode(example("ack"), type=Ack)
+    assert (ack.epoch, ack.stream, ack.seq) == (row.epoch, row.stream, row.seq)
+    assert ack.hash == row.hash.hex()
+
+
+def test_every_topic_and_row_type_is_named():
+    for topic in (topics.up("x", "tx"), topics.up("x", "ev"), topics.up("x", "tm"), topics.ack("x"),
+                  topics.state("x")):
+        assert f"`{topic.replace('/x/', '/{site}/')}`" in DOC
+    for type_ in (records.TX_EVENT, records.TX_CDR, records.EV_FAULT, records.EV_STATUS,
+                  records.EV_BOOT, records.EV_SECURITY, records.TM_METER):
+        assert f"| `{type_}` | {type_[:2]} |" in DOC
