@@ -24,6 +24,7 @@ from hil_tests.virtual.micropython.runtime import FIRMWARE, TARGET, find_micropy
 from hil_tests.virtual.micropython.target import page
 
 SUPERVISE_EVERY_S = 0.02
+RESTART_MS = 1000
 HEAP = "200k"  # hard limit, about what an RP2040 has left
 POWER_ON, WATCHDOG = 1, 3  # reset causes, as `machine` numbers them
 RESET_STATUS = 3  # exit status of `machine.reset()`
@@ -206,9 +207,10 @@ class Board:
         now = time.monotonic()
         if feeds != self._fed[0]:
             self._fed = (feeds, now)
-        if not limit_ms:  # it hung, or died, before it could start its watchdog
-            return self._process is not None and self._process.poll() is not None
-        return now - self._fed[1] > limit_ms / 1000
+        # Dead before it could start its watchdog: somebody would switch it off and on again.
+        if not limit_ms and self._process is not None and self._process.poll() is None:
+            return False
+        return now - self._fed[1] > (limit_ms or RESTART_MS) / 1000
 
     def _halt(self) -> None:
         """Kill the core; in reset and without supply every pin floats to its safe level."""

@@ -1,0 +1,162 @@
+"""The pilot board's adapter against a fake board that speaks Modbus PDUs."""
+
+import asyncio
+
+import pytest
+
+from edge.bus.port import BusClass
+from edge.controller.pilot import BoardFault, PilotState
+from edge.controller.trouble import BadAnswer, DeviceRefused, DeviceTimeout
+from edge.outlet import registers as r
+from edge.outlet.board import PilotBoard
+
+UNIT = 11
+
+
+class FakeLine:
+    """A `Bus` with one board on it: registers, what was asked in which class, what it refuses."""
+
+    def __init__(self):
+        self.words = dict.fromkeys(range(r.BASE, r.COMMAND + r.COMMAND_COUNT), 0)
+        self.words |= {r.BOOT_COUNT: 3, r.MAP_VERSION: r.MAP_VERSION_NOW, r.FIRMWARE: 102}
+        self.asked = []
+        self.writes = []
+        self.refuse = False
+        self.silent = False
+
+    async def transact(self, unit, pdu, klass, *, timeout_s=None):
+        assert unit == UNIT
+        await asyncio.sleep(0)
+        if self.silent:
+            raise DeviceTimeout("no answer", where="fake", got="nothing", expected="an answer")
+        address, second = int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")
+        self.asked.append((pdu[0], address, klass))
+        if pdu[0] == 3:
+            data = b"".join(self.words[address + i].to_bytes(2, "big") for i in range(second))
+            return bytes([3, len(data)]) + data
+        if self.refuse:
+            raise DeviceRefused("request refused", where="fake", got="exception 4", expected="yes")
+        values = [second] if pdu[0] == 6 else [
+            int.from_bytes(pdu[6 + 2 * i:8 + 2 * i], "big") for i in range(second)]
+        self.writes.append((address, *values))
+        return pdu[:5]
+
+
+@pytest.fixture
+def line():
+    return FakeLine()
+
+
+@pytest.fixture
+def board(line):
+    return PilotBoard(line, UNIT, lambda: 42)
+
+
+async def test_a_poll_reads_everything(line, board):
+    line.words |= {
+        r.PLUG_SEQ: 5, r.FAULT_SEQ: 2, r.OFFER_DA: 163, r.CABLE_A: 32, r.CP_HIGH_MV: 5994,
+        r.CP_LOW_MV: 0x10000 - 12001, r.FAULT_BITS: r.FAULT_RCD | r.FAULT_PROXIMITY,
+        r.PERMIT_BITS: r.PILOT_C << 8 | r.PERMIT_PWM | r.PERMIT_MIRROR_CLOSED}
+    status = await board.poll()
+    assert status.mono_ns == 42
+    assert (status.pilot, status.pwm_on, status.offered_a) == (PilotState.C, True, 16.3)
+    assert (status.permit, status.mirror_closed, status.diode_ok) == (False, True, False)
+    assert status.faults == (BoardFault.RCD, BoardFault.PROXIMITY)
+    assert (status.plug_seq, status.boot_count, status.fault_seq, status.proximity_a) == (5, 3, 2, 32)
+    assert (status.cp_high_mv, status.cp_low_mv, status.firmware) == (5994, -12001, "1.2")
+
+
+@pytest.mark.parametrize(("code", "state"), [
+    (0, PilotState.UNKNOWN), (1, PilotState.A), (2, PilotState.B), (3, PilotState.C), (4, PilotState.D),
+    (5, PilotState.E), (6, PilotState.F), (9, PilotState.UNKNOWN)])
+async def test_every_pilot_state_has_its_name(line, board, code, state):
+    line.words[r.PERMIT_BITS] = code << 8
+    assert (await board.poll()).pilot is state
+
+
+async def test_a_poll_is_one_short_frame_unless_the_board_started_again(line, board):
+    for _ in range(3):
+        await board.poll()
+    reads = [address for _, address, klass in line.asked if klass is BusClass.BOARD]
+    assert reads == [r.BASE, r.BASE + r.FAST_COUNT, r.BASE, r.BASE]
+    line.words[r.BOOT_COUNT] += 1
+    await board.poll()
+    assert len(line.asked) == 6
+
+
+async def test_another_map_is_no_board_of_ours(line, board):
+    line.words[r.MAP_VERSION] = 2
+    for _ in range(2):
+        with pytest.raises(BadAnswer, match=r"version 2.*version 1"):
+            await board.poll()
+
+
+@pytest.mark.parametrize(("send", "klass", "words"), [
+    (lambda b: b.offer(16), BusClass.GRANT, (r.COMMAND_OFFER, 0, 160, 0)),
+    (lambda b: b.offer(6.09), BusClass.REVOKE, (r.COMMAND_OFFER, 0, 60, 0)),
+    (lambda b: b.withdraw(), BusClass.REVOKE, (r.COMMAND_WITHDRAW, 0, 0, 0)),
+    (lambda b: b.grant(16, 5), BusClass.GRANT, (r.COMMAND_GRANT, 8, 160, 5000)),
+    (lambda b: b.renew(13.7, 2.5), BusClass.GRANT, (r.COMMAND_RENEW, 21, 137, 2500)),
+    (lambda b: b.renew(0, 5), BusClass.GRANT, (r.COMMAND_RENEW, 21, 0, 5000)),
+    (lambda b: b.revoke(), BusClass.REVOKE, (r.COMMAND_REVOKE, 0, 0, 0)),
+    (lambda b: b.acknowledge(9), BusClass.GRANT, (r.COMMAND_ACK, 9, 0, 0)),
+    (lambda b: b.acknowledge(), BusClass.GRANT, (r.COMMAND_ACK, 4, 0, 0))])
+async def test_a_command_is_one_write_in_its_class(line, board, send, klass, words):
+    line.words |= {r.GRANT_SEQ: 7, r.HEARTBEAT_SEQ: 20, r.OFFER_DA: 100, r.FAULT_SEQ: 4}
+    await board.poll()
+    await send(board)
+    assert line.writes == [(r.COMMAND, *words)]
+    assert line.asked[-1] == (16, r.COMMAND, klass)
+
+
+async def test_the_failsafe_is_a_setting(line, board):
+    await board.set_failsafe(6)
+    await board.set_failsafe(0)
+    assert line.writes == [(r.FAILSAFE_DA, 60), (r.FAILSAFE_DA, 0)]
+
+
+async def test_sequence_numbers_go_on_and_are_never_used_twice(line, board):
+    line.words[r.GRANT_SEQ] = 0xFFFE
+    await board.grant(16, 5)  # polls first
+    await board.poll()  # the board does not say yet that it took it
+    line.refuse = True
+    with pytest.raises(DeviceRefused):
+        await board.grant(16, 5)
+    line.refuse = False
+    await board.grant(16, 5)
+    assert [write[2] for write in line.writes] == [0xFFFF, 1]
+    line.words |= {r.BOOT_COUNT: 4, r.GRANT_SEQ: 0}
+    await board.poll()
+    await board.grant(16, 5)
+    assert line.writes[-1][2] == 1  # as the board counts after its start
+
+
+async def test_a_refusal_names_what_was_missing(line, board):
+    await board.poll()
+    line.refuse = True
+    line.words[r.REFUSED_BITS] = r.REFUSED_NOT_C | r.REFUSED_MIRROR
+    with pytest.raises(DeviceRefused, match="does not ask for energy, the mirror contact says closed"):
+        await board.grant(16, 5)
+    line.words[r.REFUSED_BITS] = 0
+    with pytest.raises(DeviceRefused, match="exception 4"):
+        await board.grant(16, 5)
+
+
+@pytest.mark.parametrize("current_a", [5.9, 80.1, -1, 0])
+async def test_no_pilot_can_tell_such_a_current(board, current_a):
+    with pytest.raises(ValueError, match=r"6\.\.80 A"):
+        await board.offer(current_a)
+
+
+async def test_a_silent_board_is_a_device_error(line, board):
+    line.silent = True
+    for send in (board.poll(), board.revoke(), board.grant(16, 5), board.acknowledge()):
+        with pytest.raises(DeviceTimeout):
+            await send
+
+
+async def test_every_register_has_a_name_for_people(line, board):
+    line.words[r.CP_LOW_MV] = 0xFFFF
+    words = await board.read_all()
+    assert len(words) == r.BLOCK_COUNT
+    assert (words["boot_count"], words["firmware"], words["cp_low_mv"]) == (3, 102, -1)
