@@ -114,6 +114,7 @@ class Cabinet:
     def _output_moved(self, pin: int, level: bool, cause: str) -> None:
         for bay in self.bays.values():
             if bay.wiring.coil_gpio == pin:
+                bay.step(time.monotonic(), self.mains)  # what came first is logged first
                 bay.relay_moved(level, cause)
                 bay.step(time.monotonic(), self.mains)
 

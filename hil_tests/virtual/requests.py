@@ -83,6 +83,10 @@ class Requests:
             known = ", ".join(self._cabinet.config.cards)
             raise RigError(f"card: got {card!r} ({error}), expected {known} or a UID in hex") from error
 
+    async def do_polls(self, reader: str | None = None) -> int:
+        """How often a reader has looked for a card so far."""
+        return self._field(reader).polls
+
     async def do_weld(self, evse: str) -> None:
         """Weld the main contacts."""
         self._bay(evse).weld()

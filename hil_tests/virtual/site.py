@@ -10,6 +10,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,7 @@ from typing import Self
 
 from hil_tests.virtual import cabinet_config, site_file
 from hil_tests.virtual.broker import Broker
-from hil_tests.virtual.children import Children
+from hil_tests.virtual.children import READY_S, ChildFailed, Children
 from hil_tests.virtual.rig import VirtualRig
 
 SHIM = Path(__file__).parent / "shim"
@@ -107,8 +108,11 @@ class VirtualSite:
         ready = self._ready_file(name)
         ready.unlink(missing_ok=True)
         argv, environment = self._how(name)
+        polls = await self._polls() if name == "controller" else 0
         self.children.start(name, argv, environment)
-        await self.children.until(name, lambda: ready.exists())
+        await self.children.until(name, ready.exists)
+        if name == "controller":
+            await self._until_reader_polls(polls)
 
     def kill9(self, name: str) -> None:
         """`kill -9` one of the processes."""
@@ -134,6 +138,19 @@ class VirtualSite:
     async def sessions(self) -> list[str]:
         """The cloud's transactions, one JSON object each: see `forecourt ingest sessions`."""
         return (await self._forecourt("ingest", "sessions", "--db", self.db_url, "--json")).splitlines()
+
+    async def _until_reader_polls(self, before: int) -> None:
+        """A card that is held to a reader which is still starting is a card that nobody saw."""
+        deadline = time.monotonic() + READY_S
+        while await self._polls() <= before:
+            if time.monotonic() > deadline:
+                raise ChildFailed(f"the card reader looks for no card within {READY_S:g} s; see "
+                                  f"{self.children.log_path('controller')}")
+            await asyncio.sleep(0.02)
+
+    async def _polls(self) -> int:
+        async with self.rig() as rig:
+            return int(await rig.ask("polls"))
 
     def _make_folders(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -30,6 +30,14 @@ languages = ["sv", "en"]
 support = { phone = "+46 10 000 00 00", email = "help@example.org" }
 virtual = true
 
+[site.location]
+address = "Hamngatan 1"
+postal_code = "111 47"
+city = "Stockholm"
+country = "SWE"
+latitude = 59.33258
+longitude = 18.07230
+
 [paths]
 state = "state"
 run = "%(run)s"
