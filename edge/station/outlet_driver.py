@@ -14,6 +14,7 @@ import msgspec
 from edge.controller.events import BoardLost, Event, OutletSeen
 from edge.controller.pilot import BoardStatus
 from edge.controller.trouble import DeviceError
+from edge.station import trace
 
 POLL_S = 0.1
 REPORT_S = 1.0
@@ -154,6 +155,7 @@ class OutletDriver:
         except DeviceError:
             self.contactor.set(False)
             raise
+        trace.mark("granted", self.evse_id)
         if wanted():
             self.contactor.set(True)
             self._last = None

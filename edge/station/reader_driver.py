@@ -9,6 +9,7 @@ from edge.controller.trouble import DeviceError
 from edge.rfid.lookup import TokenLookup
 from edge.rfid.supervisor import ReaderSupervisor
 from edge.rfid.wire import TagSeen
+from edge.station import trace
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class ReaderDriver:
         await self.supervisor.stop()
 
     def _tag(self, tag: TagSeen) -> None:
+        trace.mark("tag", self.reader_id, tag.mono_ns)
         if tag.random:
             log.info("reader %s: a card with a random id, which names nobody", self.reader_id)
         self._spawn(self._look_up(tag))

@@ -36,6 +36,7 @@ from edge.controller.reading import ReadingContext
 from edge.controller.session import Session
 from edge.controller.trouble import DeviceError
 from edge.journal.row import Batch, NewRow
+from edge.station import trace
 from edge.station.scribe import Scribe
 
 log = logging.getLogger(__name__)
@@ -139,6 +140,7 @@ class Runner:
         written = self._scribe.written()
         if written is not None:
             await asyncio.shield(written)
+        trace.mark("committed", type(effect).__name__ + ":" + getattr(effect, "evse_id", ""))
         match effect:
             case PriceSession():
                 self._hand_in(self._price(effect.evse_id, effect.session))
@@ -152,6 +154,7 @@ class Runner:
             return  # power was taken, or less was told, while the disk was waited for
         try:
             await self._outlets[effect.evse_id].offer(effect.current_a)
+            trace.mark("offered", effect.evse_id)
         except DeviceError as error:
             log.warning("evse %s: offer of %g A: %s", effect.evse_id, effect.current_a, error)
 

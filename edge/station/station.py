@@ -15,6 +15,7 @@ from edge.controller.effects import Effect
 from edge.controller.events import Event, Header, JournalStalled, JournalWell, Stamped, Tick
 from edge.controller.site import SitePlan
 from edge.controller.state import Site, initial
+from edge.station import trace
 from edge.station.clock import Clock
 from edge.station.scribe import Scribe
 
@@ -50,6 +51,7 @@ class Station:
                 before = self.site
                 self.site, effects = step(before, stamped)
                 self.run_effects(stamped.at, effects)
+                trace.step(stamped, effects)
         finally:
             self._busy = False
         self.changed()
