@@ -69,6 +69,7 @@ class Bay:
         self._permit = False
         self._mirrors: tuple[bool, bool] | None = None
         self._cp: tuple[float | None, bool] | None = None
+        self._signals = {"pwm": False, "s2": False}
         self._cause = "power-on"
 
     @property
@@ -89,6 +90,8 @@ class Bay:
         self._wire_mirror()
         duty = self.board.duty if mains else None
         self.car.step(now_s, duty, supplied=mains and self.contactor.closed)
+        self._signal("pwm", duty is not None and 0 < duty < 1)
+        self._signal("s2", self.car.s2)
         load = self.car.load()
         if load != self._cp:
             self._cp = load
@@ -114,6 +117,11 @@ class Bay:
         if coil != self.coil:
             self.coil = coil
             self._log.add(self.wiring.evse, "coil", coil, self._cause)
+
+    def _signal(self, what: str, level: bool) -> None:
+        if level != self._signals[what]:
+            self._signals[what] = level
+            self._log.signal(self.wiring.evse, what, level)
 
     def _contact_moved(self, cause: str) -> None:
         self._log.add(self.wiring.evse, "contact", self.contactor.closed, cause)

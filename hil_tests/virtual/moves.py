@@ -3,6 +3,7 @@
 One JSON object a line: `mono_ns` (CLOCK_MONOTONIC, the same for all processes of the machine), `evse`,
 `what` ("relay": the Pi's line; "permit": the board's half; "coil": both in series; "contact": the
 main contacts), `level` and `cause`. Tests read it to see that no coil moved without a decision.
+The file also holds what no relay did: "pwm" (an offer on the pilot) and "s2" (the car asks).
 """
 
 import json
@@ -23,10 +24,17 @@ class MoveLog:
         move = {"mono_ns": time.monotonic_ns(), "evse": evse, "what": what, "level": level,
                 "cause": cause}
         self.moves.append(move)
-        if self._file is not None:
-            self._file.write(json.dumps(move) + "\n")
+        self._write(move)
+
+    def signal(self, evse: str, what: str, level: bool) -> None:
+        """A signal changed just now: for the file only, a benchmark measures from it."""
+        self._write({"mono_ns": time.monotonic_ns(), "evse": evse, "what": what, "level": level})
 
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()
+
+    def _write(self, line: dict[str, Any]) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(line) + "\n")
