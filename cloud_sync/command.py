@@ -12,13 +12,21 @@ from cloud_sync.process import Options, SyncProcess
 
 
 def main(argv: list[str]) -> int:
-    """Run until SIGTERM or SIGINT; exit status 0. It waits for the controller and for the broker."""
+    """Run until SIGTERM or SIGINT; exit status 0. It waits for the controller and for the broker.
+
+    Exit status 1: `sync.db`, the broker's URL or the certificate files cannot be used.
+    """
     args = _parser().parse_args(argv)
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s",
                         level=logging.DEBUG if args.verbose else logging.INFO)
     options = Options(run_dir=args.run_dir, state_dir=args.state_dir, resend_s=args.resend_s,
                       window=args.window)
-    asyncio.run(_run(options, args.ready_file))
+    try:
+        asyncio.run(_run(options, args.ready_file))
+    except (OSError, ValueError) as error:
+        logging.getLogger(__name__).debug("where", exc_info=True)
+        print(f"forecourt sync: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -45,7 +45,7 @@ class Options(Value):
 class SyncProcess:
     """Runs until `stop` is called. `on_ready`: the controller has answered; called at each meeting.
 
-    Raises sqlite3.Error, OSError when `sync.db` cannot be used.
+    Raises OSError when `sync.db` cannot be used.
     """
 
     def __init__(self, options: Options, *, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -68,7 +68,8 @@ class SyncProcess:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Serve until stopped."""
+        """Serve until stopped. Raises ValueError, OSError when the site names a broker's URL or files
+        that cannot be used."""
         serving = asyncio.create_task(self._serve(), name="sync")
         stopping = asyncio.create_task(self._stopping.wait(), name="stop")
         try:
@@ -213,6 +214,5 @@ class SyncProcess:
 
     def _save(self) -> None:
         changed = {name: at for name, at in self._positions.items() if self._saved.get(name) != at}
-        if changed:
-            self._cursor.save(self._uplink.outbox.epoch, changed)
+        if changed and self._cursor.save(self._uplink.outbox.epoch, changed):
             self._saved = dict(self._positions)

@@ -1,7 +1,10 @@
 """`sync.db` keeps positions, forwards only, and a damaged one stops nothing."""
 
+import sqlite3
+
 import pytest
 
+from cloud_sync.command import main
 from cloud_sync.cursor import CursorStore, Position
 
 
@@ -38,3 +41,23 @@ def test_puts_a_damaged_file_aside_and_begins_anew(path):
     assert store.load("a") == {}
     store.close()
     assert path.with_name("sync.db.damaged").read_bytes().startswith(b"this is no")
+
+
+def test_goes_on_when_the_disk_will_not(path, caplog):
+    store = CursorStore(path)
+    lock = sqlite3.connect(path, isolation_level=None)
+    lock.execute("BEGIN IMMEDIATE")
+    assert not store.save("a", {"tx": Position(seq=5, hash="55")})
+    assert "locked" in caplog.text
+    lock.execute("ROLLBACK")
+    lock.close()
+    assert store.save("a", {"tx": Position(seq=5, hash="55")})
+    store.close()
+
+
+def test_sync_says_in_one_line_that_it_cannot_keep_anything(tmp_path, capsys):
+    (tmp_path / "sync.db").mkdir()
+    assert main(["--run-dir", str(tmp_path), "--state-dir", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("forecourt sync: ")
+    assert str(tmp_path / "sync.db") in said
