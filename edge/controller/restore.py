@@ -22,7 +22,8 @@ def resolve(turn: Turn, outlet: Outlet) -> bool:
     if board is None or outlet.board_error is not None or outlet.seen_ns is None:
         return False
     same_car = board.plug_seq == session.plug_seq and board.boot_count == session.board_boot
-    outlet = turn.set(outlet.evse_id, restored=None, session=session, began_ns=turn.now_ns,
+    began_ns = min(session.began.mono_ns, turn.now_ns)  # of an earlier boot it may be any number
+    outlet = turn.set(outlet.evse_id, restored=None, session=session, began_ns=began_ns,
                       sampled_ns=turn.now_ns, offer=Offer(current_a=board.offered_a,
                                                           told_ns=board.mono_ns))
     if session.ended is None and same_car and pilot(outlet) in PLUGGED_IN:

@@ -168,7 +168,13 @@ async def _serve(site: Site, station: Station, journal: Journal, scribe: Scribe,
     for server in servers.values():
         await server.start()
         stack.push_async_callback(server.close)
-    journal.on_grown = lambda heads: servers[Origin.SYNC].push(JOURNAL_GROWN, heads)
+
+    def grown(_streams: dict[str, int]) -> None:
+        """All heads: of one topic a client hears only the latest push."""
+        heads = {stream.value: seq for stream, (seq, _) in journal.heads().items()}
+        servers[Origin.SYNC].push(JOURNAL_GROWN, heads)
+
+    journal.on_grown = grown
 
     def push() -> None:
         for origin in (Origin.UI, Origin.SERVICE):

@@ -1,0 +1,92 @@
+"""Processes killed in the middle of a session: the driver's energy, the coil and the bill stand."""
+
+import os
+import signal
+
+import pytest
+from site_desk import site_desk
+
+pytestmark = pytest.mark.site
+
+
+async def test_a_controller_killed_mid_session_leaves_one_session_and_a_quiet_coil(tmp_path):
+    async with site_desk(tmp_path) as desk:
+        before = await desk.start()
+        await desk.energy(3)
+        moves = len([m for m in await desk.rig.moves() if m["what"] in ("relay", "coil", "contact")])
+        desk.site.kill9("controller")
+        assert await desk.rig.coil_on("1"), "outputs persist after a kill on Raspberry Pi OS"
+        await desk.site.start("controller")
+        await desk.until_screen("charging")
+        shown = (await desk.evse())["energy_wh"]
+        await desk.energy(shown + 3)
+        after_moves = [m for m in await desk.rig.moves() if m["what"] in ("relay", "coil", "contact")]
+        assert len(after_moves) == moves, f"a coil moved without a decision: {after_moves[moves:]}"
+        after = await desk.finish()
+        cdr, = await desk.cdrs(1)
+        assert round(cdr["total_energy"] * 1000) == after - before
+        transaction, = await desk.transactions()
+        assert (transaction["starts"], transaction["stops"]) == (1, 1)
+
+
+async def test_a_controller_killed_while_the_car_leaves_ends_the_session_once(tmp_path):
+    async with site_desk(tmp_path) as desk:
+        before = await desk.start()
+        await desk.energy(3)
+        desk.site.kill9("controller")
+        await desk.rig.unplug("1")
+
+        async def dead() -> bool:
+            return not await desk.rig.coil_on("1")
+        await desk.until(dead, "the board alone opens on unplug")
+        after = await desk.rig.register_wh("1")
+        await desk.site.start("controller")
+        cdr, = await desk.cdrs(1)
+        assert round(cdr["total_energy"] * 1000) == pytest.approx(after - before, abs=1)
+        transaction, = await desk.transactions()
+        assert (transaction["starts"], transaction["stops"]) == (1, 1)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+async def test_sync_killed_or_stopped_changes_nothing_but_the_delay(tmp_path, how):
+    async with site_desk(tmp_path) as desk:
+        before = await desk.start()
+        desk.site.children.signal("sync", how)
+        await desk.energy(4)
+        after = await desk.finish()
+        if how is signal.SIGSTOP:
+            desk.site.children.signal("sync", signal.SIGCONT)
+        else:
+            await desk.site.start("sync")
+        cdr, = await desk.cdrs(1)
+        assert round(cdr["total_energy"] * 1000) == after - before
+
+
+async def test_the_broker_killed_during_a_session_changes_nothing_but_the_delay(tmp_path):
+    async with site_desk(tmp_path) as desk:
+        before = await desk.start()
+        desk.site.kill9("broker")
+        await desk.energy(4)
+        after = await desk.finish()
+        await desk.until_fault("F701")
+        await desk.site.start("broker")
+        cdr, = await desk.cdrs(1)
+        assert round(cdr["total_energy"] * 1000) == after - before
+        await desk.until_fault("F701", stands=False)
+        await desk.in_database("ev.fault.v1", "F701")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+async def test_a_reader_killed_or_stopped_never_touches_a_session_and_comes_back(tmp_path, how):
+    async with site_desk(tmp_path) as desk:
+        before = await desk.start()
+        os.kill(pid := desk.reader_pid(), how)
+
+        async def replaced() -> bool:
+            return desk.reader_pid() not in (pid, None)
+        await desk.until(replaced, "another reader process")
+        await desk.energy(4)
+        await desk.until_fault("F501", stands=False)
+        after = await desk.finish()
+        cdr, = await desk.cdrs(1)
+        assert round(cdr["total_energy"] * 1000) == after - before

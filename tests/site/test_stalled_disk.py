@@ -1,0 +1,38 @@
+"""A disk that stands still for 5 s: what runs is renewed, what must open opens, nothing is granted."""
+
+import asyncio
+import time
+
+import pytest
+from site_desk import site_desk
+
+from hil_tests import stall
+
+pytestmark = pytest.mark.site
+
+STALL_S = 5.5
+THIRD_CARD = "04C1D27A5C2E81"
+
+
+async def test_a_stalled_disk_keeps_sessions_delays_no_opening_and_grants_nothing(tmp_path):
+    async with site_desk(tmp_path, evses=3) as desk:
+        await desk.enrol(THIRD_CARD)
+        await desk.start("1")
+        await desk.start("2")
+        with stall.held(desk.site.state_dir / "journal.db"):
+            began = time.monotonic()
+            await desk.rig.plug("3")
+            await desk.rig.tap(THIRD_CARD)
+            await desk.rig.unplug("2")
+
+            async def open_() -> bool:
+                return not await desk.rig.coil_on("2")
+            took = await desk.until(open_, "an opening during the stall")
+            while time.monotonic() - began < STALL_S:
+                assert await desk.rig.coil_on("1"), "a running session was not renewed"
+                assert await desk.rig.duty("3") == 1.0, "current was offered without its record"
+                await asyncio.sleep(0.1)
+            assert (await desk.snapshot())["faults"][0]["code"] == "F601"
+        assert took < STALL_S
+        await desk.until_fault("F601", stands=False)
+        await desk.until_screen("charging", "1")

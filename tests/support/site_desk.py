@@ -1,0 +1,134 @@
+"""A whole virtual site on the bench: a rig, a view through the sockets, and the cloud's database."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from edge.link.client import LinkClient
+from hil_tests.virtual.rig import VirtualRig
+from hil_tests.virtual.site import VirtualSite, command
+
+GENEROUS_S = 40.0
+
+
+class SiteDesk:
+    """What a driver, a technician and the cloud can do and see. Nothing here sleeps for luck."""
+
+    def __init__(self, site: VirtualSite, rig: VirtualRig) -> None:
+        self.site, self.rig = site, rig
+
+    async def snapshot(self) -> dict[str, Any]:
+        """The latest state, as a screen gets it. Waits for a controller that is starting."""
+        async with LinkClient(self.site.run_dir / "service.sock") as client:
+            return json.loads(await client.request("status"))
+
+    async def evse(self, evse_id: str = "1") -> dict[str, Any]:
+        return next(e for e in (await self.snapshot())["evses"] if e["id"] == evse_id)
+
+    async def until(self, reached: Callable[[], Awaitable[bool]], what: str,
+                    within_s: float = GENEROUS_S) -> float:
+        """Poll a condition; returns the seconds that it took."""
+        start = time.monotonic()
+        while not await reached():
+            assert time.monotonic() - start < within_s, f"{what}: not within {within_s:g} s"
+            await asyncio.sleep(0.05)
+        return time.monotonic() - start
+
+    async def until_screen(self, screen: str, evse_id: str = "1", within_s: float = GENEROUS_S) -> None:
+        async def reached() -> bool:
+            return (await self.evse(evse_id))["screen"] == screen
+        await self.until(reached, f"screen {screen} of bay {evse_id}", within_s)
+
+    async def until_fault(self, code: str, *, stands: bool = True) -> dict[str, Any]:
+        """Wait for a fault to stand (or to have ended) anywhere; returns its view."""
+        found: dict[str, Any] = {}
+
+        async def reached() -> bool:
+            snapshot = await self.snapshot()
+            faults = [*snapshot["faults"], *(f for e in snapshot["evses"] for f in e["faults"])]
+            found.update(next((f for f in faults if f["code"] == code), {}))
+            return any(f["code"] == code for f in faults) == stands
+        await self.until(reached, f"fault {code} {'stands' if stands else 'ended'}")
+        return found
+
+    async def start(self, evse_id: str = "1") -> int:
+        """A card, a plug, and a car that charges; returns the register before."""
+        before = await self.rig.register_wh(evse_id)
+        await self.rig.plug(evse_id)
+        await self.rig.tap(self.site.cards[evse_id])
+        await self.until_screen("charging", evse_id)
+        return before
+
+    async def energy(self, at_least_wh: int, evse_id: str = "1") -> None:
+        async def reached() -> bool:
+            return ((await self.evse(evse_id))["energy_wh"] or 0) >= at_least_wh
+        await self.until(reached, f"{at_least_wh} Wh")
+
+    async def finish(self, evse_id: str = "1") -> int:
+        """Stop with the card, unplug; returns the register after."""
+        async def old_enough() -> bool:  # a card that starts a session does not stop it within 3 s
+            return ((await self.evse(evse_id))["duration_s"] or 0) >= 4
+        await self.until(old_enough, "a session of 4 s")
+        await self.rig.tap(self.site.cards[evse_id])
+        await self.until_screen("finished", evse_id)
+        after = await self.rig.register_wh(evse_id)
+        await self.rig.unplug(evse_id)
+        return after
+
+    async def cdrs(self, count: int) -> list[dict[str, Any]]:
+        """The CDRs in the cloud's database, once there are so many."""
+        found: list[dict[str, Any]] = []
+
+        async def reached() -> bool:
+            found[:] = [json.loads(line) for line in await self.site.cdrs()]
+            return len(found) >= count
+        await self.until(reached, f"{count} CDRs in the database", 90)
+        assert len(found) == count, f"{len(found)} CDRs, expected {count}"
+        return found
+
+    async def enrol(self, uid: str) -> None:
+        """Put one more card on the site's list."""
+        process = await asyncio.create_subprocess_exec(
+            *command("card", "add", uid, "--state-dir", str(self.site.state_dir)))
+        assert await process.wait() == 0
+
+    def reader_pid(self) -> int | None:
+        """The process of the controller's card reader, if there is one just now."""
+        controller = self.site.children.pid("controller")
+        for path in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                parent = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                if parent == controller and b"edge.rfid.reader" in (path / "cmdline").read_bytes():
+                    return int(path.name)
+        return None
+
+    async def transactions(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in await self.site.sessions()]
+
+    async def in_database(self, row_type: str, text: str) -> None:
+        """Wait until a row of this type that holds this text is in the cloud's database."""
+        import sqlite3
+
+        async def reached() -> bool:
+            with contextlib.closing(sqlite3.connect(self.site.folder / "cloud.db")) as db:
+                rows = db.execute("SELECT * FROM event WHERE type = ?", (row_type,)).fetchall()
+            return any(text in str(row) for row in rows)
+        await self.until(reached, f"{row_type} with {text} in the database", 90)
+
+    def tracebacks(self) -> list[str]:
+        """Logs of the site's processes that hold a traceback."""
+        return [log.name for log in Path(self.site.folder).glob("*.log")
+                if "Traceback" in log.read_text(errors="replace")]
+
+
+@contextlib.asynccontextmanager
+async def site_desk(folder: Path, **options: Any) -> AsyncIterator[SiteDesk]:
+    """A running site in `folder`; no process of it may have ended in a traceback."""
+    async with VirtualSite(folder, **options) as site, site.rig() as rig:
+        desk = SiteDesk(site, rig)
+        yield desk
+        assert not desk.tracebacks()
