@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 from rich.segment import Segment
@@ -55,12 +56,12 @@ def fault(code: FaultCode, where: str = "1") -> FaultView:
                      cause=kind.cause, remedy=kind.remedy)
 
 
-def evse(screen: Screen, evse_id: str = "1", **fields: object) -> EvseView:
+def evse(screen: Screen, evse_id: str = "1", **fields: Any) -> EvseView:
     """An EVSE in the state that fits its screen."""
     states = {Screen.AVAILABLE: "Available", Screen.FAULT: "Faulted"}
-    values: dict[str, object] = {"id": evse_id, "label": f"Bay {evse_id}", "price": PRICE,
+    values: dict[str, Any] = {"id": evse_id, "label": f"Bay {evse_id}", "price": PRICE,
                                  "state": states.get(screen, "Occupied"), "screen": screen, **fields}
-    return EvseView(**values)  # type: ignore[arg-type]
+    return EvseView(**values)
 
 
 def snapshot(*evses: EvseView, faults: tuple[FaultView, ...] = ()) -> Snapshot:
@@ -69,8 +70,8 @@ def snapshot(*evses: EvseView, faults: tuple[FaultView, ...] = ()) -> Snapshot:
                     evses=evses, faults=faults)
 
 
-LIVE = {"energy_wh": 23412, "power_w": 10938.0, "cost_incl_vat": "114.72", "duration_s": 7690,
-        "token_last4": "4F2A", "offered_a": 16.0}
+LIVE: dict[str, Any] = {"energy_wh": 23412, "power_w": 10938.0, "cost_incl_vat": "114.72",
+                        "duration_s": 7690, "token_last4": "4F2A", "offered_a": 16.0}
 
 
 def samples() -> dict[str, tuple[Snapshot, str | None]]:

@@ -41,8 +41,10 @@ class Console:
 
     async def run(self) -> None:
         """Until [q] or ctrl+c. Needs a terminal on stdin and stdout."""
-        # Kitty's protocol would turn our letters into escape sequences.
-        env = {**os.environ, "TEXTUAL_DISABLE_KITTY_KEY": "1"}
+        # Kitty's protocol would turn our letters into escape sequences; a size in the environment
+        # would be believed before that of the pseudo-terminal.
+        env = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        env["TEXTUAL_DISABLE_KITTY_KEY"] = "1"
         self._terminal = SplitTerminal(self._command, env=env, on_key=self.key)
         self._show()
         try:
