@@ -15,13 +15,15 @@ def bay_state(words: Wording, evse: EvseView) -> str:
     """The state of an EVSE in a few words."""
     fault = worst(evse.faults)
     kwh = "–" if evse.energy_wh is None else words.format.figure_kwh(evse.energy_wh)
-    return words.texts.text(f"bays.{page_of(evse)}", kwh=kwh,
+    page = Screen.AVAILABLE.value if is_free(evse) else page_of(evse)
+    return words.texts.text(f"bays.{page}", kwh=kwh,
                             code="" if fault is None else fault.code.value).strip()
 
 
 def is_free(evse: EvseView) -> bool:
     """Whether somebody could drive up and charge."""
-    return page_of(evse) == Screen.AVAILABLE.value
+    return page_of(evse) == Screen.AVAILABLE.value or (
+        evse.screen is Screen.FINISHED and evse.state == "Available")  # a receipt left behind
 
 
 def overview_page(snapshot: Snapshot, language: str, now: datetime, first: int = 0) -> ScreenModel:

@@ -149,7 +149,8 @@ def _stopping(words: Wording, evse: EvseView) -> _Middle:
 
 
 def _finished(words: Wording, evse: EvseView) -> _Middle:
-    thanks = wrapped(words.texts.text("body.finished"), Style.STRONG)
+    gone = evse.state == "Available"  # the receipt stays for a while after the car has left
+    thanks = wrapped(words.texts.text("body.thanks" if gone else "body.finished"), Style.STRONG)
     receipt = evse.receipt
     if receipt is None:
         return _Middle(*_BLANK, *thanks, *_BLANK, *wrapped(words.texts.text("receipt.pending")))

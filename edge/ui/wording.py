@@ -164,7 +164,8 @@ class Wording:
         rows = [Line(text=text("receipt.energy", kwh=self.format.exact_kwh(receipt.energy_wh)),
                      right=self._amount(receipt, _METERED))]
         rows += [Line(text=self.texts.text(f"receipt.{name}"), right=self.format.money(amount))
-                 for name, amount in receipt.lines if name in ("FLAT", "TIME", "PARKING_TIME")]
+                 for name, amount in receipt.lines
+                 if name != _METERED and self.texts.has(f"receipt.{name}")]
         rows += self._total(receipt)
         if receipt.start_wh is not None and receipt.end_wh is not None:
             rows.append(Line(style=Style.DIM, text=text(

@@ -68,7 +68,8 @@ async def test_every_screen_shows_its_words_with_every_target_inside(
             assert [w for w in WORDS[screen] if w not in text_of(app)] == []
             for _ in ("sv", "en"):
                 assert_inside(app)
-                await tap(pilot, app, "language")
+                app.do("language")
+                await pilot.pause()
 
 
 def assert_inside(app: DriverApp) -> None:

@@ -201,6 +201,24 @@ def test_the_receipt_has_every_part_of_the_price(shown: SimpleNamespace) -> None
     assert "Mätare 4512,338 → 4535,750 kWh" in said(page)
 
 
+@pytest.mark.parametrize(("state", "expected", "free"), [
+    ("Occupied", "Dra ut kabeln. Tack!", "0"), ("Available", "Tack! Kör försiktigt.", "1")])
+def test_a_receipt_that_stays_after_unplugging_asks_for_nothing(
+        state: str, expected: str, free: str, shown: SimpleNamespace) -> None:
+    evse = shown.evse(Screen.FINISHED, receipt=shown.RECEIPT, state=state)
+    page = evse_page(shown.snapshot(evse), "1", "sv", shown.now)
+    assert expected in [line.text for line in page.lines]
+    busy = shown.evse(Screen.CHARGING, "2")
+    assert overview_page(shown.snapshot(evse, busy), "sv", shown.now).sub.startswith(free)
+
+
+def test_a_limit_of_the_whole_price_is_a_row_of_the_receipt(shown: SimpleNamespace) -> None:
+    lines = (("ENERGY", "1.00"), ("MIN_PRICE", "9.00"), ("VAT 25", "2.00"))
+    evse = shown.evse(Screen.FINISHED, receipt=replace(shown.RECEIPT, lines=lines))
+    page = evse_page(shown.snapshot(evse), "1", "sv", shown.now)
+    assert ("Minsta pris", "9,00 kr") in [(line.text, line.right) for line in page.lines]
+
+
 def test_a_session_without_energy_says_that_it_costs_nothing(shown: SimpleNamespace) -> None:
     empty = ReceiptView(transaction_id="x", began_utc=None, ended_utc=None, energy_wh=0,
                         start_wh=None, end_wh=None)
