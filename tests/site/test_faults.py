@@ -50,7 +50,7 @@ async def test_a_welded_contactor_is_named_and_blocks_the_bay(tmp_path):
         await desk.start()
         await desk.energy(2)
         await desk.rig.weld("1")
-        await desk.rig.tap(desk.site.cards["1"])
+        await desk.stop_by_card()
         fault = await desk.until_fault("F201")
         assert fault["severity"] == "danger"
         await desk.in_database("ev.fault.v1", "F201")
