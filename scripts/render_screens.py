@@ -88,6 +88,8 @@ def samples() -> dict[str, tuple[Snapshot, str | None]]:
         "stopping": evse(Screen.STOPPING, **LIVE),
         "finished": evse(Screen.FINISHED, receipt=RECEIPT, token_last4="4F2A"),
         "fault": evse(Screen.FAULT, faults=(fault(FaultCode.CONTACTOR_WELDED),)),
+        "long_prices": evse(Screen.AVAILABLE, price=(
+            *PRICE[:1], PriceLine(dimension="PARKING_TIME", price_incl_vat="0.25", note=">2 h"))),
         "unavailable": evse(Screen.AVAILABLE, state="Unavailable"),
     }
     pages: dict[str, tuple[Snapshot, str | None]] = {

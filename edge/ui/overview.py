@@ -37,8 +37,9 @@ def overview_page(snapshot: Snapshot, language: str, now: datetime, first: int =
         for e in snapshot.evses[first:first + PER_PAGE])
     free = sum(is_free(e) for e in snapshot.evses)
     lines: tuple[Line, ...] = ()
-    if len(bays) <= PER_PAGE // 2 and free:
-        lines = wrapped(text("body.available"), Style.STRONG)
+    plug_in = any(e.screen is Screen.PLUG_IN for e in snapshot.evses)
+    if len(bays) <= PER_PAGE // 2 and (free or plug_in):
+        lines = wrapped(text("body.plug_in" if plug_in else "body.available"), Style.STRONG)
         if len({e.price for e in snapshot.evses}) == 1:
             lines += words.prices(snapshot.evses[0].price)[:3]
     more = Touch(action="more", label=text("button.more"))

@@ -15,6 +15,9 @@ TEXT_COLUMNS = 48  # one free column at each side
 MIDDLE_ROWS = 9
 FIGURE_ROWS = 7  # a blank row, five rows of block digits, their unit
 
+SIDE_COLUMN, SIDE_COLUMNS = 36, 14  # beside a figure of at most "123,4"
+WIDE_FIGURE = 6  # so many characters leave no room beside them
+
 
 class Tone(enum.StrEnum):
     """The colour of the band. Never alone: the symbol and the word say the same."""

@@ -8,7 +8,17 @@ from datetime import datetime
 
 from edge.controller.snapshot import EvseView, Screen, Snapshot
 from edge.ui.plain_pages import language_touch, no_contact_page
-from edge.ui.screen_model import FIGURE_ROWS, MIDDLE_ROWS, Line, ScreenModel, Style, Tone, Touch
+from edge.ui.screen_model import (
+    FIGURE_ROWS,
+    MIDDLE_ROWS,
+    SIDE_COLUMNS,
+    WIDE_FIGURE,
+    Line,
+    ScreenModel,
+    Style,
+    Tone,
+    Touch,
+)
 from edge.ui.wording import SEPARATOR, Wording, wrapped
 
 SYMBOL = {
@@ -90,24 +100,23 @@ def _touches(words: Wording, snapshot: Snapshot, evse: EvseView) -> tuple[Touch,
     )
 
 
-def _priced(words: Wording, evse: EvseView, *lines: Line) -> _Middle:
-    """An action with the price before the start: large where there is one price per kWh."""
+def _priced(words: Wording, evse: EvseView, action: str) -> _Middle:
+    """An action with the price before the start: large where there is one price per kWh.
+
+    The action stands below the prices, or beside the large one if they need the room.
+    """
+    below = wrapped(action, Style.STRONG)
     large, rest = words.large_price(evse.price), words.prices(evse.price, energy=False)
-    if large is None or FIGURE_ROWS + len(rest) + len(lines) > MIDDLE_ROWS:
-        return _Middle(*_BLANK, *lines, *_BLANK, *words.prices(evse.price))
-    return _Middle(*rest, *lines, figure=large, unit=words.price_unit())
+    if large is not None and FIGURE_ROWS + len(rest) + len(below) <= MIDDLE_ROWS:
+        return _Middle(*rest, *below, figure=large, unit=words.price_unit())
+    beside = wrapped(action, Style.STRONG, SIDE_COLUMNS)
+    if large is not None and len(large) < WIDE_FIGURE and FIGURE_ROWS + len(rest) <= MIDDLE_ROWS:
+        return _Middle(*rest, figure=large, unit=words.price_unit(), side=beside)
+    return _Middle(*_BLANK, *below, *_BLANK, *words.prices(evse.price)[:MIDDLE_ROWS - 3])
 
 
-def _available(words: Wording, evse: EvseView) -> _Middle:
-    return _priced(words, evse, *wrapped(words.texts.text("body.available"), Style.STRONG))
-
-
-def _plug_in(words: Wording, evse: EvseView) -> _Middle:
-    return _priced(words, evse, *wrapped(words.texts.text("body.plug_in"), Style.STRONG))
-
-
-def _tap_card(words: Wording, evse: EvseView) -> _Middle:
-    return _priced(words, evse, *wrapped(words.texts.text("body.tap_card"), Style.STRONG))
+def _offer(words: Wording, evse: EvseView) -> _Middle:
+    return _priced(words, evse, words.texts.text(f"body.{evse.screen.value}"))
 
 
 def _waiting(words: Wording, evse: EvseView) -> _Middle:
@@ -174,7 +183,7 @@ def _unavailable(words: Wording) -> _Middle:
 
 
 _MIDDLES: dict[Screen, Callable[[Wording, EvseView], _Middle]] = {
-    Screen.AVAILABLE: _available, Screen.PLUG_IN: _plug_in, Screen.TAP_CARD: _tap_card,
+    Screen.AVAILABLE: _offer, Screen.PLUG_IN: _offer, Screen.TAP_CARD: _offer,
     Screen.CHECKING: _waiting, Screen.WAITING_FOR_CAR: _waiting, Screen.CHARGING: _charging,
     Screen.PAUSED: _paused, Screen.STOPPING: _stopping, Screen.FINISHED: _finished,
     Screen.FAULT: _fault,

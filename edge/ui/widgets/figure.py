@@ -4,13 +4,11 @@ from collections.abc import Sequence
 
 from rich.style import Style as RichStyle
 
-from edge.ui.screen_model import Line, Style
+from edge.ui.screen_model import SIDE_COLUMN, Line, Style
 from edge.ui.widgets.block_digits import ROWS, block_rows, runs
 from edge.ui.widgets.painted import Painted, Piece
 from edge.ui.widgets.palette import BLACK, TEXT, WHITE, on
 
-SIDE_COLUMN = 36  # "123,4" takes columns 1 to 34
-SIDE_COLUMNS = 14
 _MARGIN = 1
 
 

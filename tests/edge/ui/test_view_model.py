@@ -7,10 +7,18 @@ from edge.controller.faults import FaultCode
 from edge.controller.snapshot import PriceLine, ReceiptView, Screen
 from edge.ui.overview import overview_page
 from edge.ui.plain_pages import crash_page, help_page, no_contact_page, starting_page, telephone_code
-from edge.ui.screen_model import COLUMNS, FIGURE_ROWS, MIDDLE_ROWS, TEXT_COLUMNS, ScreenModel, Tone
+from edge.ui.screen_model import (
+    COLUMNS,
+    FIGURE_ROWS,
+    MIDDLE_ROWS,
+    SIDE_COLUMN,
+    SIDE_COLUMNS,
+    TEXT_COLUMNS,
+    ScreenModel,
+    Tone,
+)
 from edge.ui.view_model import evse_page
 from edge.ui.widgets.block_digits import block_width
-from edge.ui.widgets.figure import SIDE_COLUMN, SIDE_COLUMNS
 
 LANGUAGES = ["sv", "en"]
 MANY_PRICES = (
@@ -18,6 +26,11 @@ MANY_PRICES = (
     PriceLine(dimension="ENERGY", price_incl_vat="3.495", note="20:00-07:00"),
     PriceLine(dimension="TIME", price_incl_vat="0.25"),
     PriceLine(dimension="PARKING_TIME", price_incl_vat="1.50", note="07:00-20:00"),
+    PriceLine(dimension="FLAT", price_incl_vat="12.50"),
+)
+LONG_PRICES = (
+    PriceLine(dimension="ENERGY", price_incl_vat="12.95"),
+    PriceLine(dimension="PARKING_TIME", price_incl_vat="0.25", note=">2 h"),
     PriceLine(dimension="FLAT", price_incl_vat="12.50"),
 )
 
@@ -64,7 +77,7 @@ def test_every_screen_fits_in_every_language(
             "duration_s": 86_000, "token_last4": "4F2A", "offered_a": 10.5}
     for fields in (
         {}, shown.LIVE, {**long, "because": "circuit:row-a"}, {**long, "because": "cable"},
-        {**long, "because": "new-limit"}, {"price": ()}, {"price": MANY_PRICES},
+        {**long, "because": "new-limit"}, {"price": ()}, {"price": MANY_PRICES}, {"price": LONG_PRICES},
         {**shown.LIVE, "charging_state": "SuspendedEV"}, {"receipt": shown.RECEIPT},
         {"receipt": replace(shown.RECEIPT, stop_reason="GroundFault")},
         {"receipt": replace(shown.RECEIPT, total_incl_vat=None)}, {"state": "Unavailable"},
@@ -178,6 +191,22 @@ def test_the_price_is_large_before_the_start(screen: Screen, shown: SimpleNamesp
     assert page.figure == "4,90"
     assert page.unit == "kr per kWh, inkl. moms"
     assert page.lines[0].text == "1,00 kr/min utan laddning · ingen startavgift"
+
+
+def test_long_prices_move_the_action_beside_the_large_one(shown: SimpleNamespace) -> None:
+    page = evse_page(shown.snapshot(shown.evse(Screen.AVAILABLE, price=LONG_PRICES)), "1", "sv",
+                     shown.now)
+    assert page.figure == "12,95"
+    assert [line.text for line in page.side] == ["Anslut kabeln", "eller visa", "kortet"]
+    assert [line.text for line in page.lines] == ["0,25 kr/min utan laddning (>2 h)",
+                                                  "startavgift 12,50 kr"]
+
+
+def test_the_overview_tells_an_accepted_card_to_plug_in(shown: SimpleNamespace) -> None:
+    page = overview_page(shown.snapshot(shown.evse(Screen.PLUG_IN), shown.evse(Screen.PLUG_IN, "2")),
+                         "sv", shown.now)
+    assert "Anslut kabeln till bilen" in said(page)
+    assert "4,90 kr/kWh" in said(page)
 
 
 def test_a_price_by_the_clock_is_written_out(shown: SimpleNamespace) -> None:
