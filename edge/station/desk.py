@@ -3,7 +3,10 @@
 """
 
 import asyncio
+import itertools
 from collections.abc import Callable
+
+import msgspec
 
 from edge.controller.effects import Stream
 from edge.controller.events import CloudSeen, Event, RequestReceived
@@ -32,6 +35,7 @@ class Desk:
         self._hand_in, self._snapshot = hand_in, snapshot
         self._outlets, self._meters = outlets, meters
         self._waiting: dict[str, asyncio.Future[str | None]] = {}
+        self._count = itertools.count(1)
 
     def answered(self, request_id: str, refusal: str | None) -> None:
         """The core's answer to a request that was handed in."""
@@ -77,13 +81,15 @@ class Desk:
                 return await self._ask_core(request)
 
     async def _ask_core(self, request: Request) -> Reply:
+        """Under an id of our own: two clients may count their requests alike."""
         future: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self._waiting[request.id] = future
+        own_id = f"{request.origin}-{next(self._count)}"
+        self._waiting[own_id] = future
         try:
-            self._hand_in(RequestReceived(request=request))
+            self._hand_in(RequestReceived(request=msgspec.structs.replace(request, id=own_id)))
             refusal = await asyncio.wait_for(future, CORE_TIMEOUT_S)
         finally:
-            del self._waiting[request.id]
+            del self._waiting[own_id]
         return accepted(request) if refusal is None else refused(request, refusal)
 
     async def _look(self, request: Request) -> Reply:
