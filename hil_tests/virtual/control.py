@@ -40,8 +40,8 @@ class ControlServer:
         try:
             while line := await reader.readline():
                 self._hold(asyncio.create_task(self._answer(line, writer)))
-        except (ConnectionError, asyncio.CancelledError):
-            pass  # the client is gone, or the cabinet ends
+        except (ConnectionError, ValueError, asyncio.CancelledError):
+            pass  # the client is gone, sends lines without end, or the cabinet ends
         finally:
             writer.close()
 

@@ -65,7 +65,7 @@ class GpioServer:
     def answer(self, client: "_Client", request: str) -> str:
         """One request of the shim; the answer without its newline."""
         self.requests += 1
-        word, *args = request.split()
+        word, *args = request.split() or [""]
         try:
             if word == "H":
                 client.name = f"pid {int(args[0])}"
@@ -129,7 +129,7 @@ class _Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         *lines, self._pending = (self._pending + data).split(b"\n")
         for line in lines:
-            answer = self._server.answer(self, line.decode("ascii", "replace"))
+            answer = self._server.answer(self, line.decode("ascii", "backslashreplace"))
             if self._transport is not None:
                 self._transport.write(answer.encode("ascii") + b"\n")
 
