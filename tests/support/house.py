@@ -4,6 +4,7 @@ Who may import whom, where each library lives, who may catch everything, how lar
 """
 
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -83,7 +84,12 @@ def sources(root: Path, *tops: str) -> Iterator[tuple[str, ast.Module]]:
     """Each module below `root`: its path with slashes, and its tree."""
     for top in tops:
         for file in sorted((root / top).rglob("*.py")):
-            yield file.relative_to(root).as_posix(), ast.parse(file.read_text(encoding="utf-8"))
+            yield file.relative_to(root).as_posix(), _parsed(file)
+
+
+@functools.cache
+def _parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def imported(path: str, tree: ast.Module) -> Iterator[str]:
