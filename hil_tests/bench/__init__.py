@@ -1,0 +1,1 @@
+"""`make bench`: what is measured on the real virtual site, and how it compares with yesterday."""

@@ -1,0 +1,100 @@
+"""`python -m hil_tests.bench`: measures, prints a table, stores JSON, compares with the last one.
+
+Rows come from the whole virtual site (processes, ptys, real firmware, UDP card, GPIO shim). Nothing is
+asserted: a target that is missed is told and changes no exit status. Exit status 1: a row could not be
+measured at all.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hil_tests.bench import board_row, machine, micro, processes, sessions
+from hil_tests.bench.report import Report, Row, previous, store, table
+from hil_tests.virtual.site import VirtualSite
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+IDLE_EVSES = 8
+
+
+def _progress(word: str) -> None:
+    print(f"bench: {word}", file=sys.stderr)
+
+
+async def _sessions(folder: Path, quick: bool) -> list[Row]:
+    async with VirtualSite(folder, log_level="DEBUG") as site:
+        held = await sessions.play(site, 8 if quick else 40, _progress)
+        found = sessions.rows(site, held)
+        return [*found, await sessions.link_row(site, 50 if quick else 500)]
+
+
+async def _idle(folder: Path, quick: bool) -> list[Row]:
+    async with VirtualSite(folder, evses=IDLE_EVSES) as site:
+        return await processes.idle_rows(site, 6 if quick else 20)
+
+
+async def _ready(folder: Path, quick: bool) -> list[Row]:
+    async with VirtualSite(folder) as site:
+        return await processes.ready_rows(site, 3 if quick else 10)
+
+
+async def _rss(folder: Path, _quick: bool) -> list[Row]:
+    async with VirtualSite(folder) as site:
+        await asyncio.sleep(processes.SETTLE_S)
+        return await processes.memory_rows(site)
+
+
+async def _board(_folder: Path, quick: bool) -> list[Row]:
+    return await asyncio.to_thread(board_row.rows, 50 if quick else 300, 1 if quick else 6)
+
+
+async def _micro(_folder: Path, quick: bool) -> list[Row]:
+    return await asyncio.to_thread(micro.rows, CHECKOUT, quick=quick)
+
+
+GROUPS = {"sessions": _sessions, "idle": _idle, "ready": _ready, "rss": _rss, "board": _board,
+          "micro": _micro}
+
+
+def _measure(names: list[str], quick: bool, failed: Callable[[str], None]) -> list[Row]:
+    """A group that cannot be measured costs its own rows only."""
+    found: list[Row] = []
+    for name in names:
+        _progress(name)
+        with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
+            try:
+                found += asyncio.run(GROUPS[name](Path(folder), quick))
+            except (RuntimeError, OSError, ValueError) as error:
+                failed(f"{name}: {error}")
+    return found
+
+
+def main(argv: list[str]) -> int:
+    """See the module's docstring."""
+    parser = argparse.ArgumentParser(prog="python -m hil_tests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="the short form, for CI")
+    parser.add_argument("--only", action="append", choices=sorted(GROUPS), metavar="NAME",
+                        help=f"one group of rows ({', '.join(GROUPS)}); may be given again")
+    parser.add_argument("--results", type=Path, default=Path("bench-results"), metavar="DIR")
+    options = parser.parse_args(argv)
+    started = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    failures: list[str] = []
+    load = f"{os.getloadavg()[0]:.1f}"
+    rows = _measure(options.only or list(GROUPS), options.quick, failures.append)
+    report = Report(started_utc=started, commit=machine.commit(CHECKOUT),
+                    machine=machine.description(), quick=options.quick, rows=tuple(rows),
+                    load=load)
+    print(table(report, previous(options.results, report)))
+    print(f"stored: {store(report, options.results)}")
+    for failure in failures:
+        print(f"not measured: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

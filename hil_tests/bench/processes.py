@@ -1,0 +1,113 @@
+"""Start, idle load and memory of the processes of the virtual site."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import struct
+import subprocess
+import termios
+import threading
+import time
+from collections.abc import Iterator
+
+from hil_tests.bench.machine import children, cpu_s, rss_mb
+from hil_tests.bench.report import Row, distribution
+from hil_tests.virtual.site import VirtualSite, command
+
+IDLE, READY, MEMORY = (f"python -m hil_tests.bench --only {name}" for name in ("idle", "ready", "rss"))
+IDLE_CPU_PERCENT, CONTROLLER_RSS_MB, READY_S = 3.0, 80.0, 2.0
+SETTLE_S = 3.0
+_ROWS, _COLUMNS = 15, 50  # the driver's panel
+_UI_S = 4.0
+
+
+async def idle_rows(site: VirtualSite, seconds: float) -> list[Row]:
+    """CPU and memory of a controller with nothing to do, and whether it is well."""
+    await asyncio.sleep(SETTLE_S)
+    names = ("controller", "sync", "cabinet")
+    before = {name: cpu_s(site.children.pid(name)) for name in names}
+    start_s = time.monotonic()
+    await asyncio.sleep(seconds)
+    elapsed_s = time.monotonic() - start_s
+    evses = f"{len(site.evses)} EVSEs"
+    percent = {name: (cpu_s(site.children.pid(name)) - before[name]) / elapsed_s * 100
+               for name in names}
+    log = site.children.log_path("controller").read_text(encoding="utf-8", errors="replace")
+    faults = [line.split(": ", 1)[1] for line in log.splitlines() if " ERROR " in line]
+    return [
+        Row(f"controller idle, {evses}", percent["controller"], "% of a core", 1, IDLE,
+            target=IDLE_CPU_PERCENT, note=f"over {elapsed_s:.0f} s"),
+        Row(f"controller memory, {evses}", rss_mb(site.children.pid("controller")), "MB RSS", 1, IDLE,
+            target=CONTROLLER_RSS_MB),
+        Row(f"faults while idle, {evses}", len(faults), "faults", 1, IDLE,
+            note="; ".join(faults[:2])),
+        Row("sync idle", percent["sync"], "% of a core", 1, IDLE),
+        Row("cabinet idle (virtual hardware)", percent["cabinet"], "% of a core", 1, IDLE),
+    ]
+
+
+async def ready_rows(site: VirtualSite, count: int) -> list[Row]:
+    """From just before the controller's `exec` to the moment that its ready file names."""
+    taken, cpu = [], []
+    for _ in range(count):
+        await site.children.end("controller")
+        start_ns = time.monotonic_ns()
+        await site.start("controller")
+        cpu.append(cpu_s(site.children.pid("controller")))
+        taken.append((int((site.run_dir / "ready").read_text()) - start_ns) / 1e9)
+    return [distribution("controller: exec -> ready", taken, "s", READY, target=READY_S),
+            distribution("controller: CPU time of a start", cpu, "s", READY)]
+
+
+async def memory_rows(site: VirtualSite) -> list[Row]:
+    """Resident memory of every process of the site, with a screen that runs in a pty."""
+    pids = {name: site.children.pid(name) for name in ("controller", "sync", "ingest", "cabinet")}
+    pids["reader"] = _child(pids["controller"], "edge.rfid.reader")
+    pids["one board (MicroPython)"] = _child(pids["cabinet"], "main.py")
+    if site.broker.pid is not None:
+        pids["broker"] = site.broker.pid
+    with _screen(site) as pid:
+        await asyncio.sleep(_UI_S)
+        pids["ui"] = pid
+        return [Row(f"memory: {name}", rss_mb(pid), "MB RSS", 1, MEMORY)
+                for name, pid in sorted(pids.items())]
+
+
+def _child(parent: int, word: str) -> int:
+    for pid, words in children(parent).items():
+        if any(word in part for part in words):
+            return pid
+    raise RuntimeError(f"process {parent} has no child with {word!r} in its command line")
+
+
+@contextlib.contextmanager
+def _screen(site: VirtualSite) -> Iterator[int]:
+    """The driver's screen in a pty that somebody reads; its pid."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
+    process = subprocess.Popen(
+        command("ui", "--run-dir", str(site.run_dir), "--log", str(site.folder / "ui.log")),
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        env={**os.environ, "TERM": "xterm-256color"})
+    os.close(theirs)
+    reader = threading.Thread(target=_swallow, args=(ours,), daemon=True)
+    reader.start()
+    try:
+        yield process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        reader.join(5)
+        os.close(ours)
+
+
+def _swallow(fd: int) -> None:
+    with contextlib.suppress(OSError):  # EIO: the other end is closed
+        while os.read(fd, 65536):
+            pass

@@ -1,0 +1,195 @@
+"""Rows of single rooms for `make bench`, one JSON object a line: run by `hil_tests/bench/micro.py`.
+
+It stands here because it looks into many rooms at once, which no room may. Not a test: asserts nothing.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from core_desk import Desk, plan
+
+from edge.billing.cdr import CdrFacts, Connector, Place
+from edge.billing.tariff import decode
+from edge.bus.open import open_bus
+from edge.controller.core import step
+from edge.controller.effects import PriceSession, Stream
+from edge.controller.events import Event, Header, OutletSeen, ReadingTaken, Stamped, Tick
+from edge.controller.idtoken import IdToken
+from edge.controller.pilot import BoardStatus
+from edge.controller.reading import PerPhase, Quality, Reading, ReadingContext
+from edge.controller.session import Session
+from edge.journal.journal import Journal
+from edge.journal.row import Batch, NewRow
+from edge.meter.catalogue import load
+from edge.meter.meter import Meter
+from edge.station.pricing import Pricing
+from hil_tests.bench.report import Row, distribution
+from hil_tests.virtual.line import Line
+from hil_tests.virtual.meter import VirtualMeter
+from hil_tests.virtual.site_file import TARIFF
+
+COMMAND = "python -m hil_tests.bench --only micro"
+EVSES = 8
+BAUD = 19200
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="bench_micro", description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args(argv).quick
+    for row in measured(quick):
+        print(json.dumps(asdict(row)), flush=True)
+    return 0
+
+
+def measured(quick: bool) -> Iterator[Row]:
+    yield from steps(300 if quick else 3000)
+    yield from prices(50 if quick else 500)
+    yield from asyncio.run(commits(50 if quick else 400))
+    for count in (3, EVSES):
+        yield asyncio.run(bus_turn(count, 5 if quick else 20))
+
+
+def steps(count: int) -> Iterator[Row]:
+    """The core by itself, as CPU time: all outlets charging."""
+    desk = Desk(plan(EVSES, fuse_a=63))
+    for number in range(1, EVSES + 1):
+        desk.plug(str(number))
+        desk.tap(IdToken(ref=f"{number:032x}", last4="5E80"))
+        desk.run(8)  # the next offer waits until the others have sunk
+        desk.ask(str(number), 6.0)
+    desk.run(20)
+    charging = sum(outlet.phase == "charging" for outlet in desk.site.outlets.values())
+    board = desk.outlet("1").board
+    assert board is not None
+    events: dict[str, Callable[[int], Event]] = {
+        "Tick": lambda _: Tick(), "OutletSeen": lambda ns: seen(ns, board), "ReadingTaken": reading}
+    for name, event in events.items():
+        taken = []
+        for n in range(count):
+            desk.now_ns += 25_000_000
+            stamped = Stamped(at=header(desk.now_ns, n), event=event(desk.now_ns))
+            start_ns = time.thread_time_ns()
+            desk.site, _ = step(desk.site, stamped)
+            taken.append((time.thread_time_ns() - start_ns) / 1e3)
+        yield distribution(f"core: step {name}, {EVSES} EVSEs", taken, "us", COMMAND,
+                           note=f"{charging} of them charging")
+
+
+def header(mono_ns: int, n: int) -> Header:
+    return Header(mono_ns=mono_ns, boot=1, fresh_id=f"bench-{n}", utc="2026-11-21T10:00:00.000Z",
+                  clock_ok=True)
+
+
+def seen(mono_ns: int, board: BoardStatus) -> OutletSeen:
+    return OutletSeen(evse_id="1", relay_on=True, pi_mirror_closed=True, board=BoardStatus(
+        mono_ns=mono_ns, pilot=board.pilot, pwm_on=board.pwm_on, offered_a=board.offered_a,
+        permit=board.permit, mirror_closed=board.mirror_closed, diode_ok=board.diode_ok,
+        plug_seq=board.plug_seq, boot_count=board.boot_count))
+
+
+def reading(mono_ns: int) -> ReadingTaken:
+    return ReadingTaken(reading=Reading(
+        meter_id="bay-1", mono_ns=mono_ns, context=ReadingContext.SAMPLE_PERIODIC, quality=Quality.GOOD,
+        energy_import_wh=2_000, energy_raw="0000", energy_scale="1", power_w=4140.0,
+        current_a=PerPhase(L1=6.0, L2=6.0, L3=6.0)))
+
+
+def prices(count: int) -> Iterator[Row]:
+    """A finished session of some periods, as CPU time: the bill, the CDR and the receipt."""
+    pricing = Pricing(decode(json.dumps(TARIFF).encode()), "Europe/Stockholm", CdrFacts(
+        place=Place(country_code="SE", party_id="FCT", location_id="bench", name="Bench", address="-",
+                    city="-", country="SWE", latitude="59.33258", longitude="18.07230"),
+        connectors=(Connector(evse_uid="1", phases=3),)))
+    session = finished_session()
+    taken = []
+    for _ in range(count):
+        start_ns = time.thread_time_ns()
+        pricing.price("1", session)
+        taken.append((time.thread_time_ns() - start_ns) / 1e3)
+    yield distribution(f"price of a session ({len(session.periods)} periods)", taken, "us", COMMAND)
+
+
+def finished_session() -> Session:
+    desk = Desk(plan(1))
+    desk.charge("1")
+    for _ in range(4):
+        desk.devices["1"].wh += 500
+        desk.run(30)
+        desk.rest("1")
+        desk.run(10)
+        desk.ask("1")
+        desk.run(10)
+    desk.unplug("1")
+    desk.run(20)
+    priced = desk.effects(PriceSession)[-1]
+    assert isinstance(priced, PriceSession)
+    return priced.session
+
+
+async def commits(count: int) -> list[Row]:
+    """A step's rows from `append` to the disk: one at a time, as a tap is."""
+    batch = Batch(mono_ns=1, utc="2026-11-21T10:00:00.000Z", clock_ok=True, sessions={"t": b"x" * 900},
+                  rows=(NewRow(stream=Stream.TX, type="tx.event.v1", data=b"x" * 700),))
+    taken = []
+    with tempfile.TemporaryDirectory(prefix="bench-journal-") as folder:
+        journal = await Journal.open(Path(folder) / "journal.db")
+        try:
+            for _ in range(count):
+                start_ns = time.monotonic_ns()
+                await journal.append(batch)
+                taken.append((time.monotonic_ns() - start_ns) / 1e6)
+        finally:
+            await journal.close()
+    return [distribution("journal: append -> durable", taken, "ms", COMMAND,
+                         note="a row and a session on this disk; fsync is most of it")]
+
+
+async def bus_turn(count: int, turns: int) -> Row:
+    """A whole turn of meters, one after another, against what the wire alone would take."""
+    with tempfile.TemporaryDirectory(prefix="bench-line-") as folder:
+        line = Line(Path(folder) / "rs485", baud=BAUD)
+        await line.start()
+        for unit in range(1, count + 1):
+            line.attach(VirtualMeter(unit))
+        bus = open_bus(f"rtu:{line.path}?baud={BAUD}&parity=E")
+        await bus.start()
+        try:
+            meters = [Meter(bus, unit, load("eastron-sdm630"), str(unit), time.monotonic_ns)
+                      for unit in range(1, count + 1)]
+            await one_turn(meters)  # the line learns its units' turnaround
+            before = wire_s(line)
+            start_s = time.monotonic()
+            for _ in range(turns):
+                await one_turn(meters)
+            taken_s = (time.monotonic() - start_s) / turns
+            limit_s = (wire_s(line) - before) / turns
+        finally:
+            await bus.close()
+            await line.stop()
+    return Row(f"bus: turn of {count} meters at {BAUD} / wire limit", taken_s / limit_s, "ratio", turns,
+               COMMAND, note=f"{taken_s * 1e3:.0f} ms, limit {limit_s * 1e3:.0f} ms")
+
+
+async def one_turn(meters: list[Meter]) -> None:
+    for meter in meters:
+        await meter.read()
+
+
+def wire_s(line: Line) -> float:
+    """What passed so far at its shortest: characters, two silences and one turnaround a request."""
+    passed = line.traffic
+    turnaround_s = VirtualMeter(1).turnaround_s
+    return ((passed.bytes_down + passed.bytes_up) * line.char_s
+            + passed.requests * (2 * line.silence_s + turnaround_s))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
