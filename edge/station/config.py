@@ -79,11 +79,23 @@ class SiteSection(Value):
         return self.id.replace("*", "")[2:5]
 
 
+Group = Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_-]{0,31}\Z", description="a system group in quotes")]
+
+
+class SocketGroups(Value):
+    """Who may connect to which socket besides the controller's own user. The user must be in each."""
+
+    ui: Group | None = None
+    service: Group | None = None
+    sync: Group | None = None
+
+
 class PathsSection(Value):
     """`[paths]`: relative ones are meant from the folder of the site's file."""
 
     state: File = "/var/lib/forecourt"
     run: File = "/run/forecourt"
+    socket_groups: SocketGroups = SocketGroups()
 
 
 class CircuitSection(Value):

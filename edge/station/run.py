@@ -51,7 +51,7 @@ async def _run(site: Site) -> int:
         loop.add_signal_handler(number, asked_to_end.set)
     try:
         return await _until(site, asked_to_end)
-    except (DeviceError, JournalError, OSError) as error:
+    except (DeviceError, JournalError, OSError, LookupError) as error:
         print(f"forecourt run: {error}", file=sys.stderr)
         return 2
 

@@ -164,7 +164,9 @@ async def _serve(site: Site, station: Station, journal: Journal, scribe: Scribe,
         journal=journal, hand_in=station.hand_in, outlets=outlets, meters=meters,
         snapshot=lambda: snapshots.take(station.site, station.clock.header()),
         description=_description(site, journal.epoch))
-    servers = {origin: LinkServer(run_dir, origin, desk.handle) for origin in Origin}
+    groups = site.paths.socket_groups
+    servers = {origin: LinkServer(run_dir, origin, desk.handle, group=getattr(groups, origin))
+               for origin in Origin}
     for server in servers.values():
         await server.start()
         stack.push_async_callback(server.close)
