@@ -79,7 +79,8 @@ class SiteSection(Value):
         return self.id.replace("*", "")[2:5]
 
 
-Group = Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_-]{0,31}\Z", description="a system group in quotes")]
+Group = Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_-]{0,31}\Z",
+                            description="a system group in quotes")]
 
 
 class SocketGroups(Value):
