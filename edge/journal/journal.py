@@ -137,7 +137,7 @@ class Journal:
         self._heads[stream] = (head, max(before, seq))
 
     async def sessions(self) -> dict[str, bytes]:
-        """The sessions that are kept, by EVSE id."""
+        """The sessions that are kept, by transaction id."""
         return await self._ask(self._store.sessions)
 
     async def clock_floor_utc(self) -> str | None:

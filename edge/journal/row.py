@@ -20,7 +20,7 @@ class NewRow(Value):
 class Batch(Value):
     """What one step records: all of it is committed, or none.
 
-    `sessions`: EVSE id to the bytes to keep across restarts, or `None` to forget them.
+    `sessions`: transaction id to the bytes to keep across restarts, or `None` to forget them.
     `boot` None: the boot of the journal. `utc` None: the clock is not known at all.
     """
 

@@ -147,9 +147,10 @@ class Store:
             self._acks_to_save.add(stream)
 
     def sessions(self) -> dict[str, bytes]:
-        """What the last batches asked to keep, by EVSE id."""
+        """What the last batches asked to keep, by transaction id."""
         try:
-            return dict(self._connection().execute("SELECT evse_id, body FROM session").fetchall())
+            rows = self._connection().execute("SELECT transaction_id, body FROM session")
+            return dict(rows.fetchall())
         except sqlite3.Error as error:
             raise _translated(error, self._path) from error
 
@@ -215,11 +216,11 @@ class Store:
                         row.hash))
             heads[new.stream] = Head(row.seq, row.hash, head.acked)
             rows.append(row)
-        for evse_id, body in batch.sessions.items():
+        for transaction_id, body in batch.sessions.items():
             if body is None:
-                db.execute("DELETE FROM session WHERE evse_id = ?", (evse_id,))
+                db.execute("DELETE FROM session WHERE transaction_id = ?", (transaction_id,))
             else:
-                db.execute("INSERT OR REPLACE INTO session VALUES(?, ?)", (evse_id, body))
+                db.execute("INSERT OR REPLACE INTO session VALUES(?, ?)", (transaction_id, body))
         return tuple(rows)
 
     @staticmethod

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge.station.config import CircuitSection, ConfigErrors, EvseSection, Site, load
+from edge.station.config import ConfigErrors, load
+from edge.station.config_sections import CircuitSection, EvseSection, Site
 
 
 def main(argv: list[str]) -> int:

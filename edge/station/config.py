@@ -1,4 +1,4 @@
-"""A site in one file: its shape, and how it is read.
+"""A site in one file: how it is read.
 
 `load` gives a `Site` in which everything refers to something that exists, or raises `ConfigErrors`
 with every problem found. Config says WHERE a thing is; code says how to speak to it.
@@ -6,194 +6,13 @@ with every problem found. Config says WHERE a thing is; code says how to speak t
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
 from edge.controller import site as plan
-from edge.controller.struct import Value
+from edge.station.config_checks import check
 from edge.station.config_read import Findings, Problem, read_table
-
-Id = Annotated[str, Meta(
-    pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z",
-    description="a name of 1 to 32 letters, digits, dots or dashes, in quotes")]
-Ref = Annotated[str, Meta(min_length=1, description="an id that this file declares, in quotes")]
-Text = Annotated[str, Meta(min_length=1, max_length=100, description="a text in quotes")]
-File = Annotated[str, Meta(min_length=1, description="a path in quotes")]
-Unit = Annotated[int, Meta(ge=1, le=247, description="a Modbus unit id from 1 to 247")]
-Gpio = Annotated[int, Meta(ge=2, le=27, description="a BCM GPIO number from 2 to 27")]
-Phase = Annotated[str, Meta(pattern=r"^L[123]\Z")]
-
-
-def _amperes(least: int, most: int) -> Meta:
-    return Meta(ge=least, le=most, description=(
-        f"a number of amperes from {least} to {most}, without quotes and without a unit"))
-
-
-class Support(Value):
-    """Whom a driver in trouble can reach."""
-
-    phone: Annotated[str, Meta(pattern=r"^\+?[0-9 ()/-]{3,30}\Z",
-                               description='a telephone number in quotes, as "+46 10 000 00 00"')]
-    email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\Z",
-                               description="a mail address in quotes")] | None = None
-
-
-class LocationSection(Value):
-    """`[site.location]`: what a CDR says of the place (OCPI CdrLocation)."""
-
-    address: Annotated[str, Meta(min_length=1, max_length=45,
-                                 description="street and number, in quotes")]
-    city: Annotated[str, Meta(min_length=1, max_length=45, description="a town in quotes")]
-    country: Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z",
-                                 description='an ISO 3166 alpha-3 code, as "SWE"')]
-    latitude: Annotated[float, Meta(ge=-90, le=90, description="degrees north, as 59.33258")]
-    longitude: Annotated[float, Meta(ge=-180, le=180, description="degrees east, as 18.06490")]
-    postal_code: Annotated[str, Meta(min_length=1, max_length=10,
-                                     description="a postal code in quotes")] | None = None
-
-
-class SiteSection(Value):
-    """`[site]`: who and where. `virtual` permits `udp:` readers and the GPIO shim."""
-
-    id: Annotated[str, Meta(
-        pattern=r"^[A-Z]{2}\*?[A-Z0-9]{3}\*?E[A-Z0-9][A-Z0-9*]{0,30}\Z",
-        description='an id in the form of an EVSE id (country, operator, E...), as "SE*FCT*E0001"')]
-    name: Text
-    time_zone: Annotated[str, Meta(description='an IANA time zone, as "Europe/Stockholm"')]
-    languages: Annotated[tuple[str, ...], Meta(
-        min_length=1, description='languages of the screen, the first is the default, as ["sv", "en"]')]
-    support: Support
-    virtual: bool = False
-    location: LocationSection | None = None
-
-    @property
-    def country_code(self) -> str:
-        """ISO 3166 alpha-2, from the site's id (OCPI `country_code`)."""
-        return self.id[:2]
-
-    @property
-    def party_id(self) -> str:
-        """The operator's three characters, from the site's id (OCPI `party_id`)."""
-        return self.id.replace("*", "")[2:5]
-
-
-Group = Annotated[str, Meta(pattern=r"^[a-z_][a-z0-9_-]{0,31}\Z",
-                            description="a system group in quotes")]
-
-
-class SocketGroups(Value):
-    """Who may connect to which socket besides the controller's own user. The user must be in each."""
-
-    ui: Group | None = None
-    service: Group | None = None
-    sync: Group | None = None
-
-
-class PathsSection(Value):
-    """`[paths]`: relative ones are meant from the folder of the site's file."""
-
-    state: File = "/var/lib/forecourt"
-    run: File = "/run/forecourt"
-    socket_groups: SocketGroups = SocketGroups()
-
-
-class CircuitSection(Value):
-    """`[[circuit]]`: a fuse. Without `parent`: the grid connection."""
-
-    id: Id
-    fuse_a: Annotated[float, _amperes(6, 2000)]
-    parent: Ref | None = None
-    meter: Ref | None = None
-
-
-class BusSection(Value):
-    """`[[bus]]`: a serial line or a gateway, as `rtu:/dev/ttyAMA0?baud=19200&parity=E`."""
-
-    id: Id
-    url: Annotated[str, Meta(
-        min_length=1, description='a bus url, as "rtu:/dev/ttyUSB0?baud=19200&parity=E"')]
-
-
-class MeterSection(Value):
-    """`[[meter]]`: `supply_side` false: behind the contactor, so dead while that is open."""
-
-    id: Id
-    bus: Ref
-    unit: Unit
-    model: Annotated[str, Meta(min_length=1, description='a meter model, as "eastron-sdm630"')]
-    supply_side: Annotated[bool, Meta(description=(
-        "true (wired before the contactor) or false (behind it: dead while it is open)"))]
-
-
-class BoardSection(Value):
-    """Where an EVSE's pilot board is."""
-
-    bus: Ref
-    unit: Unit
-
-
-class ContactorSection(Value):
-    """The Pi's pins (BCM numbers): coil relay, 1 = energised; mirror contact, 1 = closed."""
-
-    coil_gpio: Gpio
-    mirror_gpio: Gpio
-
-
-class EvseSection(Value):
-    """`[[evse]]`: an outlet. `phases`: the grid phase that each of its own phases is wired to."""
-
-    id: Id
-    label: Text
-    circuit: Ref
-    phases: Annotated[tuple[Phase, ...], Meta(
-        min_length=1, max_length=3, description='one or three of "L1", "L2", "L3", in a list')]
-    max_a: Annotated[float, _amperes(6, 80)]
-    failsafe_a: Annotated[float, _amperes(0, 80)]
-    meter: Ref
-    board: BoardSection
-    contactor: ContactorSection
-
-
-class ReaderSection(Value):
-    """`[[reader]]`: a card reader, by nfcpy's path."""
-
-    id: Id
-    path: Annotated[str, Meta(
-        pattern=r"^(usb|tty|udp)(:\S*)?\Z",
-        description='a reader path in quotes, as "usb:072f:2200" or "tty:AMA0:pn532"')]
-    serves: Annotated[tuple[str, ...], Meta(
-        min_length=1, description='ids of EVSEs in a list, as ["1", "2"]')]
-
-
-class TariffSection(Value):
-    """`[tariff]`: an OCPI 2.2.1 tariff object as JSON."""
-
-    file: File
-
-
-class CloudSection(Value):
-    """`[cloud]`: the broker, and the files that prove who is who."""
-
-    url: Annotated[str, Meta(min_length=1, description='a broker url, as "mqtts://mqtt.example.org"')]
-    ca: File | None = None
-    cert: File | None = None
-    key: File | None = None
-
-
-class Site(Value):
-    """A whole site. In what `load` returns, all paths are absolute."""
-
-    site: SiteSection
-    circuits: Annotated[tuple[CircuitSection, ...], Meta(min_length=1)] = msgspec.field(name="circuit")
-    buses: tuple[BusSection, ...] = msgspec.field(name="bus")
-    meters: tuple[MeterSection, ...] = msgspec.field(name="meter")
-    evses: tuple[EvseSection, ...] = msgspec.field(name="evse")
-    tariff: TariffSection
-    paths: PathsSection = PathsSection()
-    readers: tuple[ReaderSection, ...] = msgspec.field(name="reader", default=())
-    cloud: CloudSection | None = None
+from edge.station.config_sections import MeterSection, Site
 
 
 class ConfigErrors(Exception):
@@ -209,8 +28,6 @@ def load(path: Path) -> Site:
 
     Raises `ConfigErrors` with all problems found; opens no device.
     """
-    from edge.station.config_checks import check
-
     raw = _toml(path)
     findings = Findings(path.name, raw)
     found = read_table(Site, raw, (), findings)

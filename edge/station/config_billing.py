@@ -1,7 +1,7 @@
 """From a site's file to what billing needs of it."""
 
 from edge.billing.cdr import CdrFacts, Connector, Place
-from edge.station.config import Site
+from edge.station.config_sections import Site
 
 
 def cdr_facts(site: Site) -> CdrFacts:

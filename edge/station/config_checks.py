@@ -5,18 +5,15 @@ Every check tolerates fields that were already reported: they are `None`.
 
 import zoneinfo
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edge.station.config_read import Findings, Key, Problem, one_of, suggestion, toml_text
+from edge.station.config_sections import Site
 from edge.station.config_wiring import check_fuses, check_wiring
-
-if TYPE_CHECKING:
-    from edge.station.config import Site
 
 LANGUAGES = ("en", "sv")
 
 
-def check(site: "Site", folder: Path, findings: Findings) -> None:
+def check(site: Site, folder: Path, findings: Findings) -> None:
     """Report everything that does not fit together."""
     for part in (_check_identity, _check_duplicate_ids, _check_references, check_wiring, check_fuses,
                  _check_bus_urls, _check_meter_models, _check_readers, _check_cloud):
@@ -24,7 +21,7 @@ def check(site: "Site", folder: Path, findings: Findings) -> None:
     _check_tariff(site, folder, findings)
 
 
-def _check_identity(site: "Site", findings: Findings) -> None:
+def _check_identity(site: Site, findings: Findings) -> None:
     if site.site is None:
         return
     zone = site.site.time_zone
@@ -47,7 +44,7 @@ def _zone_exists(zone: str) -> bool:
     return True
 
 
-def _check_duplicate_ids(site: "Site", findings: Findings) -> None:
+def _check_duplicate_ids(site: Site, findings: Findings) -> None:
     tables = {
         "circuit": [c.id for c in site.circuits or ()], "bus": [b.id for b in site.buses or ()],
         "meter": [m.id for m in site.meters or ()], "evse": [e.id for e in site.evses or ()],
@@ -57,7 +54,7 @@ def _check_duplicate_ids(site: "Site", findings: Findings) -> None:
                             "an id of its own")
 
 
-def _check_references(site: "Site", findings: Findings) -> None:
+def _check_references(site: Site, findings: Findings) -> None:
     circuits, buses, meters, evses = (
         {entry.id for entry in entries or () if entry.id is not None}
         for entries in (site.circuits, site.buses, site.meters, site.evses))
@@ -81,7 +78,7 @@ def _check_references(site: "Site", findings: Findings) -> None:
             refer(("reader", i, "serves", j), evse_id, evses, "EVSE")
 
 
-def _check_bus_urls(site: "Site", findings: Findings) -> None:
+def _check_bus_urls(site: Site, findings: Findings) -> None:
     from edge.bus.url import parse_url
 
     for i, bus in enumerate(site.buses or ()):
@@ -95,7 +92,7 @@ def _check_bus_urls(site: "Site", findings: Findings) -> None:
                          for i, bus in enumerate(site.buses or ())), "a line of its own")
 
 
-def _check_meter_models(site: "Site", findings: Findings) -> None:
+def _check_meter_models(site: Site, findings: Findings) -> None:
     from edge.meter import catalogue
 
     known = catalogue.slugs()
@@ -119,7 +116,7 @@ def _check_meter_models(site: "Site", findings: Findings) -> None:
                              f'a three-phase meter, as evse "{evse.id}" is wired')
 
 
-def _check_readers(site: "Site", findings: Findings) -> None:
+def _check_readers(site: Site, findings: Findings) -> None:
     virtual = site.site is not None and site.site.virtual
     for i, reader in enumerate(site.readers or ()):
         if reader.path is not None and reader.path.startswith("udp") and virtual is False:
@@ -134,7 +131,7 @@ def _check_readers(site: "Site", findings: Findings) -> None:
                          for i, reader in enumerate(site.readers or ())), "a reader of its own")
 
 
-def _check_cloud(site: "Site", findings: Findings) -> None:
+def _check_cloud(site: Site, findings: Findings) -> None:
     cloud = site.cloud
     if cloud is None or cloud.url is None:
         return
@@ -147,7 +144,7 @@ def _check_cloud(site: "Site", findings: Findings) -> None:
         findings.add(("cloud", missing), "nothing", "both `cert` and `key`, or neither")
 
 
-def _check_tariff(site: "Site", folder: Path, findings: Findings) -> None:
+def _check_tariff(site: Site, folder: Path, findings: Findings) -> None:
     """The tariff's own problems are reported in its own file's name."""
     from edge.billing.tariff_lint import problems
 

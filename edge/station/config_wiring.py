@@ -4,17 +4,13 @@ The sums of failsafe currents are a promise of the site: with every controller d
 fall back to `failsafe_a`, and no fuse may mind.
 """
 
-from typing import TYPE_CHECKING
-
 from edge.station.config_read import Findings, Key
-
-if TYPE_CHECKING:
-    from edge.station.config import CircuitSection, EvseSection, Site
+from edge.station.config_sections import CircuitSection, EvseSection, Site
 
 LEAST_OFFER_A = 6  # IEC 61851-1: the pilot cannot offer less, except nothing
 
 
-def check_wiring(site: "Site", findings: Findings) -> None:
+def check_wiring(site: Site, findings: Findings) -> None:
     """Pins, bus addresses, billing meters and phases that two things claim."""
     _check_pins(site, findings)
     _check_addresses(site, findings)
@@ -28,7 +24,7 @@ def check_wiring(site: "Site", findings: Findings) -> None:
             findings.add(("evse", i, "phases"), f"{list(phases)}", "one phase or three")
 
 
-def _check_pins(site: "Site", findings: Findings) -> None:
+def _check_pins(site: Site, findings: Findings) -> None:
     pins: list[tuple[Key, object, str]] = []
     for i, evse in enumerate(site.evses or ()):
         if evse.contactor is not None:
@@ -38,7 +34,7 @@ def _check_pins(site: "Site", findings: Findings) -> None:
     findings.add_reused(pins, "a pin of its own")
 
 
-def _check_addresses(site: "Site", findings: Findings) -> None:
+def _check_addresses(site: Site, findings: Findings) -> None:
     """Two devices with one unit id on one bus answer at the same time, and both are lost."""
     claims: list[tuple[Key, str | None, int | None, str]] = []
     for i, meter in enumerate(site.meters or ()):
@@ -58,7 +54,7 @@ def _check_addresses(site: "Site", findings: Findings) -> None:
             owners[bus, unit] = owner
 
 
-def check_fuses(site: "Site", findings: Findings) -> None:
+def check_fuses(site: Site, findings: Findings) -> None:
     """The tree of circuits, and that nothing below a fuse may take more than it."""
     circuits = {c.id: c for c in site.circuits or () if c.id is not None}
     in_a_loop: set[str] = set()
@@ -81,7 +77,7 @@ def check_fuses(site: "Site", findings: Findings) -> None:
     _check_failsafe_sums(site, circuits, findings)
 
 
-def _check_evse_currents(i: int, evse: "EvseSection", circuits: "dict[str, CircuitSection]",
+def _check_evse_currents(i: int, evse: EvseSection, circuits: "dict[str, CircuitSection]",
                          findings: Findings) -> None:
     circuit = circuits.get(evse.circuit) if evse.circuit is not None else None
     fuse_a = circuit.fuse_a if circuit is not None else None
@@ -98,7 +94,7 @@ def _check_evse_currents(i: int, evse: "EvseSection", circuits: "dict[str, Circu
                      f"at most max_a, which is {evse.max_a:g}")
 
 
-def _check_failsafe_sums(site: "Site", circuits: "dict[str, CircuitSection]",
+def _check_failsafe_sums(site: Site, circuits: "dict[str, CircuitSection]",
                          findings: Findings) -> None:
     sums_a: dict[tuple[str, str], float] = {}
     for evse in site.evses or ():
@@ -125,7 +121,7 @@ def _path_to_grid(circuit_id: str | None, circuits: "dict[str, CircuitSection]")
     return path
 
 
-def _loop(circuit: "CircuitSection", circuits: "dict[str, CircuitSection]") -> list[str]:
+def _loop(circuit: CircuitSection, circuits: "dict[str, CircuitSection]") -> list[str]:
     """The way from a circuit back to itself; empty where there is none."""
     path = _path_to_grid(circuit.parent, circuits)
     return [circuit.id, *path[: path.index(circuit.id) + 1]] if circuit.id in path else []

@@ -1,7 +1,8 @@
 """`forecourt run --site site.toml`: the controller and its readers.
 
-Exit status: 0 asked to end (SIGTERM, SIGINT), 1 a failure (the relays were dropped), 2 the site's
-file is wrong or a device that everything rests on is not there (nothing was energised).
+Exit status: 0 asked to end (SIGTERM, SIGINT), 1 a failure, or something that everything rests on
+(GPIO, the state folder) is not there: every relay was dropped; 2 the site's file is wrong, nothing
+was energised and trying again is no use.
 """
 
 import argparse
@@ -16,7 +17,8 @@ from pathlib import Path
 
 from edge.controller.trouble import DeviceError
 from edge.journal.errors import JournalError
-from edge.station.config import ConfigErrors, Site, load
+from edge.station.config import ConfigErrors, load
+from edge.station.config_sections import Site
 from edge.station.wiring import running
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ def main(argv: list[str]) -> int:
         return 2
     except OSError as error:
         print(f"forecourt run: {error}", file=sys.stderr)
-        return 2
+        return 1
     (Path(site.paths.run) / "ready").unlink(missing_ok=True)
     return asyncio.run(_run(site))
 
@@ -53,7 +55,7 @@ async def _run(site: Site) -> int:
         return await _until(site, asked_to_end)
     except (DeviceError, JournalError, OSError, LookupError) as error:
         print(f"forecourt run: {error}", file=sys.stderr)
-        return 2
+        return 1
 
 
 async def _until(site: Site, asked_to_end: asyncio.Event) -> int:

@@ -26,8 +26,9 @@ from edge.outlet.contactor import Contactor
 from edge.outlet.gpio import Gpio, RpiGpio
 from edge.rfid.lookup import TokenLookup
 from edge.station.clock import Clock
-from edge.station.config import Site, to_plan
+from edge.station.config import to_plan
 from edge.station.config_billing import cdr_facts
+from edge.station.config_sections import Site
 from edge.station.desk import Desk
 from edge.station.meter_driver import PERIOD_S, MeterDriver
 from edge.station.outlet_driver import OutletDriver

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from edge.station.check import main
-from edge.station.config import ConfigErrors, Site, load, to_plan
+from edge.station.config import ConfigErrors, load, to_plan
+from edge.station.config_sections import Site
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 EXAMPLE = (EXAMPLES / "site.toml").read_text(encoding="utf-8")
