@@ -127,6 +127,8 @@ def _meter_session(turn: Turn, evse_id: str, reading: Reading) -> None:
     session = outlet.session
     if session is None or session.meter_id != reading.meter_id or reading.energy_import_wh is None:
         return
+    if reading.energy_import_wh < (session.least_wh or 0):
+        return  # a register of imported energy only grows: this value is no part of this session
     changes: dict[str, object] = {}
     first = (not turn.evse(evse_id).meter_on_supply_side and session.start_reading is None
              and outlet.granted_ns is not None)

@@ -193,13 +193,20 @@ def finish(turn: Turn, outlet: Outlet, sign: Sign) -> None:
 
 
 def _last_seen(turn: Turn, session: Session) -> Reading | None:
-    """The last register value of this session, where the meter gave none after the opening."""
-    if session.start_reading is None:
-        return None
-    reading = turn.site.readings.get(session.meter_id, session.start_reading)
-    if reading.energy_import_wh is None or (session.last_wh or 0) > reading.energy_import_wh:
-        return session.start_reading
-    return reading
+    """The last register value of this session, where the meter gave none after the opening.
+
+    Of a value that only the session remembers (from before a restart) the raw register is not known.
+    """
+    start, least_wh = session.start_reading, session.least_wh
+    if start is None or least_wh is None:
+        return start
+    seen = turn.site.readings.get(session.meter_id)
+    if seen is not None and seen.energy_import_wh is not None and seen.energy_import_wh >= least_wh:
+        return seen
+    if least_wh == start.energy_import_wh:
+        return start
+    return Reading(meter_id=start.meter_id, mono_ns=start.mono_ns, energy_import_wh=least_wh,
+                   energy_scale=start.energy_scale, context=ReadingContext.TRANSACTION_END)
 
 
 def _receipt(session: Session) -> ReceiptView:

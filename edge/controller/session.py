@@ -74,6 +74,13 @@ class Session(Value):
     stop_reason: StopReason | None = None
 
     @property
+    def least_wh(self) -> int | None:
+        """No later register of this session can be lower; None before the first."""
+        start = self.start_reading.energy_import_wh if self.start_reading else None
+        known = [wh for wh in (start, self.last_wh) if wh is not None]
+        return max(known, default=None)
+
+    @property
     def energy_wh(self) -> int:
         """Metered so far: the difference of two register values, 0 before the first."""
         start = self.start_reading.energy_import_wh if self.start_reading else None

@@ -2,24 +2,11 @@
 
 import msgspec
 import pytest
-from core_desk import NS, Desk, plan
+from core_desk import Desk, plan
+from restarts import restart
 
 from edge.controller.effects import CloseContactor, OpenContactor, PriceSession
-from edge.controller.events import BoardLost, SessionRestored, Started
-from edge.controller.state import initial
-
-
-def restart(desk: Desk, *, away_s: float = 2.0) -> Desk:
-    """kill -9 and start again: the world goes on, the core begins with what the journal kept."""
-    desk.site = initial(desk.site.plan)
-    desk.boot += 1
-    desk.now_ns += round(away_s * NS)
-    desk.log.clear()
-    for session in list(desk.sessions.values()):
-        desk.feed(SessionRestored(session=msgspec.json.decode(
-            msgspec.json.encode(session), type=type(session))))
-    desk.feed(Started(software="test"))
-    return desk
+from edge.controller.events import BoardLost, SessionRestored
 
 
 def stops(desk: Desk) -> list[str | None]:
