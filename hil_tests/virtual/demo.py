@@ -8,6 +8,7 @@ saw, with the energy that the meters counted.
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -29,6 +30,8 @@ def main(argv: list[str]) -> int:
         return asyncio.run(_run(args, folder))
     except KeyboardInterrupt:
         return 130
+    except asyncio.CancelledError:  # SIGTERM
+        return 143
     except FileNotFoundError as error:  # no mosquitto, no MicroPython: the message says what to run
         print(f"forecourt demo: {error}", file=sys.stderr)
         return 2
@@ -43,6 +46,9 @@ def main(argv: list[str]) -> int:
 async def _run(args: argparse.Namespace, folder: Path) -> int:
     from hil_tests.virtual.micropython.runtime import fetch_micropython
 
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     progress = Progress(sys.stderr)
     if args.keep is not None and (folder / "state").exists():
         shutil.rmtree(folder / "state")  # a demo starts from nothing; the folder is its own

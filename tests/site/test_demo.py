@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +44,38 @@ async def test_three_sessions_end_as_three_cdrs_in_the_cloud(tmp_path, chaos):
         assert cdr["total_cost"]["incl_vat"] > 0
         assert cdr["currency"] == "SEK"
         assert "04A3C6CAE26180" not in json.dumps(cdr), "a card's number in clear"
+
+
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_asked_to_end_it_leaves_no_process_behind(tmp_path, how, status):
+    process = await asyncio.create_subprocess_exec(
+        *command("demo", "--headless", "--sessions", "9", "--keep", str(tmp_path)),
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            while b"session 1" not in await process.stderr.readline():
+                pass
+            process.send_signal(how)
+            await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == status
+    assert processes_with(str(tmp_path)) == []
+
+
+def processes_with(word):
+    """Command lines on this machine that hold a word."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # ended while we looked
+        if word in line:
+            found.append(line)
+    return found
 
 
 async def test_without_a_terminal_it_says_what_to_do():

@@ -52,13 +52,21 @@ async def test_where_a_kill_releases_the_pins_the_session_is_still_one(site, rig
     await the_session(site, ended.energy_wh)
 
 
-async def test_a_controller_that_never_comes_back_ends_the_power(site, rig):
-    """The board's grant expires: the second half of the interlock needs no Pi."""
-    await sessions.start_card_first(rig, "1", "anna")
+async def test_without_a_controller_the_board_falls_back_to_the_failsafe_current(site, rig):
+    """The grant expires in the board, which needs no Pi for that; `failsafe_a` of this site is 6."""
+    running = await sessions.start_card_first(rig, "1", "anna")
+    assert await rig.duty("1") > 0.2
     site.kill9("controller")
-    await waiting.coil(rig, "1", False, within_s=30)
-    state = await rig.state("1")
-    assert (state["relay"], state["permit"]) == (True, False)
+
+    async def at_6_a():
+        return abs(await rig.duty("1") - 0.10) < 0.005
+
+    await waiting.until(rig, "an offer of 6 A", at_6_a)
+    await rig.unplug("1")
+    await waiting.coil(rig, "1", False, within_s=5)
+    assert (await rig.state("1"))["relay"] is True, "the board alone has opened"
+    await site.start("controller")
+    await the_session(site, await waiting.settled_wh(rig, "1") - running.start_wh)
 
 
 async def test_a_network_that_swallows_everything_only_delays(site, rig):
