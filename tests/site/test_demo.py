@@ -50,7 +50,8 @@ async def test_three_sessions_end_as_three_cdrs_in_the_cloud(tmp_path, chaos):
 async def test_asked_to_end_it_leaves_no_process_behind(tmp_path, how, status):
     process = await asyncio.create_subprocess_exec(
         *command("demo", "--headless", "--sessions", "9", "--keep", str(tmp_path)),
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE)
     try:
         async with asyncio.timeout(DEADLINE_S):
             while b"session 1" not in await process.stderr.readline():
