@@ -5,9 +5,9 @@ cannot be written, nothing behind it is written either, so that no row can overt
 """
 
 import asyncio
+import itertools
 import logging
-from collections import deque
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from edge.journal.errors import BadBatch, JournalError
 from edge.journal.row import Batch, Row
@@ -25,14 +25,23 @@ class JournalPort(Protocol):
     def oldest_pending_ns(self) -> int | None: ...
 
 
+class _Job(NamedTuple):
+    """A batch in its place; sorts by `number`, which is unique."""
+
+    number: int
+    batch: Batch
+    done: "asyncio.Future[None]"
+
+
 class Scribe:
     """Belongs to one loop. `error` says why nothing can be written now, or None."""
 
     def __init__(self, journal: JournalPort) -> None:
         self._journal = journal
-        self._sent: deque[tuple[Batch, asyncio.Future[None]]] = deque()
-        self._failed: deque[tuple[Batch, asyncio.Future[None]]] = deque()
-        self._waiting: deque[tuple[Batch, asyncio.Future[None]]] = deque()
+        self._numbers = itertools.count()
+        self._sent: dict[int, asyncio.Future[tuple[Row, ...]]] = {}  # by number, in order
+        self._failed: list[_Job] = []
+        self._waiting: list[_Job] = []
         self._last: asyncio.Future[None] | None = None
         self.error: str | None = None
 
@@ -40,10 +49,7 @@ class Scribe:
         """Queue a batch; never blocks."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._last = done
-        if self.error is None:
-            self._send(batch, done)
-        else:
-            self._waiting.append((batch, done))
+        self._pass_on(_Job(next(self._numbers), batch, done))
 
     def written(self) -> "asyncio.Future[None] | None":
         """Done when everything written so far is on the disk; None: it is already."""
@@ -58,32 +64,52 @@ class Scribe:
         while (last := self.written()) is not None:
             await last
 
-    def _send(self, batch: Batch, done: "asyncio.Future[None]") -> None:
-        self._sent.append((batch, done))
-        self._journal.append(batch).add_done_callback(self._ended)
+    def _pass_on(self, job: _Job) -> None:
+        if self.error is not None or self._fails():
+            self._waiting.append(job)
+            return
+        future = self._sent[job.number] = self._journal.append(job.batch)
+        if future.done():  # refused at once: nothing behind it may be taken
+            self._note(future)
+        future.add_done_callback(lambda future: self._ended(job, future))
 
-    def _ended(self, future: "asyncio.Future[tuple[Row, ...]]") -> None:
-        """The journal answers in the order of `append`."""
-        batch, done = self._sent.popleft()
+    def _fails(self) -> bool:
+        """Whether a batch has failed of which `_ended` was not told yet."""
+        for future in self._sent.values():
+            if not future.done():
+                return False
+            if not isinstance(future.exception(), BadBatch | None):
+                return True
+        return False
+
+    def _note(self, future: "asyncio.Future[tuple[Row, ...]]") -> bool:
+        """Whether it was written. `BadBatch` is raised: a defect of ours, not of the disk."""
         try:
             future.result()
         except BadBatch:
-            raise  # a defect of ours, not of the disk: trying again would block all that follow
+            raise  # trying again would block all that follow
         except JournalError as error:
             if self.error is None:
                 log.error("journal: %s; trying again every %g s", error, RETRY_S)
             self.error = str(error)
-            self._failed.append((batch, done))
+            return False
+        return True
+
+    def _ended(self, job: _Job, future: "asyncio.Future[tuple[Row, ...]]") -> None:
+        """Not always in order: what the journal refuses at once ends before what is under way."""
+        del self._sent[job.number]
+        if self._note(future):
+            job.done.set_result(None)
         else:
-            done.set_result(None)
+            self._failed.append(job)
         if self.error is not None and not self._sent:
             asyncio.get_running_loop().call_later(RETRY_S, self._again)
 
     def _again(self) -> None:
         """All that failed, in their order, and then what came after."""
-        again = [*self._failed, *self._waiting]
+        again = [*sorted(self._failed), *self._waiting]
         self._failed.clear()
         self._waiting.clear()
         self.error = None
-        for batch, done in again:
-            self._send(batch, done)
+        for job in again:
+            self._pass_on(job)
