@@ -97,10 +97,10 @@ def close(turn: Turn, outlet: Outlet, sign: Sign) -> None:
     session = outlet.session
     if session is None:
         return
-    reading = session.start_reading
-    session = tell(turn, session, "Updated", "MeterValuePeriodic" if session.last_wh is not None
-                   and reading is not None and session.last_wh != reading.energy_import_wh
-                   else "ChargingStateChanged", reading, ReadingContext.TRANSACTION_BEGIN)
+    reading, context = session.start_reading, ReadingContext.TRANSACTION_BEGIN
+    if reading is not None and session.last_wh != reading.energy_import_wh:
+        reading, context = turn.site.readings.get(session.meter_id), ReadingContext.SAMPLE_PERIODIC
+    session = tell(turn, session, "Updated", "ChargingStateChanged", reading, context)
     turn.set(outlet.evse_id, session=session, closing=True, close_error=None, granted_ns=None,
              open_ns=None, renewed_ns=turn.now_ns)
     turn.emit(CloseContactor(evse_id=outlet.evse_id, grant_s=turn.timers.grant_s,
