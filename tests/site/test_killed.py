@@ -1,10 +1,14 @@
 """Processes killed in the middle of a session: the driver's energy, the coil and the bill stand."""
 
+import asyncio
 import os
+import pty
 import signal
 
 import pytest
 from site_desk import site_desk
+
+from hil_tests.virtual.site import command
 
 pytestmark = pytest.mark.site
 
@@ -88,5 +92,33 @@ async def test_a_reader_killed_or_stopped_never_touches_a_session_and_comes_back
         await desk.energy(4)
         await desk.until_fault("F501", stands=False)
         after = await desk.finish()
+        cdr, = await desk.cdrs(1)
+        assert round(cdr["total_energy"] * 1000) == after - before
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+async def test_a_screen_killed_or_stopped_never_touches_a_session(tmp_path, how):
+    async with site_desk(tmp_path) as desk:
+        before = await desk.start()
+        terminal, inside = pty.openpty()
+        environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+        screen = await asyncio.create_subprocess_exec(
+            *command("ui", "--run-dir", str(desk.site.run_dir)), stdin=inside, stdout=inside,
+            stderr=inside, env=environment | {"TERM": "xterm-256color"})
+        os.close(inside)
+        try:
+            drawn = b""
+            while b"kWh" not in drawn:  # it shows the session, so it is connected
+                drawn += await asyncio.to_thread(os.read, terminal, 65536)
+            screen.send_signal(how)
+            if how is signal.SIGKILL:
+                await screen.wait()
+            await desk.energy(5)
+            after = await desk.finish()
+        finally:
+            if screen.returncode is None:
+                screen.kill()
+            await screen.wait()
+            os.close(terminal)
         cdr, = await desk.cdrs(1)
         assert round(cdr["total_energy"] * 1000) == after - before
