@@ -1,5 +1,6 @@
 # The loop: one turn samples, decides and drives; requests are answered in between.
 # One loop instead of tasks: its worst turn is the sum of what stands here, and can be measured.
+# A generator, one turn at each `next`: a port that collects garbage only in between can have its way.
 import gc
 import sys
 
@@ -17,6 +18,7 @@ def serve(board, core, desk, slave):
     last = heard = board.ticks_ms() & TICKS_MASK
     turn = last
     while True:
+        yield
         board.wait(STEP_MS)
         now = board.ticks_ms() & TICKS_MASK
         desk.loop_max_ms = max(desk.loop_max_ms, (now - turn) & TICKS_MASK)
@@ -46,7 +48,7 @@ def run():
         desk = Desk(core, count_boot(), board.reset_cause())
         slave = Slave(settings["unit"], desk, core.heard)
         gc.collect()
-        serve(board, core, desk, slave)
+        yield from serve(board, core, desk, slave)
     except Exception as error:  # the supervisor's wall: safe outputs, then a clean start
         board.make_safe()
         sys.print_exception(error)
@@ -54,4 +56,5 @@ def run():
 
 
 if __name__ == "__main__":
-    run()
+    for _ in run():
+        pass
