@@ -1,20 +1,26 @@
 #!/bin/sh
-# Finds or fetches MicroPython's unix port (1.25 or later) and prints the path of its executable.
+# Finds or fetches MicroPython (1.25 or later) for the virtual pilot boards, and prints its path.
 #
-#   1. `micropython` on PATH (a package of Debian 13 and Raspberry Pi OS 13)
-#   2. what an earlier run unpacked into .build/micropython/
+#   1. `micropython` on PATH: the unix port (a package of Debian 13 and Raspberry Pi OS 13)
+#   2. what an earlier run put into .build/micropython/ or .build/micropython-wasm/
 #   3. Debian 13's package with the libraries it needs, unpacked into .build/micropython/ without
 #      root and run through its own loader (it wants a newer C library than Debian 12 has); sources,
 #      lists and cache are private, the mirror is the one that the machine's own apt uses
+#   4. the webassembly port from npm, installed into .build/micropython-wasm/; version and hash are
+#      pinned in hil_tests/virtual/micropython/wasm/, whose launcher runs it under node 18 or newer
 #
-# usage: get_micropython.sh [--unpack]      --unpack: skip 1 (for a test of 3)
-# Progress goes to stderr, and only when something is fetched. Exit status 1: the reason is on stderr.
+# usage: get_micropython.sh [--unpack | --wasm]      only 3 or only 4, for a test of them
+# Progress goes to stderr, and only when something is fetched. Exit status 1: the reason is on stderr;
+# 2: node and npm are what is missing.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 home=$root/.build/micropython
 packages="micropython libc6 libffi8 libmbedtls21 libmbedcrypto16 libmbedx509-7"
 suite=trixie
+wasm_home=$root/.build/micropython-wasm
+wasm_source=$root/hil_tests/virtual/micropython/wasm
+wasm_port=node_modules/@micropython/micropython-webassembly-pyscript/micropython.mjs
 say() { echo "get_micropython: $*" >&2; }
 
 # The machine's own mirror of Debian; its lists may have been deleted, as in container images.
@@ -91,10 +97,48 @@ WRAPPER
     mv "$home/micropython.new" "$home/micropython"   # last: its presence says that all is there
 }
 
-if [ "${1:-}" != "--unpack" ] && found=$(command -v micropython) \
+node_is_new_enough() {
+    command -v node > /dev/null \
+        && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2> /dev/null
+}
+
+wasm_is_here() { [ -e "$wasm_home/$wasm_port" ] && node_is_new_enough; }
+
+install_wasm() {
+    node_is_new_enough && command -v npm > /dev/null || {
+        say "MicroPython's webassembly port needs node 18 or newer, and npm: install the packages nodejs and npm"
+        return 2
+    }
+    say "installing MicroPython's webassembly port (0.6 MB)"
+    rm -rf "$wasm_home" "$wasm_home.new"
+    mkdir -p "$wasm_home.new"
+    cp "$wasm_source/package.json" "$wasm_source/package-lock.json" "$wasm_home.new/"
+    # npm checks the package against the hash in the lock file
+    npm ci --prefix "$wasm_home.new" --cache "$wasm_home.new/cache" --ignore-scripts --no-audit --no-fund \
+        --no-update-notifier > "$wasm_home.log" 2>&1 \
+        || { say "npm failed (see $wasm_home.log)"; return 1; }
+    (cd "$wasm_home.new" && node --input-type=module \
+        -e "(await (await import('./$wasm_port')).loadMicroPython()).runPython('import uctypes')") \
+        >> "$wasm_home.log" 2>&1 || { say "the webassembly port does not run (see $wasm_home.log)"; return 1; }
+    rm -rf "$wasm_home.new/cache"
+    mv "$wasm_home.new" "$wasm_home"
+}
+
+give_wasm() { echo "$wasm_source/board.mjs"; exit 0; }
+
+only=${1:-}
+if [ -z "$only" ] && found=$(command -v micropython) \
     && "$found" -c 'import ffi, uctypes' 2> /dev/null; then echo "$found"; exit 0; fi
-if [ -x "$home/micropython" ]; then echo "$home/micropython"; exit 0; fi
-if unpack; then echo "$home/micropython"; exit 0; fi
+if [ "$only" != "--wasm" ]; then
+    if [ -x "$home/micropython" ]; then echo "$home/micropython"; exit 0; fi
+    if [ -z "$only" ] && wasm_is_here; then give_wasm; fi
+    if unpack; then echo "$home/micropython"; exit 0; fi
+fi
+status=1
+if [ "$only" != "--unpack" ]; then
+    if wasm_is_here; then give_wasm; fi
+    install_wasm && give_wasm || status=$?
+fi
 say "no MicroPython could be had: install the package micropython (Debian 13, Raspberry Pi OS 13)"
 say "elsewhere build MicroPython's unix port with its ffi module and put it on PATH"
-exit 1
+exit "$status"

@@ -20,12 +20,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hil_tests.virtual.micropython.runtime import FIRMWARE, TARGET, find_micropython
+from hil_tests.virtual.micropython.runtime import FIRMWARE, Runtime, find_micropython
 from hil_tests.virtual.micropython.target import page
 
 SUPERVISE_EVERY_S = 0.02
 RESTART_MS = 1000
-HEAP = "200k"  # hard limit, about what an RP2040 has left
 POWER_ON, WATCHDOG = 1, 3  # reset causes, as `machine` numbers them
 RESET_STATUS = 3  # exit status of `machine.reset()`
 
@@ -63,12 +62,12 @@ class Board:
     """
 
     def __init__(self, folder: Path, *, unit: int, baud: int = 19200, parity: str = "E",
-                 firmware: Path = FIRMWARE) -> None:
-        """Raises NoMicroPython."""
+                 firmware: Path = FIRMWARE, runtime: Runtime | None = None) -> None:
+        """`runtime`: None takes the best of this machine. Raises NoMicroPython."""
         self.folder = folder
         self.firmware = firmware
         self.boots = 0
-        self._executable = find_micropython()
+        self._runtime = runtime or find_micropython()
         self.folder.mkdir(parents=True, exist_ok=True)
         settings = {"unit": unit, "baud": baud, "parity": parity}
         (folder / "board.json").write_text(json.dumps(settings))
@@ -233,11 +232,9 @@ class Board:
         self.boots += 1
         with (self.folder / "console.log").open("ab") as console:
             self._process = subprocess.Popen(
-                [str(self._executable), "-X", f"heapsize={HEAP}", str(self.firmware / "main.py")],
-                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=console, stderr=console,
-                pass_fds=(self._inside,), start_new_session=True,
-                env={"MICROPYPATH": f"{TARGET}:.frozen", "PATH": os.defpath,
-                     "BOARD": f"page={self._file.name},uart={self._inside}"})
+                self._runtime.command(self.firmware), cwd=self.folder, stdin=subprocess.DEVNULL,
+                stdout=console, stderr=console, pass_fds=(self._inside,), start_new_session=True,
+                env=self._runtime.environment(self._file.name, self._inside))
 
     def _get(self, word: int) -> int:
         value: int = struct.unpack_from("<i", self._page, 4 * word)[0]

@@ -6,6 +6,7 @@ happen, with deadlines for a loaded machine, and the delays are recorded with th
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,23 +22,45 @@ from edge.outlet import command
 from edge.outlet import registers as r
 from edge.outlet.board import PilotBoard
 from hil_tests.virtual.board import Board, pilot_plateaus_mv
-from hil_tests.virtual.micropython.runtime import fetch_micropython
+from hil_tests.virtual.micropython.runtime import FIRMWARE, NoMicroPython, fetch_micropython
 
 pytestmark = pytest.mark.wire
 
 UNIT = 11
 DEADLINE_S = 20.0
 A, B, C, D, E = None, 2740, 882, 246, 0
+#: What the two ports of MicroPython do differently: memory, pins, UART, time, flash, resets.
+IN_BOTH_PORTS = pytest.mark.parametrize("port", [None, "wasm"], ids=["best", "wasm"])
+
+
+@pytest.fixture
+def port():
+    """Of MicroPython; None, unless a test says otherwise: the best of this machine."""
 
 
 @pytest.fixture(scope="session")
-def micropython():
-    return fetch_micropython()
+def ports():
+    """Each port that was asked for: its runtime, or why there is none."""
+    return {}
+
+
+@pytest.fixture
+def micropython(port, ports):
+    if port not in ports:
+        try:
+            ports[port] = fetch_micropython(port)
+        except NoMicroPython as error:
+            if port is None:
+                raise
+            ports[port] = str(error)
+    if isinstance(ports[port], str):
+        pytest.skip(ports[port])
+    return ports[port]
 
 
 @pytest.fixture
 def board(micropython, tmp_path):
-    with Board(tmp_path / "flash", unit=UNIT) as running:
+    with Board(tmp_path / "flash", unit=UNIT, runtime=micropython) as running:
         running.wait_ready()
         yield running
         assert "Traceback" not in running.console
@@ -127,6 +150,7 @@ def test_the_car_loads_the_pilot_as_the_standard_draws_it(load_ohm, diode, high_
     assert abs(low - low_mv) <= 5
 
 
+@IN_BOTH_PORTS
 def test_the_board_starts_safe_and_answers(board):
     assert (board.permit, board.duty) == (False, 1.0)
     status = read(board, r.BASE, r.BLOCK_COUNT)
@@ -136,6 +160,7 @@ def test_the_board_starts_safe_and_answers(board):
     assert write(board, r.BOOT_COUNT, 9) == 2
 
 
+@IN_BOTH_PORTS
 def test_every_state_is_seen_through_adc_and_pwm(board):
     expectations = {A: r.PILOT_A, B: r.PILOT_B, C: r.PILOT_C, D: r.PILOT_D, E: r.PILOT_E}
     for load, expected in expectations.items():
@@ -156,6 +181,7 @@ def test_the_offer_is_on_the_pin_and_states_are_seen_under_pwm(board, current_da
     until(lambda: state(board) == r.PILOT_C)
 
 
+@IN_BOTH_PORTS
 def test_a_grant_closes_once_and_c_to_b_opens(board, record_property):
     charge(board)
     used = read(board, r.GRANT_SEQ)
@@ -171,6 +197,7 @@ def test_a_grant_closes_once_and_c_to_b_opens(board, record_property):
     until(lambda: board.permit)
 
 
+@IN_BOTH_PORTS
 def test_a_residual_current_opens_and_stays_latched(board, record_property):
     charge(board)
     board.set_pin("rcd", True)
@@ -224,6 +251,7 @@ def charge_with_ttl(board, ttl_ms):
     assert send(board, r.COMMAND_GRANT, 1, 160, ttl_ms) == 0
 
 
+@IN_BOTH_PORTS
 def test_a_frozen_core_is_reset_and_the_outlet_is_safe(board, record_property):
     charge(board)
     os.kill(board.pid, signal.SIGSTOP)
@@ -242,6 +270,34 @@ def test_a_dead_core_is_reset_too(board):
     until(lambda: read(board, r.BOOT_COUNT) == 2)
 
 
+@IN_BOTH_PORTS
+def test_an_error_of_the_firmware_ends_safe_and_in_a_restart(micropython, tmp_path):
+    broken = tmp_path / "firmware"
+    shutil.copytree(FIRMWARE, broken, ignore=shutil.ignore_patterns("__pycache__"))
+    with (broken / "desk.py").open("a") as file:
+        file.write("\n\ndef fail(*_):\n    raise ValueError('played')\n\n\nDesk.tick = fail\n")
+    with Board(tmp_path / "flash", unit=UNIT, firmware=broken, runtime=micropython) as board:
+        until(lambda: board.boots >= 3)
+        assert (board.permit, board.duty) == (False, 1.0)
+        assert "ValueError: played" in board.console
+        assert int((board.folder / "boots").read_text()) >= 2
+
+
+@IN_BOTH_PORTS
+def test_memory_is_given_back_between_turns(micropython, tmp_path):
+    """The webassembly port collects only while no Python runs; until then its heap grows."""
+    wasteful = tmp_path / "firmware"
+    wasteful.mkdir()
+    (wasteful / "main.py").write_text(
+        "import gc\ndef run():\n    for _ in range(200):\n        bytearray(50000)\n        yield\n"
+        "    print('left', gc.mem_alloc(), 'bytes')\n"
+        "if __name__ == '__main__':\n    for _ in run():\n        pass\n")
+    with Board(tmp_path / "flash", unit=UNIT, firmware=wasteful, runtime=micropython) as board:
+        until(lambda: "bytes" in board.console)
+        assert int(board.console.split("left ")[1].split()[0]) < 1_000_000
+
+
+@IN_BOTH_PORTS
 def test_without_supply_there_is_neither_permit_nor_pilot_nor_answer(board):
     charge(board)
     board.power(False)
@@ -254,11 +310,15 @@ def test_without_supply_there_is_neither_permit_nor_pilot_nor_answer(board):
     assert not board.permit
 
 
+@IN_BOTH_PORTS
 def test_a_board_does_not_outlive_its_rig(micropython, tmp_path):
     program = ("import sys, time, pathlib; from hil_tests.virtual.board import Board\n"
-               "board = Board(pathlib.Path(sys.argv[1]), unit=1); board.start(); board.wait_ready()\n"
+               "from hil_tests.virtual.micropython.runtime import find_micropython\n"
+               "runtime = find_micropython(sys.argv[2])\n"
+               "board = Board(pathlib.Path(sys.argv[1]), unit=1, runtime=runtime)\n"
+               "board.start(); board.wait_ready()\n"
                "print(board.pid, flush=True); time.sleep(600)")
-    command_line = [sys.executable, "-c", program, str(tmp_path)]
+    command_line = [sys.executable, "-c", program, str(tmp_path), micropython.port]
     with subprocess.Popen(command_line, stdout=subprocess.PIPE) as rig:
         assert rig.stdout is not None
         pid = int(rig.stdout.readline())
@@ -266,6 +326,7 @@ def test_a_board_does_not_outlive_its_rig(micropython, tmp_path):
     until(lambda: not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text())
 
 
+@IN_BOTH_PORTS
 def test_garbage_on_the_line_neither_closes_nor_stops_the_loop(board):
     board.set_cp(B)
     for size in (1, 7, 300, 2000):

@@ -1,31 +1,15 @@
 # mypy: ignore-errors
-# ruff: noqa: ARG001, ARG002, N802, PTH123, RET503  (names and signatures are MicroPython's)
-# The `machine` module of the virtual board, for MicroPython's unix port. Silicon is a page of shared
-# memory, the UART an inherited file descriptor. BOARD="page=PATH,uart=FD" in the environment.
-import os
-import sys
-
-import ffi
+# ruff: noqa: ARG001, ARG002, N802, RET503  (names and signatures are MicroPython's)
+# The `machine` module of the virtual board. Silicon is a page of words that the rig shares, the UART a
+# pty; how both are reached is the port's affair (`silicon`, in unix/ and wasm/).
 import page
-import uctypes
-
-_OPTIONS = dict(item.split("=", 1) for item in os.getenv("BOARD").split(","))
-_libc = ffi.open("libc.so.6")
-_getppid = _libc.func("i", "getppid", "")
-_PARENT = _getppid()
+import silicon
 
 PWRON_RESET = 1
 WDT_RESET = 3
 
-
-def _map_page():
-    descriptor = _libc.func("i", "open", "si")(_OPTIONS["page"], 2)
-    address = _libc.func("p", "mmap", "pLiiil")(0, page.BYTES, 3, 1, descriptor, 0)
-    layout = {"words": (0 | uctypes.ARRAY, page.WORDS | uctypes.INT32)}
-    return uctypes.struct(address, layout, uctypes.LITTLE_ENDIAN).words
-
-
-_words = _map_page()
+_words = silicon.words  # to read
+_store = silicon.store
 _handlers = []  # [pin, trigger, handler, last level]
 
 
@@ -44,7 +28,7 @@ def reset_cause():
 
 
 def reset():
-    sys.exit(3)
+    silicon.leave(3)
 
 
 class Pin:
@@ -65,9 +49,9 @@ class Pin:
             return _words[page.PIN_IN + self._id]
         level = 1 if level else 0
         if _words[page.PIN_OUT + self._id] != level:
-            _words[page.PIN_OUT + self._id] = level
+            _store(page.PIN_OUT + self._id, level)
             if self._id == page.PERMIT_PIN:
-                _words[page.PERMIT_EDGES] += 1
+                _store(page.PERMIT_EDGES, _words[page.PERMIT_EDGES] + 1)
 
     def irq(self, handler=None, trigger=12, hard=False):
         _handlers.append([self, trigger, handler, _words[page.PIN_IN + self._id]])
@@ -78,7 +62,7 @@ class PWM:
         self.duty_u16(duty_u16)
 
     def duty_u16(self, duty):
-        _words[page.PWM_DUTY] = duty
+        _store(page.PWM_DUTY, duty)
 
 
 class _PilotADC:
@@ -111,16 +95,16 @@ def ADC(pin):
 
 def UART(id, baudrate=9600, parity=None, timeout=0):
     # The line paces its bytes; a stream that can be polled is all that is needed here.
-    return open(int(_OPTIONS["uart"]), "r+b")
+    return silicon.UART()
 
 
 class WDT:
     def __init__(self, id=0, timeout=5000):
         self.feed()
-        _words[page.WATCHDOG_MS] = timeout
+        _store(page.WATCHDOG_MS, timeout)
 
     def feed(self):
         feeds = (_words[page.WATCHDOG_FEEDS] + 1) & 0x3FFFFFFF
-        _words[page.WATCHDOG_FEEDS] = feeds
-        if feeds & 0xFF == 0 and _getppid() != _PARENT:
-            sys.exit(0)  # the rig is gone, and with it the board
+        _store(page.WATCHDOG_FEEDS, feeds)
+        if feeds & 0xFF == 0 and silicon.orphaned():
+            silicon.leave(0)  # the rig is gone, and with it the board
