@@ -79,8 +79,16 @@ environment() {
     touch "$stamp"
 }
 
+# Node is wanted only where neither the system nor Debian 13's package gives the port that is smaller.
+micropython() {
+    sh scripts/get_micropython.sh && return 0
+    [ $? -eq 2 ] || return 1
+    as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -q --no-install-recommends nodejs npm && sh scripts/get_micropython.sh --wasm
+}
+
 step 'Python 3.11' python_is_new_enough
 step 'system packages' system_packages
 step 'Python packages' environment
 step 'MQTT broker' sh scripts/get_mosquitto.sh
-step 'MicroPython' sh scripts/get_micropython.sh
+step 'MicroPython' micropython
