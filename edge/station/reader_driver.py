@@ -1,5 +1,6 @@
 """One card reader between its process and the core: a tap is looked up before it enters the core."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 
@@ -22,16 +23,23 @@ class ReaderDriver:
                  spawn: Callable[[Coroutine[None, None, None]], object]) -> None:
         self.reader_id = reader_id
         self._serves, self._tokens, self._hand_in, self._spawn = serves, tokens, hand_in, spawn
-        self.supervisor = ReaderSupervisor(
-            reader_id, path, virtual=virtual, on_tag=self._tag,
-            on_lost=lambda error: hand_in(ReaderLost(reader_id=reader_id, error=error)),
-            on_back=lambda: hand_in(ReaderBack(reader_id=reader_id)))
+        self.looked = asyncio.Event()  # it answered for the first time, or is known to be lost
+        self.supervisor = ReaderSupervisor(reader_id, path, virtual=virtual, on_tag=self._tag,
+                                           on_lost=self._lost, on_back=self._back)
 
     async def start(self) -> None:
         await self.supervisor.start()
 
     async def stop(self) -> None:
         await self.supervisor.stop()
+
+    def _lost(self, error: str) -> None:
+        self.looked.set()
+        self._hand_in(ReaderLost(reader_id=self.reader_id, error=error))
+
+    def _back(self) -> None:
+        self.looked.set()
+        self._hand_in(ReaderBack(reader_id=self.reader_id))
 
     def _tag(self, tag: TagSeen) -> None:
         trace.mark("tag", self.reader_id, tag.mono_ns)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -81,10 +81,11 @@ async def running(site: Site, software: str) -> AsyncIterator[Station]:
         await _restore(station, journal, meters, software)
         stack.push_async_callback(station.stop)
         _start(station, outlets, meters)
-        for reader in _readers(site, tokens, station):
+        readers = _readers(site, tokens, station)
+        for reader in readers:
             await reader.start()
             stack.push_async_callback(reader.stop)
-        await _first_look(outlets)
+        await _first_look([thing.looked for thing in (*outlets.values(), *readers)])
         stack.callback(make_safe, outlets)  # first of all on the way out, too
         yield station
 
@@ -146,9 +147,9 @@ def _start(station: Station, outlets: Mapping[str, OutletDriver],
     station.spawn(station.tick())
 
 
-async def _first_look(outlets: Mapping[str, OutletDriver]) -> None:
-    """Until every outlet was looked at once; a board that does not answer is not waited for long."""
-    looks = [asyncio.ensure_future(o.looked.wait()) for o in outlets.values()]
+async def _first_look(looked: Iterable[asyncio.Event]) -> None:
+    """Until every outlet and reader was looked at once; what does not answer is not waited for long."""
+    looks = [asyncio.create_task(event.wait()) for event in looked]
     await asyncio.wait(looks, timeout=FIRST_LOOK_S)
     for look in looks:
         look.cancel()
