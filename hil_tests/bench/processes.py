@@ -21,31 +21,46 @@ IDLE_CPU_PERCENT, CONTROLLER_RSS_MB, READY_S = 3.0, 80.0, 2.0
 SETTLE_S = 3.0
 _ROWS, _COLUMNS = 15, 50  # the driver's panel
 _UI_S = 4.0
+_METER_LOST_S = 10.0  # how long a meter may be silent before it is a fault
 
 
 async def idle_rows(site: VirtualSite, seconds: float) -> list[Row]:
-    """CPU and memory of a controller with nothing to do, and whether it is well."""
+    """CPU and memory of a controller with nothing to do; then with a car at every outlet."""
+    evses = f"{len(site.evses)} EVSEs"
+    idle = await _percent(site, seconds)
+    found = [
+        Row(f"controller idle, {evses}", idle["controller"], "% of a core", 1, IDLE,
+            target=IDLE_CPU_PERCENT, note=f"over {seconds:g} s"),
+        Row(f"controller memory, {evses}", rss_mb(site.children.pid("controller")), "MB RSS", 1, IDLE,
+            target=CONTROLLER_RSS_MB),
+        _faults(site, f"faults raised while idle, {evses}"),
+        Row("sync idle", idle["sync"], "% of a core", 1, IDLE),
+        Row("cabinet idle (virtual hardware)", idle["cabinet"], "% of a core", 1, IDLE),
+    ]
+    async with site.rig() as rig:
+        for evse in site.evses:
+            await rig.plug(evse)
+    plugged = await _percent(site, max(seconds, _METER_LOST_S + 1))
+    return [*found, Row(f"controller, cars at all {evses}", plugged["controller"], "% of a core", 1, IDLE),
+            _faults(site, f"faults raised by then, {evses}")]
+
+
+async def _percent(site: VirtualSite, seconds: float) -> dict[str, float]:
+    """Share of a core that each process takes."""
     await asyncio.sleep(SETTLE_S)
     names = ("controller", "sync", "cabinet")
     before = {name: cpu_s(site.children.pid(name)) for name in names}
     start_s = time.monotonic()
     await asyncio.sleep(seconds)
     elapsed_s = time.monotonic() - start_s
-    evses = f"{len(site.evses)} EVSEs"
-    percent = {name: (cpu_s(site.children.pid(name)) - before[name]) / elapsed_s * 100
-               for name in names}
+    return {name: (cpu_s(site.children.pid(name)) - before[name]) / elapsed_s * 100 for name in names}
+
+
+def _faults(site: VirtualSite, name: str) -> Row:
+    """What the controller complained of; a line that cannot serve so many shows here first."""
     log = site.children.log_path("controller").read_text(encoding="utf-8", errors="replace")
-    faults = [line.split(": ", 1)[1] for line in log.splitlines() if " ERROR " in line]
-    return [
-        Row(f"controller idle, {evses}", percent["controller"], "% of a core", 1, IDLE,
-            target=IDLE_CPU_PERCENT, note=f"over {elapsed_s:.0f} s"),
-        Row(f"controller memory, {evses}", rss_mb(site.children.pid("controller")), "MB RSS", 1, IDLE,
-            target=CONTROLLER_RSS_MB),
-        Row(f"faults while idle, {evses}", len(faults), "faults", 1, IDLE,
-            note="; ".join(faults[:2])),
-        Row("sync idle", percent["sync"], "% of a core", 1, IDLE),
-        Row("cabinet idle (virtual hardware)", percent["cabinet"], "% of a core", 1, IDLE),
-    ]
+    faults = [line.partition(" ERROR ")[2] for line in log.splitlines() if " ERROR " in line]
+    return Row(name, len(faults), "faults", 1, IDLE, note="; ".join(faults[:2]))
 
 
 async def ready_rows(site: VirtualSite, count: int) -> list[Row]:
