@@ -26,11 +26,12 @@ from edge.controller.events import (
     Started,
     Tick,
 )
-from edge.controller.pilot import PilotState
+from edge.controller.pilot import BoardStatus, PilotState
 from edge.controller.reading import Quality, Reading
 from edge.controller.records import EV_BOOT, TX_CDR, BootNotification
 from edge.controller.session import ChargingState
 from edge.controller.signs import PLUGGED_IN, is_end, is_start, pilot
+from edge.controller.state import Outlet
 from edge.controller.turn import Turn
 
 T = TypeVar("T")
@@ -103,8 +104,21 @@ def _outlet_seen(turn: Turn, event: OutletSeen) -> None:
         plugged_ns = turn.now_ns
     elif now is PilotState.A:
         plugged_ns = None
+    if outlet.board is not None and outlet.board.boot_count != event.board.boot_count:
+        _board_restarted(turn, outlet, event.board)
     turn.set(event.evse_id, board=event.board, board_error=None, seen_ns=turn.now_ns,
              pi_mirror_closed=event.pi_mirror_closed, relay_on=event.relay_on, plugged_ns=plugged_ns)
+
+
+def _board_restarted(turn: Turn, outlet: Outlet, board: BoardStatus) -> None:
+    """A watchdog's second leaves nobody the time to change cars; anything longer does (`signs.py`)."""
+    session, lost_s = outlet.session, turn.timers.board_lost_s
+    if (session is None or session.ended is not None or outlet.board_error is not None
+            or turn.past(outlet.seen_ns, lost_s)):
+        return
+    session = msgspec.structs.replace(session, board_boot=board.boot_count, plug_seq=board.plug_seq)
+    turn.emit(SaveSession(transaction_id=session.transaction_id, session=session))
+    turn.set(outlet.evse_id, session=session)
 
 
 def _reading_taken(turn: Turn, event: ReadingTaken) -> None:

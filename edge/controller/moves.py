@@ -19,10 +19,11 @@ from edge.controller.effects import (
 )
 from edge.controller.faults import CATALOGUE, FaultCode, Stops
 from edge.controller.phase import Do, Phase, Sign
+from edge.controller.pilot import PilotState
 from edge.controller.reading import Reading, ReadingContext
 from edge.controller.records import TX_EVENT, meter_value, transaction_event
 from edge.controller.session import ChargingState, Period, Session, StopReason
-from edge.controller.signs import is_open
+from edge.controller.signs import is_open, pilot, same_board
 from edge.controller.snapshot import ReceiptView
 from edge.controller.state import Offer, Outlet, Stop
 from edge.controller.turn import Turn
@@ -41,7 +42,7 @@ def tell(turn: Turn, session: Session, event_type: str, trigger: str,
     turn.record(Stream.TX, TX_EVENT, transaction_event(
         session, turn.evse(session.evse_id), event_type=event_type, trigger=trigger,
         utc=turn.at.utc, meter=meter))
-    session = msgspec.structs.replace(session, seq_no=session.seq_no + 1)
+    session = msgspec.structs.replace(session, seq_no=session.seq_no + 1, saved=turn.instant)
     turn.emit(SaveSession(transaction_id=session.transaction_id, session=session))
     return session
 
@@ -136,9 +137,19 @@ def withdraw_offer(turn: Turn, outlet: Outlet) -> Outlet:
 
 def withdraw(turn: Turn, outlet: Outlet, sign: Sign) -> None:
     outlet = withdraw_offer(turn, outlet)
-    turn.set(outlet.evse_id, x1_ns=turn.now_ns)
-    set_charging_state(turn, turn.outlets[outlet.evse_id], ChargingState.SUSPENDED_EVSE,
-                       "ChargingStateChanged")
+    outlet = turn.set(outlet.evse_id, x1_ns=outlet.x1_ns or turn.now_ns)
+    set_charging_state(turn, outlet, ChargingState.SUSPENDED_EVSE, "ChargingStateChanged")
+    if sign is Sign.STOP_ASKED:
+        _keep_stop(turn, turn.outlets[outlet.evse_id])
+
+
+def _keep_stop(turn: Turn, outlet: Outlet) -> None:
+    """A stop that was asked for is not forgotten, whatever becomes of us until it is done."""
+    stop = _stop_reason(turn, outlet, Sign.STOP_ASKED)
+    if outlet.session is not None:
+        session = msgspec.structs.replace(outlet.session, stop_reason=stop.reason)
+        turn.emit(SaveSession(transaction_id=session.transaction_id, session=session))
+        turn.set(outlet.evse_id, session=session, stop=stop)
 
 
 def open_paused(turn: Turn, outlet: Outlet, sign: Sign) -> None:
@@ -155,7 +166,8 @@ def open_ending(turn: Turn, outlet: Outlet, sign: Sign) -> None:
     stop = _stop_reason(turn, outlet, sign)
     session = outlet.session
     if session is not None:
-        session = msgspec.structs.replace(session, stop_reason=stop.reason, ended=turn.instant)
+        session = msgspec.structs.replace(session, stop_reason=stop.reason,
+                                           ended=session.ended or turn.instant)
         turn.emit(SaveSession(transaction_id=session.transaction_id, session=session))
     turn.set(outlet.evse_id, session=session, stop=stop, read_asked_ns=None, open_ns=None)
 
@@ -165,6 +177,8 @@ def _stop_reason(turn: Turn, outlet: Outlet, sign: Sign) -> Stop:
     if outlet.stop is not None:
         return outlet.stop
     if sign is Sign.UNPLUGGED:
+        if pilot(outlet) is not PilotState.A and not same_board(outlet):
+            return Stop(reason=StopReason.POWER_LOSS, trigger="AbnormalCondition")
         return Stop(reason=StopReason.EV_DISCONNECTED, trigger="EVDeparted")
     for fault in turn.faults_of(outlet.evse_id):
         if CATALOGUE[fault.code].stops in (Stops.AT_ONCE, Stops.ORDERLY, Stops.CUT):

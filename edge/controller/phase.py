@@ -37,10 +37,10 @@ class Phase(enum.StrEnum):
 class Sign(enum.StrEnum):
     """Facts, most urgent first. Definition order is the order of evaluation."""
 
-    UNPLUGGED = "unplugged"  # pilot A
+    UNPLUGGED = "unplugged"  # pilot A, or not surely the same car any more
     TRIPPED = "tripped"  # a fault that opens at once and ends the session
     CUT = "cut"  # a fault that opens at once; the transaction may go on
-    PERMIT_LOST = "permit_lost"  # the board took its half of the interlock back
+    PERMIT_LOST = "permit_lost"  # the board took its half of the interlock back, or knows no pilot
     CAR_RESTS = "car_rests"  # pilot B
     STOP_ASKED = "stop_asked"  # card, screen, cloud, or a fault that ends in order
     HELD = "held"  # a fault that pauses, or no current to share
@@ -132,7 +132,7 @@ _MOVES: dict[Phase, dict[Sign, Move]] = {
         S.UNPLUGGED: _END, S.TRIPPED: _END, S.CUT: _CUT,
         S.PERMIT_LOST: _to(P.PAUSED, Do.OPEN_PAUSED),
         S.CAR_RESTS: _to(P.PAUSED, Do.OPEN_PAUSED),
-        S.STOP_ASKED: _to(P.STOPPING),
+        S.STOP_ASKED: _to(P.STOPPING, Do.WITHDRAW),
         S.RELEASED: _to(P.PAUSED, Do.OPEN_PAUSED),
     },
     P.PAUSED: {

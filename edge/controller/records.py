@@ -188,7 +188,7 @@ def transaction_event(session: Session, evse: Evse, *, event_type: str, trigger:
         event_type=event_type, timestamp=utc, trigger_reason=trigger, seq_no=session.seq_no,
         transaction_info=TransactionInfo(
             transaction_id=session.transaction_id, charging_state=session.charging_state,
-            stopped_reason=session.stop_reason),
+            stopped_reason=session.stop_reason if event_type == "Ended" else None),
         evse=evse_ref(evse), id_token=id_token(session.token, session.token.level),
         meter_value=meter,
         custom_data=CustomData(vendor_id=VENDOR, plug_seq=session.plug_seq))

@@ -5,6 +5,8 @@ session goes on, with the contactor left as it is if everything about it is as i
 Otherwise it ends with reason PowerLoss at the last register value.
 """
 
+import msgspec
+
 from edge.controller.moves import make
 from edge.controller.phase import Do, Phase, Sign
 from edge.controller.pilot import PilotState
@@ -24,8 +26,8 @@ def resolve(turn: Turn, outlet: Outlet) -> bool:
     same_car = board.plug_seq == session.plug_seq and board.boot_count == session.board_boot
     began_ns = min(session.began.mono_ns, turn.now_ns)  # of an earlier boot it may be any number
     outlet = turn.set(outlet.evse_id, restored=None, session=session, began_ns=began_ns,
-                      sampled_ns=turn.now_ns, offer=Offer(current_a=board.offered_a,
-                                                          told_ns=board.mono_ns))
+                      sampled_ns=turn.now_ns, stop=_stop_under_way(session), offer=Offer(
+                          current_a=board.offered_a, told_ns=board.mono_ns, raised_ns=turn.now_ns))
     if session.ended is None and same_car and pilot(outlet) in PLUGGED_IN:
         _resume(turn, outlet, session)
     else:
@@ -51,13 +53,18 @@ def _resume(turn: Turn, outlet: Outlet, session: Session) -> None:
     turn.set(outlet.evse_id, phase=Phase.READY, since_ns=turn.now_ns)
 
 
-def _close(turn: Turn, outlet: Outlet, session: Session) -> None:
-    """The stop that was under way keeps its reason; otherwise power was lost, or the car has left."""
-    if session.stop_reason is not None:
-        stop = Stop(reason=session.stop_reason, trigger="StopAuthorized"
-                    if session.stop_reason is StopReason.LOCAL else "AbnormalCondition")
-    else:
-        stop = Stop(reason=StopReason.POWER_LOSS, trigger="AbnormalCondition")
-    turn.set(outlet.evse_id, stop=stop)
-    make(turn, outlet.evse_id, Sign.STOP_ASKED, Phase.ENDING, Do.OPEN_ENDING)
+def _stop_under_way(session: Session) -> Stop | None:
+    """The stop that was asked for keeps its reason."""
+    if session.stop_reason is None:
+        return None
+    return Stop(reason=session.stop_reason, trigger="StopAuthorized"
+                if session.stop_reason is StopReason.LOCAL else "AbnormalCondition")
 
+
+def _close(turn: Turn, outlet: Outlet, session: Session) -> None:
+    """Power was lost, or the car has left. Nobody knows when: it is billed as long as it was seen."""
+    if session.ended is None:
+        session = msgspec.structs.replace(session, ended=session.saved or session.began)
+    stop = outlet.stop or Stop(reason=StopReason.POWER_LOSS, trigger="AbnormalCondition")
+    turn.set(outlet.evse_id, session=session, stop=stop)
+    make(turn, outlet.evse_id, Sign.STOP_ASKED, Phase.ENDING, Do.OPEN_ENDING)

@@ -69,6 +69,7 @@ class Session(Value):
     start_reading: Reading | None = None
     end_reading: Reading | None = None
     last_wh: int | None = None
+    saved: Instant | None = None  # when it was recorded last: so much is sure after a power cut
     periods: tuple[Period, ...] = ()
     ended: Instant | None = None
     stop_reason: StopReason | None = None

@@ -7,7 +7,7 @@ that it rests on is known and fresh.
 from collections.abc import Callable, Mapping
 
 from edge.controller.faults import Stops
-from edge.controller.phase import ENERGISED, TABLE, Move, Phase, Sign
+from edge.controller.phase import ENERGISED, LIVE, TABLE, Move, Phase, Sign
 from edge.controller.pilot import PilotState
 from edge.controller.reading import ReadingContext
 from edge.controller.state import Outlet
@@ -36,9 +36,29 @@ def is_closed(outlet: Outlet) -> bool:
             and outlet.pi_mirror_closed is True and outlet.board.mirror_closed is True)
 
 
+def same_board(outlet: Outlet) -> bool:
+    """Whether the board has run since the session began, so that its plug count means something."""
+    return (outlet.session is not None and outlet.board is not None
+            and outlet.board.boot_count == outlet.session.board_boot)
+
+
+def _unplugged(outlet: Outlet) -> bool:
+    """Pilot A now, or a board (that we lost for a while) cannot say that A never was."""
+    if pilot(outlet) is PilotState.A:
+        return True
+    if (outlet.session is None or outlet.board is None or outlet.board_error is not None
+            or outlet.phase not in LIVE | {Phase.STOPPING}):
+        return False
+    return not same_board(outlet) or outlet.board.plug_seq != outlet.session.plug_seq
+
+
 def _permit_lost(outlet: Outlet) -> bool:
-    return (outlet.phase in ENERGISED and outlet.granted_ns is not None and outlet.board is not None
-            and outlet.board.mono_ns > outlet.granted_ns and not outlet.board.permit)
+    if outlet.phase not in ENERGISED or outlet.board is None:
+        return False
+    if outlet.board_error is None and outlet.board.pilot in (PilotState.UNKNOWN, PilotState.F):
+        return True  # unknown is no C
+    return (outlet.granted_ns is not None and outlet.board.mono_ns > outlet.granted_ns
+            and not outlet.board.permit)
 
 
 def _released(turn: Turn, outlet: Outlet) -> bool:
@@ -55,11 +75,11 @@ def _released(turn: Turn, outlet: Outlet) -> bool:
 
 def _end_read(turn: Turn, outlet: Outlet) -> bool:
     session, evse = outlet.session, turn.evse(outlet.evse_id)
+    if turn.past(outlet.since_ns, turn.timers.end_read_s):
+        return True  # whatever hangs, a session ends
     if session is None or session.start_reading is None:
         return is_open(outlet) or _welded(turn, outlet)
-    if session.end_reading is not None:
-        return True
-    return turn.past(outlet.since_ns, turn.timers.end_read_s) or (
+    return session.end_reading is not None or (
         not evse.meter_on_supply_side and is_open(outlet))
 
 
@@ -69,8 +89,10 @@ def _welded(turn: Turn, outlet: Outlet) -> bool:
 
 
 def _start_read(turn: Turn, outlet: Outlet) -> bool:
-    """The start register stands, and the meter answered in the last 10 s."""
+    """The start register stands, the meter answered in the last 10 s, and there is what to grant."""
     evse, session = turn.evse(outlet.evse_id), outlet.session
+    if outlet.offer.current_a < 6.0:
+        return False
     if not evse.meter_on_supply_side:
         return True  # dead until the contactor closes: its first reading after that will start it
     reading = turn.site.readings.get(evse.meter_id)
@@ -105,7 +127,7 @@ def _card(turn: Turn, outlet: Outlet) -> bool:
 
 
 _PREDICATES: Mapping[Sign, Callable[[Turn, Outlet], bool]] = {
-    Sign.UNPLUGGED: lambda _, o: pilot(o) is PilotState.A,
+    Sign.UNPLUGGED: lambda _, o: _unplugged(o),
     Sign.TRIPPED: lambda t, o: t.stands(o.evse_id, Stops.AT_ONCE),
     Sign.CUT: lambda t, o: t.stands(o.evse_id, Stops.CUT),
     Sign.PERMIT_LOST: lambda _, o: _permit_lost(o),

@@ -109,3 +109,42 @@ def test_a_site_that_lost_an_evse_keeps_its_session_for_a_technician():
     other = Desk(plan(1))
     other.feed(SessionRestored(session=msgspec.structs.replace(session, evse_id="gone")))
     assert other.outlet().session is None and not other.rows("tx.cdr.v1")
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_a_stop_that_was_asked_for_is_not_forgotten_by_a_restart(desk, rests):
+    desk.charge()
+    desk.run(4)
+    desk.tap()
+    desk.run(1)
+    assert desk.outlet().phase == "stopping"
+    if rests:
+        desk.devices["1"].permit = False
+        desk.rest()
+    restart(desk)
+    desk.until(lambda: bool(desk.rows("tx.cdr.v1")))
+    assert stops(desk) == ["Local"] and not desk.effects(CloseContactor)
+
+
+def test_an_end_that_was_known_is_not_moved_by_a_long_power_cut(desk):
+    desk.charge()
+    desk.run(4)
+    desk.tap()
+    desk.rest()
+    desk.run(0.3)
+    ended = desk.outlet().session.ended
+    restart(desk, away_s=7_200)
+    desk.until(lambda: bool(desk.effects(PriceSession)))
+    assert desk.effects(PriceSession)[-1].session.ended == ended
+
+
+def test_nobody_pays_for_the_time_of_a_power_cut(desk):
+    desk.charge()
+    desk.run(4)
+    last_seen_ns = desk.now_ns
+    desk.devices["1"].boot_count += 1
+    restart(desk, away_s=7_200)
+    desk.until(lambda: bool(desk.effects(PriceSession)))
+    session = desk.effects(PriceSession)[-1].session
+    assert session.ended.mono_ns <= last_seen_ns
+    assert session.ended.mono_ns >= session.periods[-1].start.mono_ns
