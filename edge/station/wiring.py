@@ -85,7 +85,7 @@ async def running(site: Site, software: str) -> AsyncIterator[Station]:
         for reader in readers:
             await reader.start()
             stack.push_async_callback(reader.stop)
-        await _first_look([thing.looked for thing in (*outlets.values(), *readers)])
+        await _first_look([*(o.looked for o in outlets.values()), *(r.looked for r in readers)])
         stack.callback(make_safe, outlets)  # first of all on the way out, too
         yield station
 
