@@ -41,7 +41,8 @@ async def idle_rows(site: VirtualSite, seconds: float) -> list[Row]:
         for evse in site.evses:
             await rig.plug(evse)
     plugged = await _percent(site, max(seconds, _METER_LOST_S + 1))
-    return [*found, Row(f"controller, cars at all {evses}", plugged["controller"], "% of a core", 1, IDLE),
+    return [*found,
+            Row(f"controller, cars at all {evses}", plugged["controller"], "% of a core", 1, IDLE),
             _faults(site, f"faults raised by then, {evses}")]
 
 
