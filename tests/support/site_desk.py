@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from edge.link.client import LinkClient
+from edge.link.errors import LinkError
 from hil_tests.virtual.rig import VirtualRig
 from hil_tests.virtual.site import VirtualSite, command
 
@@ -23,8 +26,15 @@ class SiteDesk:
 
     async def snapshot(self) -> dict[str, Any]:
         """The latest state, as a screen gets it. Waits for a controller that is starting."""
-        async with LinkClient(self.site.run_dir / "service.sock") as client:
-            return json.loads(await client.request("status"))
+        deadline = time.monotonic() + GENEROUS_S
+        while True:
+            try:
+                async with LinkClient(self.site.run_dir / "service.sock") as client:
+                    return json.loads(await client.request("status"))
+            except LinkError:  # it died between the two: ask the next one
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.1)
 
     async def evse(self, evse_id: str = "1") -> dict[str, Any]:
         return next(e for e in (await self.snapshot())["evses"] if e["id"] == evse_id)
@@ -113,6 +123,10 @@ class SiteDesk:
                 if parent == controller and b"edge.rfid.reader" in (path / "cmdline").read_bytes():
                     return int(path.name)
         return None
+
+    def kill(self, pid: int) -> None:
+        """A process of this site, by its id."""
+        os.kill(pid, signal.SIGKILL)
 
     async def transactions(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in await self.site.sessions()]
