@@ -13,6 +13,7 @@ from edge.controller.signs import next_move
 from edge.controller.state import Site
 from edge.controller.turn import Turn
 
+MAX_PASSES = 4
 MAX_MOVES = 8  # per outlet and event: a bound against a table that would chase its own tail
 
 
@@ -23,25 +24,30 @@ def step(site: Site, stamped: Stamped) -> tuple[Site, tuple[Effect, ...]]:
     fault_rules.update(turn)
     cards.assign(turn)
     offers.share_out(turn)
-    for evse_id in turn.outlets:
-        _settle(turn, evse_id)
+    for _ in range(MAX_PASSES):  # a move of one outlet changes what others may have
+        moved = [_settle(turn, evse_id) for evse_id in turn.outlets]
+        if not any(moved):
+            break
     offers.settle(turn)
     upkeep.run(turn)
     return turn.result()
 
 
-def _settle(turn: Turn, evse_id: str) -> None:
+def _settle(turn: Turn, evse_id: str) -> bool:
+    """Whether it moved."""
+    before = turn.outlets[evse_id].phase
     for _ in range(MAX_MOVES):
         outlet = turn.outlets[evse_id]
         if outlet.restored is not None:
             if not restore.resolve(turn, outlet):
-                return
+                break
             offers.share_out(turn)
         found = next_move(turn, turn.outlets[evse_id])
         if found is None:
-            return
+            break
         sign, move = found
         moves.make(turn, evse_id, sign, move.to, move.do)
         offers.share_out(turn)
         if sign is Sign.PLUGGED:
             cards.assign(turn)
+    return turn.outlets[evse_id].phase is not before

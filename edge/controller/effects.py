@@ -51,12 +51,16 @@ class OpenContactor(Tagged):
 
 
 class OfferCurrent(Tagged):
-    """Offer (more) current by PWM. `because` names the limit in words that a screen can show."""
+    """Offer (more) current by PWM. `because` names the limit in words that a screen can show.
+
+    `from_a`: what was offered before, 0 for X1. Until this passes, no more than that is in force.
+    """
 
     GRANTS: ClassVar[bool] = True
     evse_id: str
     current_a: float
     because: str
+    from_a: float = 0.0
 
 
 class LowerCurrent(Tagged):

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from edge.controller.effects import ClearFault, RaiseFault, Stream
 from edge.controller.faults import CATALOGUE, Fault, FaultCode, Until
 from edge.controller.phase import LIVE, Phase
@@ -10,6 +12,8 @@ from edge.controller.records import EV_FAULT, notify_event
 from edge.controller.signs import is_open, pilot
 from edge.controller.state import Outlet
 from edge.controller.turn import NS, Turn, fault_key
+
+ACKNOWLEDGED_S = 3.0  # so long an acknowledgement is good
 
 Standing = Iterator[tuple[FaultCode, str, str | None, str]]  # code, where, EVSE, detail
 
@@ -33,11 +37,14 @@ def note_timers(turn: Turn, outlet: Outlet) -> None:
                       and board.mirror_closed != outlet.pi_mirror_closed)
     off = not outlet.relay_on and not outlet.closing
     stuck = off and outlet.pi_mirror_closed is True
-    disagree_ns = (outlet.disagree_ns or turn.now_ns) if mirrors_differ else None
-    stuck_ns = (outlet.stuck_ns or turn.now_ns) if stuck else None
-    open_ns = (outlet.open_ns or turn.now_ns) if is_open(outlet) else None
-    if (disagree_ns, stuck_ns, open_ns) != (outlet.disagree_ns, outlet.stuck_ns, outlet.open_ns):
-        turn.set(outlet.evse_id, disagree_ns=disagree_ns, stuck_ns=stuck_ns, open_ns=open_ns)
+    fallen = (outlet.phase is Phase.CHARGING and outlet.pi_mirror_closed is False
+              and board is not None and board.mirror_closed is False)
+    since = {"disagree_ns": mirrors_differ, "stuck_ns": stuck, "fallen_ns": fallen,
+             "open_ns": is_open(outlet)}
+    changes = {name: (getattr(outlet, name) or turn.now_ns) if stands else None
+               for name, stands in since.items()}
+    if any(getattr(outlet, name) != value for name, value in changes.items()):
+        turn.set(outlet.evse_id, **changes)
 
 
 def _of_outlet(turn: Turn, outlet: Outlet) -> Standing:
@@ -57,6 +64,8 @@ def _of_outlet(turn: Turn, outlet: Outlet) -> Standing:
     if outlet.phase is Phase.CLOSING and turn.past(outlet.granted_ns, timers.mirror_close_s):
         yield stands(FaultCode.CONTACTOR_NOT_CLOSED,
                      f"mirror still open {timers.mirror_close_s:g} s after the grant")
+    if turn.past(outlet.fallen_ns, timers.mirror_close_s):
+        yield stands(FaultCode.CONTACTOR_NOT_CLOSED, "it opened while nothing asked it to")
     if outlet.board is None or outlet.board_error is not None:
         return
     for bit in outlet.board.faults:
@@ -74,8 +83,10 @@ def _of_meters(turn: Turn) -> Standing:
         evse = owners.get(meter_id)
         if evse is not None and not evse.meter_on_supply_side:
             outlet = turn.outlets[evse.id]
-            if outlet.phase is not Phase.CHARGING or not turn.past(
-                    outlet.since_ns, turn.timers.meter_lost_s):
+            known = outlet.phase in LIVE and turn.has(FaultCode.METER_SILENT, meter_id)
+            closed = outlet.phase is Phase.CHARGING and turn.past(
+                outlet.since_ns, turn.timers.meter_lost_s)
+            if not known and not closed:
                 continue  # behind an open contactor a meter is dead, and that is no fault
         good = turn.site.readings.get(meter_id)
         since = good.mono_ns if good else turn.site.started_ns
@@ -128,7 +139,15 @@ def _may_clear(turn: Turn, fault: Fault) -> bool:
         return True
     if until is Until.UNPLUG and fault.evse_id is not None:
         return pilot(turn.outlets[fault.evse_id]) is PilotState.A
-    return False
+    return fault.acknowledged_ns is not None and not turn.past(fault.acknowledged_ns, ACKNOWLEDGED_S)
+
+
+def acknowledge(turn: Turn, fault: Fault) -> None:
+    """A technician looked. It ends now or with its cause, if that goes within seconds: the board
+    needs a poll to say that it let go of what it latched. Otherwise it stands, and he looks again.
+    """
+    turn.faults[fault_key(fault.code, fault.where)] = msgspec.structs.replace(
+        fault, acknowledged_ns=turn.now_ns)
 
 
 def clear(turn: Turn, fault: Fault) -> None:

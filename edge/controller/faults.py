@@ -80,6 +80,7 @@ class Fault(Value):
     since_mono_ns: int
     detail: str = ""
     evse_id: str | None = None
+    acknowledged_ns: int | None = None  # when a technician cleared it, if its cause stood then
 
 
 def _kind(code: FaultCode, name: str, severity: Severity, stops: Stops, *, clears: str,
@@ -108,7 +109,7 @@ CATALOGUE: dict[FaultCode, FaultKind] = {k.code: k for k in (
           mrec="CX017"),
     _kind(FaultCode.CONTACTOR_NOT_CLOSED, "contactor did not close", Severity.FAILURE, Stops.AT_ONCE,
           clears="at unplug", until=Until.UNPLUG,
-          cause="coil supply missing, coil open, mirror contact stuck",
+          cause="coil supply missing, coil open, mirror contact stuck; or it fell while charging",
           remedy="measure the coil voltage while closing is commanded", mrec="CX017"),
     _kind(FaultCode.MIRROR_MISMATCH, "mirror contacts disagree", Severity.DANGER, Stops.AT_ONCE,
           clears="when both inputs agree for 1 s", cause="mirror contact wired to one input only",

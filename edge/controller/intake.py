@@ -40,7 +40,9 @@ BRIEF_S = 2.0  # so long a reading of the register alone does not displace one w
 
 
 def take(turn: Turn, event: Event) -> None:
-    """Every kind of event, and what it says of the site."""
+    """Every kind of event, and what it says of the site; what is of no EVSE of ours says nothing."""
+    if getattr(event, "evse_id", None) not in (None, *turn.outlets):
+        return
     match event:
         case Tick():
             pass  # its header is its message
@@ -49,7 +51,8 @@ def take(turn: Turn, event: Event) -> None:
         case ReadingTaken():
             _reading_taken(turn, event)
         case CardPresented():
-            cards.present(turn, event)
+            cards.present(turn, msgspec.structs.replace(
+                event, evse_ids=tuple(e for e in event.evse_ids if e in turn.outlets)))
         case RequestReceived():
             refusal = requests.answer(turn, event.request)
             turn.emit(AnswerRequest(request_id=event.request.id, refusal=refusal))

@@ -46,7 +46,7 @@ def settle(turn: Turn) -> None:
         if outlet.phase not in OFFERING or target < MIN_A:
             _keep_x1(turn, outlet)
         elif target < outlet.offer.current_a:
-            _tell(turn, outlet, target, because)
+            _tell(turn, outlet, target, because, raised=False)
     for outlet in list(turn.outlets.values()):
         if outlet.phase in OFFERING:
             _raise(turn, outlet, committed)
@@ -60,27 +60,32 @@ def _keep_x1(turn: Turn, outlet: Outlet) -> None:
 
 
 def _raise(turn: Turn, outlet: Outlet, committed: dict[str, float]) -> None:
-    target, because = turn.shares.get(outlet.evse_id, (0.0, ""))
-    room = headroom(turn.plan, outlet.evse_id, committed)
-    if room < target:
-        target = room
     offer, board = outlet.offer, outlet.board
-    if target < MIN_A or board is None or outlet.board_error is not None:
+    if board is None or outlet.board_error is not None:
         return
-    forgotten = (offer.current_a == target and board.mono_ns > offer.told_ns
-                 and abs(board.offered_a - target) > SLACK_A and turn.past(offer.told_ns, RETELL_S))
+    differs = board.mono_ns > offer.told_ns and turn.past(offer.told_ns, RETELL_S)
+    if differs and 0 < offer.current_a < board.offered_a - SLACK_A:
+        _tell(turn, outlet, offer.current_a, offer.because, raised=False)  # it did not follow
+        return
+    target, because = turn.shares.get(outlet.evse_id, (0.0, ""))
+    target = min(target, headroom(turn.plan, outlet.evse_id, committed))
+    if target < MIN_A:
+        return
+    forgotten = differs and offer.current_a == target and board.offered_a < target - SLACK_A
     may_raise = offer.raised_ns is None or turn.past(offer.raised_ns, turn.timers.raise_s)
     first = offer.current_a == 0
     if (target > offer.current_a and (first or may_raise)) or forgotten:
-        _tell(turn, outlet, target, because)
-        committed[outlet.evse_id] = target
+        outlet = _tell(turn, outlet, target, because, raised=True)
+        committed[outlet.evse_id] = max(target, committed_a(turn, outlet))
 
 
-def _tell(turn: Turn, outlet: Outlet, current_a: float, because: str) -> None:
-    raised = current_a >= outlet.offer.current_a
-    effect = OfferCurrent if raised else LowerCurrent
-    turn.emit(effect(evse_id=outlet.evse_id, current_a=current_a, because=because))
-    turn.set(outlet.evse_id, offer=Offer(
-        current_a=current_a, because=because, told_ns=turn.now_ns, before_a=outlet.offer.current_a,
-        raised_ns=turn.now_ns if raised else outlet.offer.raised_ns))
-
+def _tell(turn: Turn, outlet: Outlet, current_a: float, because: str, *, raised: bool) -> Outlet:
+    offer = outlet.offer
+    if raised:
+        turn.emit(OfferCurrent(evse_id=outlet.evse_id, current_a=current_a, because=because,
+                               from_a=offer.current_a))
+    else:
+        turn.emit(LowerCurrent(evse_id=outlet.evse_id, current_a=current_a, because=because))
+    return turn.set(outlet.evse_id, offer=Offer(
+        current_a=current_a, because=because, told_ns=turn.now_ns, before_a=offer.current_a,
+        raised_ns=turn.now_ns if raised else offer.raised_ns))

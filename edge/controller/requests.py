@@ -28,7 +28,7 @@ def answer(turn: Turn, request: Request) -> str | None:
 def _text(args: dict[str, msgspec.Raw], name: str) -> str | None:
     try:
         return msgspec.json.decode(args[name], type=str)
-    except (KeyError, msgspec.DecodeError):
+    except (KeyError, msgspec.DecodeError, UnicodeError):
         return None
 
 
@@ -52,14 +52,16 @@ def _session_stop(turn: Turn, args: dict[str, msgspec.Raw]) -> str | None:
 
 
 def _fault_clear(turn: Turn, args: dict[str, msgspec.Raw]) -> str | None:
-    """A technician looked. The fault comes back at once if its cause still stands."""
+    """A technician looked. The fault ends only if its cause does."""
     code, where = _text(args, "code"), _text(args, "where")
     fault = turn.faults.get(f"{code}@{where}")
     if fault is None:
         return f"no fault {code} stands at {where}"
     if fault.evse_id is not None and CATALOGUE[fault.code].until is Until.TECHNICIAN:
         turn.emit(AcknowledgeBoard(evse_id=fault.evse_id))
-    fault_rules.clear(turn, fault)
+        fault_rules.acknowledge(turn, fault)
+    else:
+        fault_rules.clear(turn, fault)  # and raised again in this step if its cause still stands
     return None
 
 

@@ -52,6 +52,7 @@ class Outlet(Value):
     plugged_ns: int | None = None
     disagree_ns: int | None = None  # mirrors differ since
     stuck_ns: int | None = None  # commanded off and still closed since
+    fallen_ns: int | None = None  # charging, and open by both mirrors since
     # as asked for
     offer: Offer = Offer()
     closing: bool = False  # CloseContactor was emitted and not taken back

@@ -2,18 +2,31 @@
 
 import msgspec
 import pytest
+from core_desk import ANNA
 
-from edge.controller.effects import CloseContactor, OfferCurrent, OpenContactor, WithdrawOffer
+from edge.controller.effects import (
+    AcknowledgeBoard,
+    AnswerRequest,
+    CloseContactor,
+    OfferCurrent,
+    OpenContactor,
+    WithdrawOffer,
+)
 from edge.controller.events import (
     BoardLost,
+    CardPresented,
     CloudSeen,
+    GrantFailed,
+    GrantPassed,
     JournalStalled,
     JournalWell,
+    OutletSeen,
     ReaderBack,
     ReaderLost,
     RequestReceived,
 )
 from edge.controller.faults import CATALOGUE, FaultCode, Stops, Until
+from edge.controller.idtoken import Level, TokenRecord
 from edge.controller.pilot import BoardFault, PilotState
 from edge.controller.reading import Quality
 from edge.controller.request import Origin, Request
@@ -204,3 +217,63 @@ def test_every_fault_has_words_for_people():
         assert kind.cause and kind.remedy and kind.clears
         if kind.stops is Stops.CUT:
             assert kind.until is Until.GONE, "a session that goes on cannot wait for a technician"
+
+
+def test_one_acknowledgement_ends_what_the_board_lets_go_of_after_it(desk):
+    desk.devices["1"].faults = (BoardFault.RCD,)
+    desk.run(1)
+    request(desk, "fault.clear", code="F401", where="1")
+    assert desk.effects(AcknowledgeBoard) and "F401" in codes(desk), "the board has not said so yet"
+    desk.devices["1"].faults = ()
+    desk.run(0.2)
+    assert "F401" not in codes(desk)
+
+
+def test_an_acknowledgement_is_not_good_for_later(desk):
+    desk.devices["1"].faults = (BoardFault.RCD,)
+    desk.run(1)
+    request(desk, "fault.clear", code="F401", where="1")
+    desk.run(4)
+    desk.devices["1"].faults = ()
+    desk.run(4)
+    assert "F401" in codes(desk)
+
+
+def test_a_contactor_that_falls_while_charging_is_named_and_ends_the_session(desk):
+    desk.charge()
+    desk.run(2)
+    desk.devices["1"].stuck_open = True
+    took = desk.until(lambda: "F202" in codes(desk))
+    assert took <= 1.3 and not desk.devices["1"].relay
+    desk.until(lambda: bool(desk.rows("tx.cdr.v1")))
+
+
+def test_a_silent_meter_behind_the_contactor_does_not_charge_on_in_bursts():
+    from core_desk import Desk, plan
+    desk = Desk(plan(1, meter_on_supply_side=False))
+    desk.charge()
+    desk.devices["1"].meter_answers = False
+    desk.run(60)
+    assert len(desk.effects(CloseContactor)) == 1 and "F102" in codes(desk)
+    desk.unplug()
+    desk.until(lambda: desk.outlet().phase == "vacant")
+    desk.run(1)
+    assert "F102" not in codes(desk)
+
+
+def test_what_is_of_no_outlet_of_this_site_says_nothing(desk):
+    board = desk.outlet().board
+    before = desk.site
+    for event in (OutletSeen(evse_id="9", board=board, pi_mirror_closed=False, relay_on=False),
+                  BoardLost(evse_id="9", error="gone"), GrantPassed(evse_id="9"),
+                  GrantFailed(evse_id="9", error="no"),
+                  CardPresented(reader_id="front", evse_ids=("9",), token=ANNA, level=Level.UID,
+                                record=TokenRecord(token=ANNA))):
+        assert not desk.feed(event)
+    assert desk.site.outlets == before.outlets and not desk.site.cards
+
+
+def test_an_argument_that_is_no_text_is_refused(desk):
+    desk.feed(RequestReceived(request=Request(id="r", origin=Origin.SERVICE, action="session.stop",
+                                              args={"evse_id": msgspec.Raw(b'"\xff"')})))
+    assert desk.effects(AnswerRequest)[-1].refusal

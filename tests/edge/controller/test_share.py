@@ -109,3 +109,27 @@ def test_offers_never_add_up_to_more_than_the_fuse_while_cars_come_and_go():
         desk.run(0.1)
         assert sum(d.offered_a for d in desk.devices.values()) <= 25.001
     assert sum(d.offered_a > 0 for d in desk.devices.values()) == 3
+
+
+def test_a_board_that_did_not_follow_is_lowered_again_without_waiting_for_the_disk():
+    desk = Desk(plan(2, fuse_a=32))
+    desk.charge("1", ANNA)
+    desk.plug("2")
+    desk.tap(BERT)
+    desk.devices["1"].offered_a = 32.0  # the frame was lost
+    desk.log.clear()
+    desk.run(3)
+    told = [e for e in desk.log if isinstance(e, OfferCurrent | LowerCurrent)]
+    assert isinstance(told[0], LowerCurrent) and (told[0].evse_id, told[0].current_a) == ("1", 16.0)
+    assert told[1].evse_id == "2", "and only then the other"
+
+
+def test_a_board_that_forgot_its_offer_is_told_again():
+    desk = Desk(plan(1))
+    desk.plug()
+    desk.tap()
+    desk.run(1)
+    desk.devices["1"].pwm_on, desk.devices["1"].offered_a = False, 0.0
+    desk.log.clear()
+    desk.run(3)
+    assert [(e.current_a, e.from_a) for e in desk.effects(OfferCurrent)] == [(32.0, 32.0)]
