@@ -1,0 +1,117 @@
+"""An outlet's devices at the station's ports: a pilot board that can hang or fail, and a relay."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+from virtual_time import now_ns
+
+from edge.controller.pilot import BoardStatus, PilotState
+from edge.controller.trouble import DeviceTimeout
+
+
+class FakeBoard:
+    """Obeys at once, unless `fails` (so many frames) or `gate` (until it is set) say otherwise."""
+
+    def __init__(self, log: list[str] | None = None) -> None:
+        self.log = [] if log is None else log
+        self.fails = 0
+        self.silent = False
+        self.gates: dict[str, asyncio.Event] = {}
+        self.permit = False
+        self.offered_a = 0.0
+        self.boot_count = 1
+        self.pilot = PilotState.B
+        self.failsafe_a: list[float] = []
+
+    async def _frame(self, what: str) -> None:
+        await asyncio.sleep(0.01)
+        gate = self.gates.get(what.partition(" ")[0])
+        if gate is not None:
+            await gate.wait()
+        if self.silent or self.fails > 0:
+            self.fails -= 1
+            raise DeviceTimeout(what, where="board", got="nothing", expected="an answer")
+        self.log.append(what)
+
+    async def poll(self) -> BoardStatus:
+        sent_ns = now_ns()
+        await asyncio.sleep(0.01)
+        if self.silent:
+            raise DeviceTimeout("poll", where="board", got="nothing", expected="an answer")
+        return BoardStatus(mono_ns=sent_ns, pilot=self.pilot, permit=self.permit,
+                           offered_a=self.offered_a, pwm_on=self.offered_a > 0, mirror_closed=False,
+                           boot_count=self.boot_count)
+
+    async def offer(self, current_a: float) -> None:
+        await self._frame(f"offer {current_a:g}")
+        self.offered_a = current_a
+
+    async def withdraw(self) -> None:
+        await self._frame("withdraw")
+        self.offered_a = 0.0
+
+    async def grant(self, current_a: float, grant_s: float) -> None:
+        await self._frame(f"grant {current_a:g}")
+        self.permit = True
+
+    async def renew(self, current_a: float, grant_s: float) -> None:
+        await self._frame(f"renew {current_a:g}")
+
+    async def revoke(self) -> None:
+        await self._frame("revoke")
+        self.permit = False
+
+    async def acknowledge(self) -> None:
+        await self._frame("acknowledge")
+
+    async def set_failsafe(self, current_a: float) -> None:
+        self.failsafe_a.append(current_a)
+
+
+class FakeContactor:
+    """The Pi's relay. `moves` is every level that was written."""
+
+    def __init__(self, log: list[str] | None = None) -> None:
+        self.log = [] if log is None else log
+        self.on = False
+
+    def set(self, on: bool) -> None:
+        self.log.append("relay on" if on else "relay off")
+        self.on = on
+
+    def coil_on(self) -> bool:
+        return self.on
+
+    def mirror_closed(self) -> bool:
+        return False
+
+
+class Tasks:
+    """The station's `spawn`: keeps what runs, and what a task died of."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+        self.failures: list[BaseException] = []
+
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.failures.append(error)
+
+    async def stop(self) -> None:
+        for task in tuple(self._running):
+            task.cancel()
+        await asyncio.sleep(0)
+
+
+async def until(reached: Callable[[], bool], within_s: float = 60.0) -> None:
+    """Let virtual time pass until it is so."""
+    async with asyncio.timeout(within_s):
+        while not reached():
+            await asyncio.sleep(0.005)
