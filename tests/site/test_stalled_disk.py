@@ -2,9 +2,10 @@
 
 import asyncio
 import time
+from contextlib import AbstractContextManager
 
 import pytest
-from site_desk import site_desk
+from site_desk import SiteDesk, site_desk
 
 from hil_tests import stall
 
@@ -14,12 +15,22 @@ STALL_S = 5.5
 THIRD_CARD = "04C1D27A5C2E81"
 
 
-async def test_a_stalled_disk_keeps_sessions_delays_no_opening_and_grants_nothing(tmp_path):
+def _stalled(desk: SiteDesk, how: str) -> AbstractContextManager[None]:
+    """The file locked by somebody else, or every fdatasync of the controller delayed."""
+    if how == "lock":
+        return stall.held(desk.site.state_dir / "journal.db")
+    return stall.slow_fsync(desk.site.children.pid("controller"), STALL_S)
+
+
+@pytest.mark.parametrize("how", ["lock", "fsync"])
+async def test_a_stalled_disk_keeps_sessions_delays_no_opening_and_grants_nothing(tmp_path, how):
+    if how == "fsync" and not stall.can_trace():
+        pytest.skip("strace is missing or may not trace: the lock stalls the same commit")
     async with site_desk(tmp_path, evses=3) as desk:
         await desk.enrol(THIRD_CARD)
         await desk.start("1")
         await desk.start("2")
-        with stall.held(desk.site.state_dir / "journal.db"):
+        with _stalled(desk, how):
             began = time.monotonic()
             await desk.rig.plug("3")
             await desk.rig.tap(THIRD_CARD)
