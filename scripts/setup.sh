@@ -47,20 +47,29 @@ as_root() {
     fi
 }
 
-missing_packages() {
+required_packages() {
     python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
     command -v make >/dev/null 2>&1 || echo make
+}
+
+# Worth having, but no reason to fail where there is no root: the font draws the pictures of the
+# documentation, strace delays a disk for one test, which says so when it is skipped.
+useful_packages() {
     [ -e /usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf ] || echo fonts-dejavu-core
+    command -v strace >/dev/null 2>&1 || echo strace
+}
+
+install_packages() {
+    as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -q --no-install-recommends "$@"
 }
 
 system_packages() {
-    packages=$(missing_packages)
-    [ -n "$packages" ] || return 0
-    # The font only draws the pictures of the documentation: not worth a failure where there is no root.
+    required=$(required_packages)
+    useful=$(useful_packages)
+    [ -n "$required$useful" ] || return 0
     # shellcheck disable=SC2086
-    as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -q --no-install-recommends $packages && return 0
-    [ "$packages" = fonts-dejavu-core ]
+    install_packages $required $useful || [ -z "$required" ]
 }
 
 python_is_new_enough() {
@@ -86,6 +95,12 @@ micropython() {
     as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -q --no-install-recommends nodejs npm && sh scripts/get_micropython.sh --wasm
 }
+
+# Asked here, where there is a terminal: the steps run with their output in the log.
+if [ "$(id -u)" -ne 0 ] && [ -t 0 ] && [ -n "$(required_packages)" ]; then
+    echo "setup: root is needed to install $(required_packages | tr '\n' ' ')" >&2
+    sudo -v
+fi
 
 step 'Python 3.11' python_is_new_enough
 step 'system packages' system_packages
