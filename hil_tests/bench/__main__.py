@@ -8,6 +8,7 @@ measured at all.
 import argparse
 import asyncio
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -28,9 +29,14 @@ def _progress(word: str) -> None:
 
 async def _sessions(folder: Path, quick: bool) -> list[Row]:
     async with VirtualSite(folder, log_level="DEBUG") as site:
-        held = await sessions.play(site, 8 if quick else 40, _progress)
-        found = sessions.rows(site, held)
-        return [*found, await sessions.link_row(site, 50 if quick else 500)]
+        count = 8 if quick else 40
+        held, failed = await sessions.play(site, count, _progress)
+        if failed:  # for whoever looks into it: the folder goes
+            kept = f"{folder}-failed"
+            shutil.copytree(folder, kept, ignore=shutil.ignore_patterns("*.sock", "rs485"))
+            _progress(f"logs of the failed sessions: {kept}")
+        return [*sessions.rows(site, held), sessions.failure_row(failed, count),
+                await sessions.link_row(site, 50 if quick else 500)]
 
 
 async def _idle(folder: Path, quick: bool) -> list[Row]:
@@ -62,15 +68,17 @@ GROUPS = {"sessions": _sessions, "idle": _idle, "ready": _ready, "rss": _rss, "b
 
 
 def _measure(names: list[str], quick: bool, failed: Callable[[str], None]) -> list[Row]:
-    """A group that cannot be measured costs its own rows only."""
+    """A group that cannot be measured costs its own rows only, and leaves its logs behind."""
     found: list[Row] = []
     for name in names:
         _progress(name)
-        with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
-            try:
-                found += asyncio.run(GROUPS[name](Path(folder), quick))
-            except (RuntimeError, OSError, ValueError) as error:
-                failed(f"{name}: {error}")
+        folder = Path(tempfile.mkdtemp(prefix="bench-"))
+        try:
+            found += asyncio.run(GROUPS[name](folder, quick))
+        except (RuntimeError, OSError, ValueError) as error:
+            failed(f"{name}: {error} (logs: {folder})")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
     return found
 
 
