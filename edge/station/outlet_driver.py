@@ -69,6 +69,7 @@ class OutletDriver:
         self._reported_ns = 0
         self._well_ns = clock_ns()
         self._boot_count: int | None = None
+        self._word = 0  # of the board's offer: the latest is not undone by repeating an older one
         self.looked = asyncio.Event()  # the first poll ended, well or not
 
     async def run(self) -> None:
@@ -118,17 +119,26 @@ class OutletDriver:
         """Relay off now; then the grant is revoked, again until the board has understood."""
         self.contactor.set(False)
         self._last = None
-        self._spawn(self._again(self.board.revoke, f"revoke ({reason})"))
+        self._spawn(self._again(self.board.revoke, f"revoke ({reason})", lambda: True))
 
     def lower(self, current_a: float) -> None:
-        self._spawn(self._again(lambda: self.board.offer(current_a), f"lower to {current_a:g} A"))
+        self._spawn(self._again(lambda: self.board.offer(current_a), f"lower to {current_a:g} A",
+                                self._last_word()))
 
     def withdraw(self) -> None:
-        self._spawn(self._again(self.board.withdraw, "withdraw"))
+        self._spawn(self._again(self.board.withdraw, "withdraw", self._last_word()))
 
-    async def _again(self, send: Callable[[], Coroutine[None, None, None]], what: str) -> None:
+    def _last_word(self) -> Callable[[], bool]:
+        """Whether what is said of the offer now is still the latest."""
+        self._word = word = self._word + 1
+        return lambda: self._word == word
+
+    async def _again(self, send: Callable[[], Coroutine[None, None, None]], what: str,
+                     holds: Callable[[], bool]) -> None:
         """Resends; beyond that the core sees that the board did not follow and tells it again."""
         for attempt in range(OPEN_TRIES):
+            if not holds():
+                return
             try:
                 await send()
                 return
@@ -152,6 +162,7 @@ class OutletDriver:
     # what grants power: waits for its frame, and looks again before the relay moves
     async def offer(self, current_a: float) -> None:
         """Raises `DeviceError`; the core tells it again."""
+        self._last_word()
         await self.board.offer(current_a)
 
     async def close(self, current_a: float, grant_s: float, wanted: Callable[[], bool]) -> None:
@@ -160,6 +171,8 @@ class OutletDriver:
             await self.board.grant(current_a, grant_s)
         except DeviceError:
             self.contactor.set(False)
+            if not wanted():  # a revocation may have overtaken a grant whose answer was lost
+                self.open("not wanted any more")
             raise
         trace.mark("granted", self.evse_id)
         if wanted():

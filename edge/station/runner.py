@@ -78,6 +78,7 @@ class Runner:
         self._hand_in, self._price, self._answer, self._spawn = hand_in, price, answer, spawn
         self._taken: Counter[str] = Counter()  # how often power was taken, per EVSE
         self._lowered: dict[str, tuple[int, float]] = {}  # how often lowered, and to what
+        self._told: dict[str, float] = {}  # the most that the board was told to offer; 0: X1
 
     def run(self, at: Header, effects: tuple[Effect, ...]) -> None:
         """Carry out the effects of one step."""
@@ -85,7 +86,12 @@ class Runner:
         sessions: dict[str, bytes | None] = {}
         grants: list[tuple[Effect, _Mark]] = []
         for effect in effects:
-            if effect.GRANTS:
+            if isinstance(effect, LowerCurrent):
+                count = self._lowered.get(effect.evse_id, (0, 0.0))[0]
+                self._lowered[effect.evse_id] = (count + 1, effect.current_a)
+            elif isinstance(effect, OfferCurrent):
+                self._told.setdefault(effect.evse_id, effect.from_a)
+            if effect.GRANTS or self._raises(effect):
                 grants.append((effect, self._mark(effect)))
             elif isinstance(effect, Record):
                 rows.append(NewRow(stream=effect.stream, type=effect.type, data=bytes(effect.data)))
@@ -100,6 +106,11 @@ class Runner:
         for effect, mark in grants:
             self._spawn(self._grant(effect, mark))
 
+    def _raises(self, effect: Effect) -> bool:
+        """Less than an offer that never passed can be more than the board was told: that waits too."""
+        return isinstance(effect, LowerCurrent) and effect.current_a > self._told.get(
+            effect.evse_id, effect.current_a)
+
     def _mark(self, effect: Effect) -> "_Mark":
         evse_id = getattr(effect, "evse_id", "")
         return _Mark(self._taken[evse_id], self._lowered.get(evse_id, (0, 0.0))[0])
@@ -113,10 +124,10 @@ class Runner:
                          ", at once" if effect.urgent else "")
             case WithdrawOffer():
                 self._take(effect.evse_id)
+                self._told[effect.evse_id] = 0.0
                 self._outlets[effect.evse_id].withdraw()
             case LowerCurrent():
-                count = self._lowered.get(effect.evse_id, (0, 0.0))[0]
-                self._lowered[effect.evse_id] = (count + 1, effect.current_a)
+                self._told[effect.evse_id] = effect.current_a
                 self._outlets[effect.evse_id].lower(effect.current_a)
             case RenewGrant():
                 self._outlets[effect.evse_id].renew(effect.current_a, effect.grant_s)
@@ -144,19 +155,25 @@ class Runner:
         match effect:
             case PriceSession():
                 self._hand_in(self._price(effect.evse_id, effect.session))
-            case OfferCurrent():
-                await self._offer(effect, mark)
+            case OfferCurrent() | LowerCurrent():
+                await self._offer(effect.evse_id, effect.current_a, self._mark(effect) == mark)
             case CloseContactor():
                 await self._close(effect, mark)
 
-    async def _offer(self, effect: OfferCurrent, mark: "_Mark") -> None:
-        if self._mark(effect) != mark:
+    async def _offer(self, evse_id: str, current_a: float, wanted: bool) -> None:
+        if not wanted:
             return  # power was taken, or less was told, while the disk was waited for
+        self._told[evse_id] = current_a
         try:
-            await self._outlets[effect.evse_id].offer(effect.current_a)
-            trace.mark("offered", effect.evse_id)
+            await self._outlets[evse_id].offer(current_a)
+            trace.mark("offered", evse_id)
         except DeviceError as error:
-            log.warning("evse %s: offer of %g A: %s", effect.evse_id, effect.current_a, error)
+            log.warning("evse %s: offer of %g A: %s", evse_id, current_a, error)
+        told_a = self._told[evse_id]
+        if told_a == 0.0:  # it overtook this offer on the line, so it is said again
+            self._outlets[evse_id].withdraw()
+        elif told_a < current_a:
+            self._outlets[evse_id].lower(told_a)
 
     async def _close(self, effect: CloseContactor, mark: "_Mark") -> None:
         evse_id = effect.evse_id

@@ -34,7 +34,7 @@ class _Job(NamedTuple):
 
 
 class Scribe:
-    """Belongs to one loop. `error` says why nothing can be written now, or None."""
+    """Belongs to one loop. `error`: why the last try failed, until one succeeds; else None."""
 
     def __init__(self, journal: JournalPort) -> None:
         self._journal = journal
@@ -42,6 +42,7 @@ class Scribe:
         self._sent: dict[int, asyncio.Future[tuple[Row, ...]]] = {}  # by number, in order
         self._failed: list[_Job] = []
         self._waiting: list[_Job] = []
+        self._held = False  # after a failure: nothing is sent until all of it is tried again
         self._last: asyncio.Future[None] | None = None
         self.error: str | None = None
 
@@ -65,7 +66,7 @@ class Scribe:
             await last
 
     def _pass_on(self, job: _Job) -> None:
-        if self.error is not None or self._fails():
+        if self._held or self._fails():
             self._waiting.append(job)
             return
         future = self._sent[job.number] = self._journal.append(job.batch)
@@ -91,8 +92,10 @@ class Scribe:
         except JournalError as error:
             if self.error is None:
                 log.error("journal: %s; trying again every %g s", error, RETRY_S)
-            self.error = str(error)
+            self.error, self._held = str(error), True
             return False
+        if not self._held:
+            self.error = None
         return True
 
     def _ended(self, job: _Job, future: "asyncio.Future[tuple[Row, ...]]") -> None:
@@ -102,7 +105,7 @@ class Scribe:
             job.done.set_result(None)
         else:
             self._failed.append(job)
-        if self.error is not None and not self._sent:
+        if self._held and not self._sent:
             asyncio.get_running_loop().call_later(RETRY_S, self._again)
 
     def _again(self) -> None:
@@ -110,6 +113,6 @@ class Scribe:
         again = [*sorted(self._failed), *self._waiting]
         self._failed.clear()
         self._waiting.clear()
-        self.error = None
+        self._held = False
         for job in again:
             self._pass_on(job)

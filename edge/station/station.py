@@ -7,6 +7,7 @@ every relay.
 
 import asyncio
 import logging
+import sys
 from collections import deque
 from collections.abc import Callable, Coroutine
 
@@ -44,7 +45,7 @@ class Station:
         self._inbox.append(Stamped(at=self.clock.header(), event=event))
         if self._busy:
             return  # it came out of an effect: its turn is next
-        self._busy = True
+        self._busy, well = True, False
         try:
             while self._inbox:
                 stamped = self._inbox.popleft()
@@ -52,8 +53,11 @@ class Station:
                 self.site, effects = step(before, stamped)
                 self.run_effects(stamped.at, effects)
                 trace.step(stamped, effects)
+            well = True
         finally:
             self._busy = False
+            if not well:  # whoever handed it in: half a step is no state to go on from
+                self.fail(sys.exception() or RuntimeError("a step did not end"))
         self.changed()
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:

@@ -113,5 +113,5 @@ class Tasks:
 async def until(reached: Callable[[], bool], within_s: float = 60.0) -> None:
     """Let virtual time pass until it is so."""
     async with asyncio.timeout(within_s):
-        while not reached():
+        while not reached():  # noqa: ASYNC110 what is waited for is in the fakes
             await asyncio.sleep(0.005)

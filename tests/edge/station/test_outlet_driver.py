@@ -1,0 +1,159 @@
+"""One outlet's driver: taking power never waits, granting looks again before the relay moves."""
+
+import asyncio
+
+import pytest
+from fake_outlet import FakeBoard, FakeContactor, Tasks, until
+from virtual_time import now_ns, virtual
+
+from edge.controller.events import BoardLost, Event, OutletSeen
+from edge.controller.trouble import DeviceTimeout
+from edge.station.outlet_driver import OPEN_TRIES, OutletDriver
+
+
+class Outlet:
+    """A driver between its fakes; `log` is what its devices were told, in order."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.board, self.contactor, self.tasks = FakeBoard(self.log), FakeContactor(self.log), Tasks()
+        self.events: list[tuple[float, Event]] = []
+        self.driver = OutletDriver(
+            "1", self.board, self.contactor, failsafe_a=6.0, clock_ns=now_ns, spawn=self.tasks.spawn,
+            hand_in=lambda event: self.events.append((now_ns() / 1e9, event)))
+
+
+@virtual
+async def test_opening_drops_the_relay_in_the_call_and_revokes_until_the_board_understands():
+    outlet = Outlet()
+    outlet.contactor.on = True
+    outlet.board.fails = 3
+    outlet.driver.open("test")
+    assert outlet.log == ["relay off"]
+    await until(lambda: "revoke" in outlet.log)
+    assert not outlet.contactor.on and not outlet.tasks.failures
+
+
+@virtual
+async def test_a_board_that_is_dead_does_not_keep_the_driver_trying_for_ever():
+    outlet = Outlet()
+    outlet.board.silent = True
+    outlet.driver.open("test")
+    await asyncio.sleep(10)
+    assert outlet.board.fails == -OPEN_TRIES and not outlet.tasks.failures
+
+
+@pytest.mark.parametrize("failed", ["lower", "withdraw"])
+@virtual
+async def test_an_older_word_on_the_offer_is_not_repeated_over_a_newer_one(failed):
+    outlet = Outlet()
+    outlet.board.fails = 1
+    if failed == "lower":
+        outlet.driver.lower(16)
+    else:
+        outlet.driver.withdraw()
+    await asyncio.sleep(0.03)  # it failed and waits for its second try
+    if failed == "lower":
+        outlet.driver.withdraw()
+    else:
+        await outlet.driver.offer(10)
+    await asyncio.sleep(1)
+    assert outlet.log == (["withdraw"] if failed == "lower" else ["offer 10"])
+
+
+@virtual
+async def test_closing_asks_the_board_first_and_the_relay_follows():
+    outlet = Outlet()
+    await outlet.driver.close(16, 5, lambda: True)
+    assert outlet.log == ["grant 16", "relay on"]
+
+
+@virtual
+async def test_a_close_that_nobody_wants_after_the_grant_frame_revokes_and_never_moves_the_relay():
+    outlet = Outlet()
+    outlet.board.gates["grant"] = gate = asyncio.Event()
+    wanted = True
+    closing = asyncio.ensure_future(outlet.driver.close(16, 5, lambda: wanted))
+    await asyncio.sleep(0.1)
+    wanted = False
+    gate.set()
+    await closing
+    await until(lambda: "revoke" in outlet.log)
+    assert "relay on" not in outlet.log and not outlet.board.permit
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+@virtual
+async def test_a_grant_without_an_answer_leaves_the_relay_off(wanted):
+    outlet = Outlet()
+    outlet.board.fails = 1
+    with pytest.raises(DeviceTimeout):
+        await outlet.driver.close(16, 5, lambda: wanted)
+    await asyncio.sleep(1)
+    assert not outlet.contactor.on and "relay on" not in outlet.log
+    assert ("revoke" in outlet.log) is not wanted, "it may have been heard all the same"
+
+
+@virtual
+async def test_a_renewal_or_acknowledgement_that_fails_is_no_failure_of_the_station():
+    outlet = Outlet()
+    outlet.board.silent = True
+    outlet.driver.renew(16, 5)
+    outlet.driver.acknowledge()
+    await asyncio.sleep(1)
+    assert not outlet.tasks.failures and outlet.board.fails == -2
+
+
+@virtual
+async def test_it_reports_every_second_and_every_change_at_once():
+    outlet = Outlet()
+    running = asyncio.ensure_future(outlet.driver.run())
+    await asyncio.sleep(4.5)
+    assert len(outlet.events) == 5
+    outlet.contactor.on = True
+    changed_at = now_ns() / 1e9
+    await asyncio.sleep(0.3)
+    at, event = outlet.events[5]
+    assert isinstance(event, OutletSeen) and event.relay_on and at - changed_at < 0.15
+    running.cancel()
+
+
+@virtual
+async def test_an_opening_is_reported_with_the_next_poll_whatever_was_reported_before():
+    outlet = Outlet()
+    running = asyncio.ensure_future(outlet.driver.run())
+    await asyncio.sleep(1.25)
+    count = len(outlet.events)
+    outlet.driver.open("test")
+    await asyncio.sleep(0.15)
+    assert len(outlet.events) == count + 1
+    running.cancel()
+
+
+@virtual
+async def test_a_silent_board_is_lost_after_three_seconds_and_says_where_the_relay_stands():
+    outlet = Outlet()
+    running = asyncio.ensure_future(outlet.driver.run())
+    await asyncio.sleep(1)
+    outlet.contactor.on, outlet.board.silent = True, True
+    silent_at = now_ns() / 1e9
+    await until(lambda: isinstance(outlet.events[-1][1], BoardLost))
+    at, event = outlet.events[-1]
+    assert isinstance(event, BoardLost) and event.relay_on and 2.8 < at - silent_at < 3.3
+    await asyncio.sleep(5)
+    assert 4 <= sum(isinstance(e, BoardLost) for _, e in outlet.events) <= 7, "once a second"
+    outlet.board.silent = False
+    await until(lambda: isinstance(outlet.events[-1][1], OutletSeen))
+    running.cancel()
+
+
+@virtual
+async def test_every_start_of_a_board_gets_its_failsafe_current():
+    outlet = Outlet()
+    running = asyncio.ensure_future(outlet.driver.run())
+    await asyncio.sleep(1)
+    assert outlet.board.failsafe_a == [6.0]
+    outlet.board.boot_count = 2
+    await asyncio.sleep(1)
+    assert outlet.board.failsafe_a == [6.0, 6.0]
+    running.cancel()
