@@ -2,7 +2,10 @@
 
 import argparse
 import logging
+import os
 import sys
+import termios
+import threading
 import time
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from edge.ui.texts import languages
 
 RUN_DIR = Path("/run/forecourt")
 RESTART_S = 5.0
+TERMINAL_LOOK_S = 1.0
 _log = logging.getLogger("forecourt.ui")
 
 
@@ -64,13 +68,31 @@ def _run_once(args: argparse.Namespace) -> bool:
     return True
 
 
+def _end_with_the_terminal() -> None:
+    """Textual reads the end of a closed terminal for ever, at half a core; nobody is left to see it.
+
+    A hang-up comes as a signal only to those who have a controlling terminal; a look finds it always.
+    """
+    while True:
+        time.sleep(TERMINAL_LOOK_S)
+        try:
+            termios.tcgetattr(0)
+        except (termios.error, OSError):
+            _log.error("the terminal is gone")
+            os._exit(1)  # there is no screen to put back, and every write would fail
+
+
 def main(argv: list[str]) -> int:
-    """Show the screen until the process is told to end (SIGTERM); start again after a failure."""
+    """Show the screen until the process is told to end (SIGTERM); start again after a failure.
+
+    Exit status 1: the terminal was closed.
+    """
     args = _parser().parse_args(argv)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         print("forecourt ui: needs a terminal on stdin and stdout", file=sys.stderr)
         return 2
     _set_up_log(args.log)
+    threading.Thread(target=_end_with_the_terminal, name="terminal", daemon=True).start()
     while _run_once(args):
         time.sleep(RESTART_S)
     return 0

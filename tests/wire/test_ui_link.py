@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import pty
 import re
 import signal
 import struct
@@ -190,3 +191,22 @@ async def test_a_failure_shows_the_number_and_no_trace_and_the_screen_comes_back
     await until(lambda: "LADDAR" in terminal.read())
     assert "Traceback" not in terminal.read()
     assert "InvalidOperation" in (tmp_path / "ui.log").read_text()
+
+
+def test_ends_when_its_terminal_is_closed(tmp_path):
+    """Found as a process that read the end of a closed pty for ever, at half a core."""
+    terminal, inside = pty.openpty()
+    screen = subprocess.Popen(
+        [sys.executable, "-m", "edge.station.cli", "ui", "--run-dir", str(tmp_path), "--log",
+         str(tmp_path / "ui.log")], stdin=inside, stdout=inside, stderr=inside, start_new_session=True,
+        env={k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")} | {"TERM": "xterm"})
+    os.close(inside)
+    try:
+        assert os.read(terminal, 1)  # it draws
+        os.close(terminal)
+        assert screen.wait(30) == 1
+        assert "the terminal is gone" in (tmp_path / "ui.log").read_text()
+    finally:
+        if screen.poll() is None:
+            screen.kill()
+            screen.wait()
