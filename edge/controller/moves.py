@@ -76,7 +76,8 @@ def begin(turn: Turn, outlet: Outlet, sign: Sign) -> None:
         else f"{turn.at.fresh_id}-{evse.ordinal}",
         evse_id=outlet.evse_id, began=turn.instant, plug_seq=board.plug_seq,
         token=msgspec.structs.replace(card.record.token, level=card.level),
-        group_ref=card.record.group_ref, board_boot=board.boot_count, meter_id=evse.meter_id)
+        group_ref=card.record.group_ref, board_boot=board.boot_count, meter_id=evse.meter_id,
+        tariff=turn.plan.tariff)
     turn.used_ids.add(session.transaction_id)
     session = msgspec.structs.replace(
         session, periods=(_period(turn, session, ChargingState.EV_CONNECTED),))

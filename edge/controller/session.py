@@ -64,6 +64,7 @@ class Session(Value):
     group_ref: str | None = None
     board_boot: int = 0
     meter_id: str = ""
+    tariff: str = ""  # the OCPI tariff in force at the start: it governs to the end
     seq_no: int = 0  # of the next OCPP TransactionEvent
     charging_state: ChargingState = ChargingState.EV_CONNECTED
     start_reading: Reading | None = None

@@ -57,4 +57,5 @@ class SitePlan(Value):
     evses: tuple[Evse, ...]
     timers: Timers = Timers()
     site_meters: tuple[str, ...] = ()  # meters of circuits, which no EVSE is billed by
+    tariff: str = ""  # OCPI JSON, kept with each session; only billing reads it
     software: str = "0.1.0"

@@ -21,6 +21,11 @@ def read_tariff(path: Path) -> Tariff:
     return decode(path.read_bytes())
 
 
+def read_tariff_text(path: Path) -> str:
+    """The same as it is kept with each session."""
+    return path.read_text(encoding="utf-8")
+
+
 class Pricing:
     """One tariff at one site. Pure but for the memory of the last price lines."""
 
@@ -28,14 +33,16 @@ class Pricing:
         self.currency = tariff.currency
         self._tariff, self._time_zone, self._facts = tariff, time_zone, facts
         self._pricer = SessionPricer(tariff, time_zone)
+        self._earlier: dict[str, SessionPricer] = {}  # of sessions that began under another tariff
         self._lines: tuple[PriceLine, ...] = ()
         self._lines_ns: int | None = None
 
     def price(self, evse_id: str, session: Session) -> SessionPriced:
         """The bill of a finished session, as a CDR and as receipt lines."""
-        priced = self._pricer.price(session)
+        priced = self._pricer_of(session).price(session)
         return SessionPriced(
-            evse_id=evse_id, transaction_id=session.transaction_id, currency=self.currency,
+            evse_id=evse_id, transaction_id=session.transaction_id,
+            currency=priced.tariff.currency,
             cdr=cdr(priced, self._facts), receipt=lines(priced),
             total_incl_vat=f"{priced.total_incl_vat:f}", total_excl_vat=f"{priced.total_excl_vat:f}")
 
@@ -44,7 +51,17 @@ class Pricing:
         if at.utc is None or session.began.utc is None:
             return None
         now = Instant(mono_ns=at.mono_ns, boot=at.boot, utc=at.utc, clock_ok=at.clock_ok)
-        return f"{cost_incl_vat(self._pricer, session, now, None):f}"
+        return f"{cost_incl_vat(self._pricer_of(session), session, now, None):f}"
+
+    def _pricer_of(self, session: Session) -> SessionPricer:
+        """The tariff valid at the start governs the session (OCPI mod_tariffs), restarts or not."""
+        if not session.tariff:
+            return self._pricer
+        if session.tariff not in self._earlier:
+            tariff = decode(session.tariff.encode())
+            self._earlier[session.tariff] = (
+                self._pricer if tariff == self._tariff else SessionPricer(tariff, self._time_zone))
+        return self._earlier[session.tariff]
 
     def lines(self, at: Header) -> tuple[PriceLine, ...]:
         """What a session that starts now would pay; looked up once a minute."""

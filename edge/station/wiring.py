@@ -32,7 +32,7 @@ from edge.station.config_sections import Site
 from edge.station.desk import Desk
 from edge.station.meter_driver import PERIOD_S, MeterDriver
 from edge.station.outlet_driver import OutletDriver
-from edge.station.pricing import Pricing, read_tariff
+from edge.station.pricing import Pricing, read_tariff, read_tariff_text
 from edge.station.reader_driver import ReaderDriver
 from edge.station.runner import Runner
 from edge.station.scribe import Scribe
@@ -66,7 +66,9 @@ async def running(site: Site, software: str) -> AsyncIterator[Station]:
         log.info("journal: epoch %s, boot %d, SQLite %s", journal.epoch, journal.boot,
                  journal.sqlite_version)
         clock = Clock(boot=journal.boot, floor_utc=await journal.clock_floor_utc())
-        station = Station(to_plan(site), clock, scribe := Scribe(journal))
+        plan = msgspec.structs.replace(
+            to_plan(site), tariff=read_tariff_text(Path(site.tariff.file)), software=software)
+        station = Station(plan, clock, scribe := Scribe(journal))
         lines: dict[str, Line] = {}
         for bus in site.buses:
             lines[bus.id] = line = open_bus(bus.url)
