@@ -12,7 +12,7 @@ from edge.controller.idtoken import IdToken, TokenRecord, TokenStatus
 from edge.controller.phase import LIVE, Phase
 from edge.controller.records import EV_SECURITY, SecurityEvent
 from edge.controller.session import StopReason
-from edge.controller.signs import PLUGGED_IN, pilot
+from edge.controller.signs import PLUGGED_IN, in_use, pilot
 from edge.controller.state import Card, Outlet, Stop
 from edge.controller.turn import NS, Turn
 
@@ -76,7 +76,7 @@ def _refusal(turn: Turn, event: CardPresented) -> str | None:
 
 def _authorise(turn: Turn, event: CardPresented, record: TokenRecord) -> None:
     allowed = [e for e in event.evse_ids if not record.evse_ids or e in record.evse_ids]
-    if _in_use(turn, record.token):
+    if in_use(turn, record.token):
         _say(turn, event.evse_ids, BUSY)
         return
     card = Card(record=record, level=event.level, evse_ids=tuple(allowed),
@@ -85,6 +85,7 @@ def _authorise(turn: Turn, event: CardPresented, record: TokenRecord) -> None:
     waiting = [o for o in outlets if o.phase is Phase.AWAITING_CARD
                or (o.phase is Phase.FINISHED and pilot(o) in PLUGGED_IN
                    and turn.past(o.receipt_ns, turn.timers.card_dead_s))]
+    waited = _take_back(turn, record.token)
     if waiting:
         first = min(waiting, key=lambda o: (o.phase is Phase.FINISHED, o.plugged_ns or 0, o.evse_id))
         turn.set(first.evse_id, card=card)
@@ -92,19 +93,20 @@ def _authorise(turn: Turn, event: CardPresented, record: TokenRecord) -> None:
     if not any(o.phase is Phase.VACANT for o in outlets):
         _say(turn, event.evse_ids, BUSY)
         return
-    kept = tuple(c for c in turn.site.cards if c.record.token.ref != record.token.ref)
-    if len(kept) < len(turn.site.cards):
-        turn.change(cards=kept)  # shown twice without a plug: taken back
-        _say(turn, allowed, None)
-        return
-    turn.change(cards=(*kept, card))
+    if not waited:  # shown twice without a plug: taken back
+        turn.change(cards=(*turn.site.cards, card))
     _say(turn, allowed, None)
 
 
-def _in_use(turn: Turn, token: IdToken) -> bool:
-    """One session per card at a time on this site."""
-    return any(o.session is not None and o.session.token.ref == token.ref
-               for o in turn.outlets.values())
+def _take_back(turn: Turn, token: IdToken) -> bool:
+    """A card waits in one place at most; whether it waited for a plug."""
+    for outlet in list(turn.outlets.values()):
+        if outlet.card is not None and outlet.card.record.token.ref == token.ref:
+            turn.set(outlet.evse_id, card=None)
+    kept = tuple(c for c in turn.site.cards if c.record.token.ref != token.ref)
+    waited = len(kept) < len(turn.site.cards)
+    turn.change(cards=kept)
+    return waited
 
 
 def assign(turn: Turn) -> None:

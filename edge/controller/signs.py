@@ -7,6 +7,7 @@ that it rests on is known and fresh.
 from collections.abc import Callable, Mapping
 
 from edge.controller.faults import Stops
+from edge.controller.idtoken import IdToken
 from edge.controller.phase import ENERGISED, LIVE, TABLE, Move, Phase, Sign
 from edge.controller.pilot import PilotState
 from edge.controller.reading import ReadingContext
@@ -120,9 +121,16 @@ def _free(turn: Turn, outlet: Outlet) -> bool:
             and turn.shares.get(outlet.evse_id, (0.0, ""))[0] >= 6.0)
 
 
+def in_use(turn: Turn, token: IdToken) -> bool:
+    """One session per card at a time on this site, also of those that wait to be resumed."""
+    return any(session is not None and session.token.ref == token.ref
+               for o in turn.outlets.values() for session in (o.session, o.restored))
+
+
 def _card(turn: Turn, outlet: Outlet) -> bool:
-    """A card may begin a session only where nothing stands against it."""
+    """A card may begin a session only where nothing stands against it, and only one."""
     return (outlet.card is not None and pilot(outlet) in PLUGGED_IN and is_open(outlet)
+            and not in_use(turn, outlet.card.record.token)
             and not turn.stands(outlet.evse_id, Stops.AT_ONCE, Stops.CUT, Stops.ORDERLY))
 
 

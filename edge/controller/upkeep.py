@@ -1,7 +1,7 @@
 """What has to be done again and again: renewals, readings that are due, status and telemetry rows."""
 
 from edge.controller.effects import OpenContactor, ReadMeter, RenewGrant, Stream
-from edge.controller.faults import Stops
+from edge.controller.faults import FaultCode, Stops
 from edge.controller.moves import tell
 from edge.controller.phase import ENERGISED, Phase
 from edge.controller.reading import ReadingContext
@@ -52,7 +52,9 @@ def _reopen(turn: Turn, outlet: Outlet) -> None:
     """Energised without a phase that explains it: open, and again until it is proven."""
     board = outlet.board
     live = outlet.relay_on or (board is not None and board.permit and outlet.board_error is None)
-    waits = outlet.restored is not None and outlet.board_error is None
+    lost = turn.has(FaultCode.BOARD_LOST, outlet.evse_id)
+    waits = outlet.restored is not None and not lost
+    live = live or (lost and outlet.pi_mirror_closed is None)  # never looked at in this boot
     unexplained = live and outlet.phase not in ENERGISED and not waits
     if unexplained and (outlet.opened_at_ns is None or turn.past(outlet.opened_at_ns, REOPEN_S)):
         turn.emit(OpenContactor(evse_id=outlet.evse_id, urgent=True, reason="not explained"))

@@ -1,0 +1,364 @@
+"""A site in virtual time that does not obey at once: a disk, lost frames, boards with rules of their
+own, cars with wills of their own. It shares no decision with the core; `oracle.py` judges what it sees.
+"""
+
+from collections import Counter
+
+import msgspec
+
+from edge.controller.core import step
+from edge.controller.effects import (
+    AcknowledgeBoard,
+    CloseContactor,
+    Effect,
+    LowerCurrent,
+    OfferCurrent,
+    OpenContactor,
+    PriceSession,
+    ReadMeter,
+    Record,
+    RenewGrant,
+    SaveSession,
+    WithdrawOffer,
+)
+from edge.controller.events import (
+    BoardLost,
+    Event,
+    GrantFailed,
+    GrantPassed,
+    Header,
+    JournalStalled,
+    JournalWell,
+    OutletSeen,
+    ReadingTaken,
+    SessionPriced,
+    SessionRestored,
+    Stamped,
+    Started,
+    Tick,
+)
+from edge.controller.pilot import BoardFault, BoardStatus, PilotState
+from edge.controller.reading import PerPhase, Quality, Reading, ReadingContext
+from edge.controller.session import Session
+from edge.controller.site import Circuit, Evse, SitePlan
+from edge.controller.state import Site, initial
+
+NS = 1_000_000_000
+QUANTUM_S = 0.1
+GRANT_LIFE_S = 5.0
+STOP_S = 6.0
+RAISE_S = 5.02
+CAR_IN = (PilotState.B, PilotState.C, PilotState.D)
+
+PLAN = SitePlan(
+    id="SE*FCT*E0001",
+    circuits=(Circuit(id="grid", fuse_a=40), Circuit(id="row", fuse_a=25, parent="grid")),
+    evses=(
+        Evse(id="1", label="", circuit="row", phases=("L1", "L2", "L3"), max_a=25, failsafe_a=6,
+             meter_id="m1", ordinal=1),
+        Evse(id="2", label="", circuit="row", phases=("L2", "L3", "L1"), max_a=16, failsafe_a=6,
+             meter_id="m2", ordinal=2),
+        Evse(id="3", label="", circuit="grid", phases=("L2",), max_a=32, failsafe_a=6,
+             meter_id="m3", ordinal=3, meter_on_supply_side=False)))
+
+
+class Bay:
+    """A pilot board, a contactor, a meter and whatever is plugged in."""
+
+    def __init__(self, evse: Evse) -> None:
+        self.evse = evse
+        self.pilot = PilotState.A
+        self.load_a = 0.0  # what the car would draw at most
+        self.polite = True  # it opens S2 after X1
+        self.proximity_a: int | None = None
+        # the board
+        self.silent = False
+        self.dumb = False  # its interlock is broken: PERMIT never falls by itself
+        self.permit = False
+        self.asked_a = self.told_a = self.ceiling_a = 0.0
+        self.changed_at = self.renewed_at = -100.0
+        self.x1_at: float | None = None
+        self.faults: set[BoardFault] = set()
+        self.plug_seq, self.boot_count = 0, 1
+        # copper
+        self.relay = self.welded = self.stuck_open = False
+        self.mirror_lies = False
+        # meter
+        self.meter_silent = self.meter_odd = False
+        self.energy_wh = 10_000.0
+
+    @property
+    def closed(self) -> bool:
+        return self.welded or (self.relay and self.permit and not self.stuck_open)
+
+    @property
+    def drawn_a(self) -> float:
+        """What it may be drawing: the offer in force, or under X1 the last one while it is closed."""
+        return (self.told_a or self.ceiling_a) if self.closed and self.pilot in CAR_IN else 0.0
+
+    def reset(self) -> None:
+        self.boot_count += 1
+        self.plug_seq = 0
+        self.permit, self.asked_a, self.told_a, self.x1_at = False, 0.0, 0.0, None
+
+    def live(self, now_s: float, dt_s: float) -> None:
+        """The board's own rules, the car's, and the meter's."""
+        if self.pilot not in CAR_IN:
+            self.asked_a = self.told_a = 0.0
+        if self.permit and now_s - self.renewed_at > GRANT_LIFE_S:
+            self.asked_a = min(self.asked_a, self.evse.failsafe_a)
+        self._settle_offer(now_s)
+        if self.told_a:
+            self.x1_at = None
+        elif self.permit:
+            self.x1_at = now_s if self.x1_at is None else self.x1_at
+            if now_s - self.x1_at >= STOP_S and not self.dumb:
+                self.permit = False
+            if self.polite and now_s - self.x1_at >= 1.0 and self.pilot is PilotState.C:
+                self.pilot = PilotState.B
+        if (self.pilot is not PilotState.C or self.faults) and not self.dumb:
+            self.permit = False
+        if self.closed and self.pilot is PilotState.C:
+            amps = min(self.load_a, self.drawn_a)
+            self.energy_wh += amps * 230 * len(self.evse.phases) * dt_s / 3600
+
+    def _settle_offer(self, now_s: float) -> None:
+        want = min(self.asked_a, self.proximity_a or 80)
+        if self.faults:
+            want = 0.0
+        if want < 6:
+            self.ceiling_a = self.told_a or self.ceiling_a
+            self.told_a = 0.0
+        elif want < self.told_a or self.told_a == 0 or now_s - self.changed_at >= RAISE_S:
+            if want != self.told_a:
+                self.changed_at = now_s
+            self.told_a = want
+
+    def status(self, now_ns: int) -> BoardStatus:
+        return BoardStatus(
+            mono_ns=now_ns, pilot=self.pilot, pwm_on=self.told_a > 0, offered_a=self.told_a,
+            permit=self.permit, mirror_closed=self.closed != self.mirror_lies,
+            diode_ok=self.told_a > 0 and self.pilot in CAR_IN and BoardFault.DIODE not in self.faults,
+            faults=tuple(sorted(self.faults)), plug_seq=self.plug_seq, boot_count=self.boot_count,
+            proximity_a=self.proximity_a)
+
+
+class World:
+    """Time goes on in tenths of a second. `seen` is told of every step and every tenth."""
+
+    def __init__(self, plan: SitePlan = PLAN) -> None:
+        self.plan = plan
+        self.bays = {e.id: Bay(e) for e in plan.evses}
+        self.now_ns = 1_000 * NS
+        self.count, self.boot = 0, 0
+        self.script: list[Stamped] = []  # of this boot
+        self.site: Site = initial(plan)
+        # the disk
+        self.stalled = False
+        self.batches: list[tuple[list[Record], dict[str, Session | None]]] = []
+        self.rows: list[Record] = []
+        self.sessions: dict[str, Session] = {}
+        # what was granted and waits
+        self.grants: list[tuple[Effect, int, tuple[int, int]]] = []
+        self.handed, self.committed = 0, 0
+        self.taken: Counter[str] = Counter()
+        self.lowered: Counter[str] = Counter()
+        self.lost_frames = 0
+        self.unseen_since: dict[str, int] = {}
+        self._reported: dict[str, tuple[int, BoardStatus, bool, bool]] = {}
+
+    @property
+    def now_s(self) -> float:
+        return self.now_ns / NS
+
+    # events
+    def feed(self, event: Event) -> None:
+        self.count += 1
+        at = Header(mono_ns=self.now_ns, boot=self.boot, fresh_id=f"id-{self.boot}-{self.count}",
+                    utc=f"2026-11-21T{self.now_ns // (3600 * NS) % 24:02d}:00:00.000Z", clock_ok=True)
+        stamped = Stamped(at=at, event=event)
+        before = self.site
+        self.site, effects = step(before, stamped)
+        self.script.append(stamped)
+        self.judge(before, stamped, effects)
+        self._run(effects)
+
+    def judge(self, before: Site, stamped: Stamped, effects: tuple[Effect, ...]) -> None:
+        """Overridden by who judges."""
+
+    def judge_price(self, session: Session) -> None:
+        """Likewise, when a price is asked for: after the end is on the disk."""
+
+    def judge_world(self) -> None:
+        """Likewise, after every tenth of a second."""
+
+    def start(self) -> None:
+        """A boot of the controller: what was not on the disk is gone, the cabinet lives on."""
+        self.boot += 1
+        self.batches.clear()
+        self.grants.clear()
+        self._reported.clear()
+        self.script.clear()
+        self.handed = self.committed
+        self.site = initial(self.plan)
+        for bay in self.bays:
+            self.unseen_since[bay] = self.now_ns
+        for session in list(self.sessions.values()):
+            self.feed(SessionRestored(session=session))
+        self.feed(Started(software="test"))
+
+    def wait(self, seconds: float) -> None:
+        for _ in range(round(seconds / QUANTUM_S)):
+            self._pass(QUANTUM_S)
+            for evse_id in self.bays:
+                self._poll(evse_id)
+            tenth = self.now_ns * 10 // NS
+            if tenth % 10 == 3:
+                for bay in self.bays.values():
+                    self.read(bay)
+            if tenth % 3 == 0:
+                self.feed(Tick())
+            if not self.stalled:
+                self.commit()
+            self.judge_world()
+
+    def _pass(self, seconds: float) -> None:
+        self.now_ns += round(seconds * NS)
+        for bay in self.bays.values():
+            bay.live(self.now_s, seconds)
+
+    def _poll(self, evse_id: str) -> None:
+        bay = self.bays[evse_id]
+        if bay.silent:
+            silent_s = (self.now_ns - self.unseen_since[evse_id]) / NS
+            if silent_s >= 3 and round(silent_s * 10) % 10 == 0:
+                self._reported.pop(evse_id, None)
+                self.feed(BoardLost(evse_id=evse_id, error="silent", relay_on=bay.relay,
+                                    pi_mirror_closed=bay.closed))
+            return
+        self.unseen_since[evse_id] = self.now_ns
+        status = bay.status(self.now_ns)
+        essence = msgspec.structs.replace(status, mono_ns=0)
+        at, *last = self._reported.get(evse_id, (0,))
+        if last != [essence, bay.relay, bay.closed] or self.now_ns - at >= NS:
+            self._reported[evse_id] = (self.now_ns, essence, bay.relay, bay.closed)
+            self.feed(OutletSeen(evse_id=evse_id, board=status, relay_on=bay.relay,
+                                 pi_mirror_closed=bay.closed))
+
+    def read(self, bay: Bay, context: ReadingContext = ReadingContext.SAMPLE_PERIODIC) -> None:
+        dead = not bay.evse.meter_on_supply_side and not bay.closed
+        if bay.meter_silent or dead:
+            return
+        wh, brief = int(bay.energy_wh), context is not ReadingContext.SAMPLE_PERIODIC
+        amps = min(bay.load_a, bay.drawn_a) if bay.closed and bay.pilot is PilotState.C else 0.0
+        self.feed(ReadingTaken(reading=Reading(
+            meter_id=bay.evse.meter_id, mono_ns=self.now_ns, context=context,
+            quality=Quality.SUSPECT if bay.meter_odd else Quality.GOOD,
+            energy_import_wh=0 if bay.meter_odd else wh, energy_raw=f"{wh:08x}", energy_scale="1",
+            power_w=None if brief else amps * 690,
+            current_a=PerPhase() if brief else PerPhase(L1=amps, L2=amps, L3=amps))))
+
+    # the disk
+    def stall(self, stalled: bool) -> None:
+        if stalled != self.stalled:
+            self.stalled = stalled
+            self.feed(JournalStalled(error="slow") if stalled else JournalWell())
+
+    def commit(self) -> None:
+        for rows, sessions in self.batches:
+            self.rows += rows
+            for key, session in sessions.items():
+                if session is None:
+                    self.sessions.pop(key, None)
+                else:
+                    self.sessions[key] = session
+        self.batches.clear()
+        self.committed = self.handed
+        grants, self.grants = self.grants, []
+        for effect, need, mark in grants:
+            if need <= self.committed:
+                self._grant(effect, mark)
+            else:
+                self.grants.append((effect, need, mark))
+
+    # effects
+    def _run(self, effects: tuple[Effect, ...]) -> None:
+        rows = [e for e in effects if isinstance(e, Record)]
+        sessions = {e.transaction_id: e.session for e in effects if isinstance(e, SaveSession)}
+        if rows or sessions:
+            self.handed += 1
+            self.batches.append((rows, sessions))
+        for effect in effects:
+            if effect.GRANTS:
+                self.grants.append((effect, self.handed, self._mark(effect)))
+            else:
+                self._now(effect)
+
+    def _mark(self, effect: Effect) -> tuple[int, int]:
+        evse_id = getattr(effect, "evse_id", "")
+        return self.taken[evse_id], self.lowered[evse_id]
+
+    def _lost(self, bay: Bay) -> bool:
+        if bay.silent or self.lost_frames > 0:
+            self.lost_frames = max(0, self.lost_frames - 1)
+            return True
+        return False
+
+    def _now(self, effect: Effect) -> None:
+        match effect:
+            case OpenContactor(evse_id=evse_id):
+                self.taken[evse_id] += 1
+                bay = self.bays[evse_id]
+                bay.relay = False
+                self._reported.pop(evse_id, None)
+                if not self._lost(bay):
+                    bay.permit = False
+            case WithdrawOffer(evse_id=evse_id):
+                self.taken[evse_id] += 1
+                if not self._lost(self.bays[evse_id]):
+                    self.bays[evse_id].asked_a = 0.0
+            case LowerCurrent(evse_id=evse_id, current_a=current_a):
+                self.lowered[evse_id] += 1
+                if not self._lost(self.bays[evse_id]):
+                    self._offer(self.bays[evse_id], current_a)
+            case RenewGrant(evse_id=evse_id, current_a=current_a):
+                bay = self.bays[evse_id]
+                if bay.permit and not self._lost(bay):
+                    bay.renewed_at = self.now_s
+                    bay.asked_a = min(bay.asked_a, current_a) if current_a >= 6 else bay.asked_a
+            case ReadMeter(meter_id=meter_id, context=context):
+                self.read(next(b for b in self.bays.values() if b.evse.meter_id == meter_id), context)
+            case AcknowledgeBoard(evse_id=evse_id):
+                if not self._lost(self.bays[evse_id]):
+                    self.bays[evse_id].faults.discard(BoardFault.RCD)
+
+    def _offer(self, bay: Bay, current_a: float) -> None:
+        if bay.pilot in CAR_IN and not bay.faults:
+            bay.asked_a = current_a
+            bay._settle_offer(self.now_s)
+
+    def _grant(self, effect: Effect, mark: tuple[int, int]) -> None:
+        match effect:
+            case OfferCurrent(evse_id=evse_id, current_a=current_a):
+                if self._mark(effect) == mark and not self._lost(self.bays[evse_id]):
+                    self._offer(self.bays[evse_id], current_a)
+            case CloseContactor(evse_id=evse_id, current_a=current_a):
+                if self.taken[evse_id] == mark[0]:
+                    self._close(self.bays[evse_id], current_a)
+            case PriceSession(evse_id=evse_id, session=session):
+                self.judge_price(session)
+                self.feed(SessionPriced(
+                    evse_id=evse_id, transaction_id=session.transaction_id, currency="SEK",
+                    cdr=msgspec.Raw(msgspec.json.encode({"id": session.transaction_id})),
+                    total_incl_vat="1.00", total_excl_vat="0.80"))
+
+    def _close(self, bay: Bay, current_a: float) -> None:
+        refused = (bay.pilot is not PilotState.C or not bay.told_a or bay.faults or bay.closed)
+        if self._lost(bay) or refused:
+            self.feed(GrantFailed(evse_id=bay.evse.id, error="no"))
+            return
+        bay.permit, bay.renewed_at = True, self.now_s
+        bay.asked_a = min(bay.asked_a, current_a)
+        bay.relay = True
+        self._reported.pop(bay.evse.id, None)
+        self.feed(GrantPassed(evse_id=bay.evse.id))
