@@ -63,6 +63,9 @@ def _edge(board: Board) -> float:
 
 
 def _send(board: Board, pdu: bytes) -> int:
+    """When the frame was about to go: the board may answer before `write` returns."""
     body = bytes((_UNIT,)) + pdu
-    os.write(board.uart_fd, body + crc(body))
-    return time.monotonic_ns()
+    frame = body + crc(body)
+    start_ns = time.monotonic_ns()
+    os.write(board.uart_fd, frame)
+    return start_ns
