@@ -51,7 +51,9 @@ async def test_asked_to_end_it_leaves_no_process_behind(tmp_path, how, status):
     process = await asyncio.create_subprocess_exec(
         *command("demo", "--headless", "--sessions", "9", "--keep", str(tmp_path)),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE)
+        stderr=asyncio.subprocess.PIPE,
+        # A shell starts its background jobs with SIGINT ignored, and CI may be one of them.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     try:
         async with asyncio.timeout(DEADLINE_S):
             while b"session 1" not in await process.stderr.readline():
