@@ -91,7 +91,12 @@ def store(report: Report, folder: Path) -> Path:
 
 
 def previous(folder: Path, report: Report) -> Report | None:
-    """The latest earlier report of the same kind on the same machine; other files are passed by."""
+    """The latest earlier report of the same kind on the same machine; other files are passed by.
+
+    Rows that it has not (it was one of `--only`) come from the latest one that has them.
+    """
+    latest: Report | None = None
+    rows: dict[str, Row] = {}
     for path in sorted(folder.glob("*.json"), reverse=True):
         try:
             found = from_json(path.read_text(encoding="utf-8"))
@@ -99,8 +104,9 @@ def previous(folder: Path, report: Report) -> Report | None:
             continue
         same = (found.machine, found.quick) == (report.machine, report.quick)
         if same and found.started_utc < report.started_utc:
-            return found
-    return None
+            latest = latest or found
+            rows = {row.name: row for row in found.rows} | rows
+    return None if latest is None else replace(latest, rows=tuple(rows.values()))
 
 
 def ratios(now: Report, before: Report | None) -> dict[str, float]:

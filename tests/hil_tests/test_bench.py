@@ -94,6 +94,16 @@ def test_yesterday_is_the_latest_earlier_report_of_this_machine_and_kind(tmp_pat
     assert found.started_utc == "2026-11-20T10:00:00Z"
 
 
+def test_a_run_of_one_group_does_not_hide_the_other_rows(tmp_path):
+    store(report(row("a", 8.0), row("b", 8.0), started_utc="2026-11-18T10:00:00Z"), tmp_path)
+    store(report(row("a", 1.0), row("b", 2.0), started_utc="2026-11-19T10:00:00Z"), tmp_path)
+    store(report(row("b", 4.0), started_utc="2026-11-20T10:00:00Z"), tmp_path)
+    now = report(row("a", 3.0), row("b", 6.0))
+    found = previous(tmp_path, now)
+    assert found is not None
+    assert (found.started_utc, ratios(now, found)) == ("2026-11-20T10:00:00Z", {"a": 3.0, "b": 1.5})
+
+
 def test_nothing_came_before_the_first_report(tmp_path):
     now = report(row())
     assert previous(tmp_path / "none", now) is None
