@@ -16,6 +16,7 @@ _FIRST_REOPEN_S, _LONGEST_REOPEN_S = 0.25, 5.0
 # An outlet's revoke must not wait a second for a ghost: a unit whose worst answer is known
 # is given this many times that long, at least _SHORTEST_LATE_S, to send what it still owes.
 _LATE_FACTOR, _SHORTEST_LATE_S = 4, 0.1
+_AGED_S = 0.3  # a meter waits for boards so long at most, give or take their turn
 
 
 class _Job:
@@ -30,6 +31,12 @@ class _Job:
     @property
     def klass(self) -> BusClass:
         return BusClass(self.order[0])
+
+    def rank(self, now_s: float) -> tuple[int, int]:
+        """A meter that has waited counts as a board: boards that fill a line would starve it."""
+        meter = BusClass.METER_FAST <= self.klass <= BusClass.METER_SLOW
+        aged = meter and now_s - self.since_s > _AGED_S
+        return (BusClass.BOARD if aged else self.order[0]), self.order[1]
 
 
 class LineOwner:
@@ -118,7 +125,7 @@ class LineOwner:
         self._queue = waiting
         for head in [head for head, until_s in self._owed.items() if until_s <= now_s]:
             del self._owed[head]
-        for job in waiting:
+        for job in sorted(waiting, key=lambda job: job.rank(now_s)):
             if job.head not in self._owed:
                 self._queue.remove(job)
                 return job, None
@@ -139,7 +146,8 @@ class LineOwner:
                 outcome = self._refused(job, outcome)
             _settle(job, outcome)
         finally:
-            _settle(job, self._line_down("closed"))  # only if we are cancelled, or failed
+            if not job.done.done():  # only if we are cancelled, or failed
+                _settle(job, self._line_down("closed"))
 
     async def _exchange(self, job: _Job, unit: UnitStats) -> bytes | DeviceError:
         try:

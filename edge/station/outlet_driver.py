@@ -18,7 +18,7 @@ from edge.controller.trouble import DeviceError
 from edge.station import trace
 
 POLL_S = 0.1
-VACANT_POLL_S = 0.25  # nobody is there: spares the line, and the processor
+VACANT_POLL_S = 0.5  # nobody is there: spares the line, and the processor
 REPORT_S = 1.0
 LOST_S = 3.0
 OPEN_TRIES = 5

@@ -108,6 +108,33 @@ def test_a_revoke_waits_for_one_frame_at_most(on_line):
     assert waited_s <= FRAME_S + 1e-6
 
 
+def test_boards_that_fill_a_line_do_not_starve_its_meters(on_line):
+    """Found on a line with cars at eight outlets: polls took 110 % of it, and every meter fell silent."""
+    async def scenario(owner, link):
+        stop = asyncio.Event()
+
+        async def board(unit):
+            while not stop.is_set():
+                await owner.transact(unit, read_input(0, 1), BusClass.BOARD)
+
+        boards = [asyncio.create_task(board(unit)) for unit in range(11, 19)]
+        await asyncio.sleep(1)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await owner.transact(1, POWER, BusClass.METER_FAST)
+        waited_s = loop.time() - began
+        began = loop.time()
+        await owner.transact(2, REVOKE, BusClass.REVOKE)
+        revoke_s = loop.time() - began
+        stop.set()
+        await asyncio.gather(*boards)
+        return waited_s, revoke_s
+
+    waited_s, revoke_s = on_line(scenario)
+    assert waited_s <= 0.3 + 9 * FRAME_S, "its age, then a turn of those who came before"
+    assert revoke_s <= 2 * FRAME_S + 1e-6, "what takes power still waits for one frame at most"
+
+
 def test_a_request_cancelled_in_the_queue_is_never_sent(on_line):
     async def scenario(owner, link):
         first = asyncio.create_task(owner.transact(1, ENERGY, BusClass.BOARD))
