@@ -112,10 +112,10 @@ def test_boards_that_fill_a_line_do_not_starve_its_meters(on_line):
     """Found with cars at eight outlets: polls took 110 % of the line, and every meter fell silent."""
     async def scenario(owner, link):
         loop = asyncio.get_running_loop()
-        stop = asyncio.Event()
+        stop, end_s = asyncio.Event(), loop.time() + 10
 
         async def board(unit):
-            while not stop.is_set() and loop.time() < 10:
+            while not stop.is_set() and loop.time() < end_s:
                 await owner.transact(unit, read_input(0, 1), BusClass.BOARD)
 
         boards = [asyncio.create_task(board(unit)) for unit in range(11, 19)]
