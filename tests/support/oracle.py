@@ -16,6 +16,7 @@ from edge.controller.effects import (
 )
 from edge.controller.events import OutletSeen, ReadingTaken, Stamped
 from edge.controller.faults import CATALOGUE, Stops
+from edge.controller.phase import ENERGISED, Phase
 from edge.controller.pilot import PilotState
 from edge.controller.reading import Quality
 from edge.controller.session import Session
@@ -25,6 +26,7 @@ from edge.controller.state import Site
 OPENS = {Stops.AT_ONCE, Stops.CUT}
 FORBIDS = {Stops.AT_ONCE, Stops.CUT, Stops.PAUSE, Stops.ORDERLY}
 EPSILON_A = 1e-6
+PATIENCE_S = {Phase.ENDING: 15.5, Phase.STOPPING: 6.5, Phase.PAUSING: 6.5}
 
 
 class Judged(World):
@@ -38,7 +40,7 @@ class Judged(World):
         self.raised_ns: dict[str, int] = {}
         self.opened_ns: dict[str, int] = {}
         self.recorded: set[str] = set()  # transactions whose Started row was given to the disk
-        self.not_c_ns: dict[str, int] = {}
+        self.since_ns: dict[tuple[str, str], int] = {}
         self.priced: dict[str, Session] = {}
         self.began_wh: dict[str, float] = {}
         self.closes = 0
@@ -50,7 +52,7 @@ class Judged(World):
     def start(self) -> None:
         self.told.clear()
         self.last_seen.clear()
-        self.not_c_ns.clear()
+        self.since_ns.clear()
         self.recorded = set(self.sessions)
         super().start()
 
@@ -157,20 +159,33 @@ class Judged(World):
         tokens = [o.session.token.ref for o in self.site.outlets.values() if o.session is not None]
         assert len(tokens) == len(set(tokens)), "one card, two sessions"
         for outlet in self.site.outlets.values():
+            patience_s = PATIENCE_S.get(outlet.phase)
+            assert patience_s is None or self.now_ns - outlet.since_ns <= patience_s * NS, outlet.phase
             idle = outlet.phase in ("vacant", "awaiting_card", "finished")
             assert (outlet.session is None) == idle, outlet.phase
             assert not outlet.closing or outlet.phase in (
                 "closing", "charging", "pausing", "stopping"), outlet.phase
 
+    def _not_longer(self, evse_id: str, what: str, now: bool, limit_s: float) -> None:
+        if not now:
+            self.since_ns.pop((evse_id, what), None)
+            return
+        since_ns = self.since_ns.setdefault((evse_id, what), self.now_ns)
+        assert self.now_ns - since_ns <= limit_s * NS, f"{what} for more than {limit_s} s"
+
     # one tenth of a second
     def judge_world(self) -> None:
         for evse_id, bay in self.bays.items():
-            if bay.pilot is PilotState.C or not bay.relay:
-                self.not_c_ns.pop(evse_id, None)
-            since_ns = self.not_c_ns.setdefault(evse_id, self.now_ns)
-            polite = bay.pilot in (PilotState.C, PilotState.D) or not bay.relay
-            assert polite or self.now_ns - since_ns <= (4 if bay.silent else 0.3) * NS, (
-                "the relay stays on although the car does not ask")
+            outlet, here = self.site.outlets[evse_id], not bay.silent
+            drops = bay.relay and bay.pilot not in (PilotState.C, PilotState.D)
+            self._not_longer(evse_id, "the relay is on, the car does not ask", drops,
+                             0.3 if here else 4)
+            self._not_longer(evse_id, "PERMIT without a reason", here and bay.permit
+                             and not self.lost_frames and outlet.phase not in ENERGISED, 3)
+            named = any(f.evse_id == evse_id and CATALOGUE[f.code].stops is Stops.AT_ONCE
+                        for f in self.site.faults.values())
+            self._not_longer(evse_id, "closed against our will, and not named", here and bay.closed
+                             and not bay.relay and not named, 3)
         needs = {evse_id: self._needs(bay) for evse_id, bay in self.bays.items()}
         if any(needs.values()):
             for fuse, (fuse_a, users) in self.fuses.items():
@@ -212,6 +227,7 @@ class Judged(World):
         for bay in self.bays.values():
             bay.silent = bay.dumb = bay.welded = bay.stuck_open = bay.mirror_lies = False
             bay.meter_silent = bay.meter_odd = False
+            bay.diode = True
             bay.faults.clear()
             bay.pilot, bay.load_a = PilotState.A, 0.0
         for _ in range(22):

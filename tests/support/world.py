@@ -70,6 +70,7 @@ class Bay:
         self.pilot = PilotState.A
         self.load_a = 0.0  # what the car would draw at most
         self.polite = True  # it opens S2 after X1
+        self.diode = True
         self.proximity_a: int | None = None
         # the board
         self.silent = False
@@ -138,7 +139,7 @@ class Bay:
         return BoardStatus(
             mono_ns=now_ns, pilot=self.pilot, pwm_on=self.told_a > 0, offered_a=self.told_a,
             permit=self.permit, mirror_closed=self.closed != self.mirror_lies,
-            diode_ok=self.told_a > 0 and self.pilot in CAR_IN and BoardFault.DIODE not in self.faults,
+            diode_ok=self.told_a > 0 and self.pilot in CAR_IN and self.diode,
             faults=tuple(sorted(self.faults)), plug_seq=self.plug_seq, boot_count=self.boot_count,
             proximity_a=self.proximity_a)
 
@@ -353,7 +354,8 @@ class World:
                     total_incl_vat="1.00", total_excl_vat="0.80"))
 
     def _close(self, bay: Bay, current_a: float) -> None:
-        refused = (bay.pilot is not PilotState.C or not bay.told_a or bay.faults or bay.closed)
+        refused = (bay.pilot is not PilotState.C or not bay.told_a or bay.faults or bay.closed
+                   or not bay.diode)
         if self._lost(bay) or refused:
             self.feed(GrantFailed(evse_id=bay.evse.id, error="no"))
             return
