@@ -66,9 +66,9 @@ def _of_outlet(turn: Turn, outlet: Outlet) -> Standing:
                      f"mirror still open {timers.mirror_close_s:g} s after the grant")
     if turn.past(outlet.fallen_ns, timers.mirror_close_s):
         yield stands(FaultCode.CONTACTOR_NOT_CLOSED, "it opened while nothing asked it to")
-    if outlet.board is None or outlet.board_error is not None:
+    if outlet.board is None:
         return
-    for bit in outlet.board.faults:
+    for bit in outlet.board.faults:  # a board that is lost has not said that they ended
         if bit in _BOARD_FAULTS:
             yield stands(_BOARD_FAULTS[bit], f"board says {bit}")
     if pilot(outlet) is PilotState.E:

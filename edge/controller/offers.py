@@ -71,7 +71,8 @@ def _raise(turn: Turn, outlet: Outlet, committed: dict[str, float]) -> None:
     target = min(target, headroom(turn.plan, outlet.evse_id, committed))
     if target < MIN_A:
         return
-    forgotten = differs and offer.current_a == target and board.offered_a < target - SLACK_A
+    forgotten = (differs and offer.current_a == target and board.offered_a < target - SLACK_A
+                 and turn.site.journal_error is None)  # else it only waits for the disk, not twice
     may_raise = offer.raised_ns is None or turn.past(offer.raised_ns, turn.timers.raise_s)
     first = offer.current_a == 0
     if (target > offer.current_a and (first or may_raise)) or forgotten:

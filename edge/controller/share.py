@@ -41,7 +41,11 @@ def allocate(plan: SitePlan, wants: Iterable[Want]) -> dict[str, tuple[float, st
     joined: list[Want] = []
     shares: dict[str, tuple[float, str]] = {}
     waiting: dict[str, tuple[float, str]] = {}
-    for want in sorted(wants, key=lambda w: (w.began_ns, w.evse_id)):
+    asking = sorted(wants, key=lambda w: (w.began_ns, w.evse_id))
+    together = _equal(plan, asking)
+    if all(a >= MIN_A for a, _ in together.values()):
+        return together  # as it nearly always is; fewer of them would have no less at the least
+    for want in asking:
         tried = _equal(plan, [*joined, want])
         if all(a >= MIN_A for a, _ in tried.values()):
             joined.append(want)

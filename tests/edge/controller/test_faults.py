@@ -277,3 +277,14 @@ def test_an_argument_that_is_no_text_is_refused(desk):
     desk.feed(RequestReceived(request=Request(id="r", origin=Origin.SERVICE, action="session.stop",
                                               args={"evse_id": msgspec.Raw(b'"\xff"')})))
     assert desk.effects(AnswerRequest)[-1].refusal
+
+
+def test_a_board_that_is_lost_has_not_said_that_its_faults_ended(desk):
+    desk.devices["1"].faults = (BoardFault.EMERGENCY_STOP,)
+    desk.run(1)
+    desk.devices["1"].board_answers = False
+    desk.run(5)
+    assert codes(desk) == {"F101", "F402"}
+    desk.devices["1"].board_answers, desk.devices["1"].faults = True, ()
+    desk.run(0.2)
+    assert not codes(desk)

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.controller.effects import LowerCurrent, OfferCurrent
+from edge.controller.events import JournalStalled, JournalWell
 from edge.controller.share import MIN_A, Want, allocate, circuits_of
 from edge.controller.site import Circuit, Evse, SitePlan
 
@@ -133,3 +134,25 @@ def test_a_board_that_forgot_its_offer_is_told_again():
     desk.log.clear()
     desk.run(3)
     assert [(e.current_a, e.from_a) for e in desk.effects(OfferCurrent)] == [(32.0, 32.0)]
+
+
+def test_an_offer_that_waits_for_the_disk_is_not_told_again_and_again():
+    desk = Desk(plan(1))
+    desk.grants = False
+    desk.feed(JournalStalled(error="slow"))
+    desk.plug()
+    desk.tap()
+    desk.run(60)
+    assert len(desk.effects(OfferCurrent)) == 1, "else they all pass at once when the disk is well"
+    desk.grants = True
+    desk.feed(JournalWell())
+    desk.run(3)
+    assert desk.devices["1"].offered_a == 32
+
+
+def test_who_is_put_off_does_not_change_what_the_others_have():
+    plan_ = site(13, [ALL, ("L1",), ALL, ("L2",)])
+    everybody = allocate(plan_, wants("0", "1", "2", "3"))
+    joined = [e for e, (a, _) in everybody.items() if a]
+    assert allocate(plan_, wants(*joined)) == {e: everybody[e] for e in joined}
+    assert {e for e, (a, _) in everybody.items() if not a} and len(joined) >= 2
