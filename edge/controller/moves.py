@@ -83,7 +83,7 @@ def begin(turn: Turn, outlet: Outlet, sign: Sign) -> None:
         session, periods=(_period(turn, session, ChargingState.EV_CONNECTED),))
     session = tell(turn, session, "Started", "Authorized")
     turn.set(outlet.evse_id, session=session, card=None, stop=None, receipt=None, message=None,
-             began_ns=turn.now_ns, sampled_ns=turn.now_ns, language=card.record.language)
+             began_ns=turn.now_ns, sampled_ns=turn.now_ns, language=card.record.language, shorts=0)
 
 
 def read_start(turn: Turn, outlet: Outlet, sign: Sign) -> None:
@@ -123,7 +123,9 @@ def take_power(turn: Turn, outlet: Outlet, reason: str, *, urgent: bool) -> Outl
 
 def open_(turn: Turn, outlet: Outlet, sign: Sign) -> None:
     """C -> B, or the board took PERMIT back: open at once, the offer stands (IEC seq. 8.1)."""
+    long = outlet.phase is Phase.CHARGING and turn.past(outlet.since_ns, turn.timers.short_s)
     outlet = take_power(turn, outlet, sign, urgent=True)
+    outlet = turn.set(outlet.evse_id, shorts=0 if long else outlet.shorts + 1)
     set_charging_state(turn, outlet, ChargingState.SUSPENDED_EV, "ChargingStateChanged")
 
 

@@ -15,6 +15,7 @@ from edge.controller.state import Outlet
 from edge.controller.turn import NS, Turn
 
 PLUGGED_IN = frozenset({PilotState.B, PilotState.C, PilotState.D})
+FREE_SHORTS = 3
 LOW_CURRENT_A = 1.0  # below it the contacts may open without wear
 
 
@@ -107,7 +108,12 @@ def _car_asks(turn: Turn, outlet: Outlet) -> bool:
             and board.pwm_on and board.offered_a >= 6.0 and outlet.offer.current_a >= 6.0
             and is_open(outlet)
             and (outlet.opened_at_ns is None
-                 or turn.past(outlet.opened_at_ns, turn.timers.min_off_s)))
+                 or turn.past(outlet.opened_at_ns, _min_off_s(turn, outlet))))
+
+
+def _min_off_s(turn: Turn, outlet: Outlet) -> float:
+    """A car that asks and rests by turns for hours wears the contacts and fills the journal."""
+    return turn.timers.min_off_s * (1 << min(max(outlet.shorts - FREE_SHORTS, 0), 6))
 
 
 def _held(turn: Turn, outlet: Outlet) -> bool:

@@ -36,7 +36,8 @@ class Timers(Value):
     raise_s: float = 5.0  # between two raises of one offer
     grant_s: float = 5.0
     renew_s: float = 1.0
-    min_off_s: float = 5.0
+    min_off_s: float = 5.0  # doubled from the fourth short charge in a row on, at most 64 times
+    short_s: float = 60.0  # a charge that the car ends sooner is a short one
     sample_s: float = 60.0  # periodic TransactionEvent
     telemetry_s: float = 10.0
     receipt_s: float = 60.0

@@ -62,6 +62,7 @@ class Outlet(Value):
     x1_ns: int | None = None
     open_ns: int | None = None  # proven open since
     opened_at_ns: int | None = None  # last OpenContactor, for the minimum off time
+    shorts: int = 0  # short charges in a row, and closings that failed
     read_asked_ns: int | None = None
     # the session
     session: Session | None = None

@@ -60,3 +60,20 @@ def test_a_relay_that_does_not_drop_holds_no_session_up(desk):
         desk.run(0.1)
     assert desk.outlet().phase == "vacant" and desk.rows("tx.cdr.v1")
     assert desk.effects(OpenContactor)[-1].reason == "not explained"
+
+
+def test_a_car_that_asks_and_rests_by_turns_is_served_ever_more_rarely(desk):
+    desk.charge()
+    pauses = []
+    for _ in range(12):
+        desk.run(1)
+        desk.rest()
+        desk.run(0.2)
+        desk.ask()
+        pauses.append(desk.until(lambda: desk.outlet().phase == "charging", 400))
+    assert max(pauses[:3]) < 6 and pauses == sorted(pauses) and 300 < pauses[-1] < 330
+    desk.run(61)
+    desk.rest()
+    desk.run(0.2)
+    desk.ask()
+    assert desk.until(lambda: desk.outlet().phase == "charging") < 6, "a long charge makes it good"
