@@ -50,6 +50,9 @@ class Relay:
         await asyncio.gather(*pairs, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._server is None:  # accepted just before the cut: it is not among the pairs that broke
+            writer.transport.abort()
+            return
         task = asyncio.current_task()
         assert task is not None
         self._pairs.add(task)
