@@ -1,4 +1,4 @@
-"""A loop whose clock jumps to the next timer instead of sleeping, for tests of the station."""
+"""A loop whose clock jumps to the next timer instead of sleeping."""
 
 import asyncio
 import functools
