@@ -1,11 +1,12 @@
 # A bench for the whole core in virtual time: car, contactor, the Pi's relay, residual current module.
-# It runs under CPython and under MicroPython, so it is written as the firmware is; `step` allocates nothing.
+# It runs under CPython and under MicroPython, so it is written as the firmware is; `step` allocates
+# nothing.
 import registers
 from core import Core, Inputs
 
 TICKS_MASK = 0x3FFFFFFF  # MicroPython's ticks wrap at 2**30
 
-# ohm from CP to PE behind the diode (dzurikmiroslav/esp32-evse wiki, nsayer/ev_sim); 0 is a short without it
+# ohm from CP to PE behind the diode (dzurikmiroslav/esp32-evse wiki, nsayer/ev_sim); 0 is a short
 LOAD_OHM = {"A": -1, "B": 2740, "C": 882, "D": 246, "E": 0}
 DIODE_MV = 700
 SOURCE_OHM = 1000
@@ -14,10 +15,11 @@ SUPPLY_MV = 12000
 
 class Bench:
     # One sample each `step_ms`. What a test may set at any time:
-    #   load ("A".."E") or ohm (instead of a load), diode; low_spike_mv: lowest point of one bad PWM period
+    #   load ("A".."E") or ohm (instead of a load), diode; low_spike_mv: the low plateau of one period
     #   leak: residual current flows; rcd_dead: ignores its test input; rcd_stuck: stays tripped
     #   relay: the Pi's half of the coil; obeys: the bench moves it as an honest controller does
-    #   welded: main contacts do not open; coil_dead: they do not close; mirror_shows: None, or what it says instead
+    #   welded: main contacts do not open; coil_dead: they do not close
+    #   mirror_shows: None, or what the mirror says instead
     #   permit_stuck, relay_stuck: that half of the coil stays on, although it was switched off
     #   inputs.pp_ohm, .supply_mv, .temperature_dc, .stop_pressed
 
@@ -187,7 +189,9 @@ class Bench:
         return self.command(registers.COMMAND_REVOKE)
 
     def acknowledge(self, sequence=None):
-        return self.command(registers.COMMAND_ACK, self.core.faults.seq if sequence is None else sequence)
+        if sequence is None:
+            sequence = self.core.faults.seq
+        return self.command(registers.COMMAND_ACK, sequence)
 
     def grant(self, current_da=160, ttl_ms=5000, sequence=None):
         # The relay follows an accepted grant at once.
@@ -249,7 +253,7 @@ class Bench:
         return self
 
     def stop(self):
-        # A normal stop: X1, the car stops drawing but keeps asking, one channel opens first, then the other.
+        # A normal stop: X1, the car draws nothing but keeps asking, one channel opens, then the other.
         self.withdraw()
         self.run(100)
         obeys, self.obeys = self.obeys, False
