@@ -7,7 +7,7 @@ other devices, which a parser that trusts the first byte is not able to (measure
 
 from typing import NamedTuple
 
-from edge.bus.pdu import EXCEPTION_BIT, READS, WRITE_MANY, WRITE_ONE
+from edge.bus.pdu import EXCEPTION_BIT, READ_IDENTITY, READS, WRITE_MANY, WRITE_ONE, identity_size
 
 
 def _crc_table() -> tuple[int, ...]:
@@ -31,20 +31,24 @@ def crc16(data: bytes) -> bytes:
     return bytes((crc & 0xFF, crc >> 8))
 
 
+LONGEST = 256  # bytes of a frame; serial line spec 2.5.1
+
+
 class Expected(NamedTuple):
     """What the answer to one request looks like on the wire."""
 
     unit: int
     head: bytes  # unit, function, and byte count or echo
     refusal: bytes  # unit, function with the exception bit
-    length: int  # of the whole frame, with CRC
+    length: int  # of the whole frame, with CRC; of an identity: the longest that it can be
+    sized: bool = True  # False: an identity says itself how long it is
 
     def find(self, data: bytes) -> bytes | None:
         """The PDU of the answer in `data`, a Modbus exception included; `None`: not there (yet)."""
         for head, length in ((self.head, self.length), (self.refusal, 5)):
             at = data.find(head)
             while at >= 0:
-                end = at + length
+                end = at + (length if self.sized or head is self.refusal else self._size(data[at:]))
                 if end <= len(data) and crc16(data[at:end - 2]) == data[end - 2:end]:
                     return data[at + 1:end - 2]
                 at = data.find(head, at + 1)
@@ -53,8 +57,14 @@ class Expected(NamedTuple):
     def fits(self, pdu: bytes) -> bool:
         """Whether an answer PDU without RTU framing (Modbus TCP) is the answer, or a refusal."""
         framed = bytes((self.unit,)) + pdu
-        whole = framed.startswith(self.head) and len(framed) == self.length - 2
+        length = self.length if self.sized else self._size(framed)
+        whole = framed.startswith(self.head) and len(framed) == length - 2
         return whole or (framed.startswith(self.refusal) and len(pdu) == 2)
+
+    def _size(self, data: bytes) -> int:
+        """Of the frame that `data` begins with, as far as it says."""
+        size = identity_size(data[1:])
+        return self.length if size is None else size + 3
 
     def diagnose(self, data: bytes) -> tuple[str, bool]:
         """What `data`, in which no answer was found, looks like; and whether it is a bad CRC."""
@@ -84,9 +94,12 @@ def expect(unit: int, pdu: bytes) -> Expected:
         head, length = bytes((unit,)) + pdu, 8
     elif function == WRITE_MANY and len(pdu) > 6:
         head, length = bytes((unit,)) + pdu[:5], 8
+    elif function == READ_IDENTITY and len(pdu) == 4:
+        return Expected(unit, bytes((unit,)) + pdu[:3], bytes((unit, function | EXCEPTION_BIT)),
+                        LONGEST, sized=False)
     else:
         raise ValueError(f"request: got {pdu.hex(' ') or 'nothing'}, "
-                         "expected function 3, 4, 6 or 16 with its data")
+                         "expected function 3, 4, 6, 16 or 43 with its data")
     return Expected(unit, head, bytes((unit, function | EXCEPTION_BIT)), length)
 
 

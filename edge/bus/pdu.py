@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pymodbus.pdu import ModbusPDU
 
 READ_HOLDING, READ_INPUT, WRITE_ONE, WRITE_MANY = 3, 4, 6, 16
+READ_IDENTITY = 43  # with MEI type 14; Modbus Application Protocol v1.1b3, 6.21
+MEI_IDENTITY = 14
+IDENTITY_REGULAR = 2  # objects 0 to 6, as one stream
 READS = (READ_HOLDING, READ_INPUT)
 EXCEPTION_BIT = 0x80
 MAX_READ = 125  # registers; Modbus Application Protocol v1.1b3, 6.3
@@ -58,6 +61,46 @@ def registers_of(response: bytes) -> tuple[int, ...]:
     parsed = ReadHoldingRegistersResponse() if holding else ReadInputRegistersResponse()
     parsed.decode(response[1:])
     return tuple(parsed.registers)
+
+
+def read_identity(object_id: int = 0) -> bytes:
+    """FC 43/14: the basic and regular objects of a device's identity, from `object_id` (0..255)."""
+    if not 0 <= object_id <= 0xFF:
+        raise ValueError(f"object: got {object_id}, expected 0..255")
+    return bytes((READ_IDENTITY, MEI_IDENTITY, IDENTITY_REGULAR, object_id))
+
+
+def identity_of(response: bytes) -> tuple[dict[int, str], int | None]:
+    """The objects of an answer to FC 43/14, and the id to ask for next; None: that was all.
+
+    Raises `BadAnswer`.
+    """
+    size = identity_size(response)
+    if response[:2] != bytes((READ_IDENTITY, MEI_IDENTITY)) or size != len(response):
+        raise BadAnswer("identity", where="PDU", got=response.hex(" ") or "nothing",
+                        expected="an answer to function 43/14")
+    objects, at = {}, 7
+    while at < len(response):
+        end = at + 2 + response[at + 1]
+        objects[response[at]] = response[at + 2:end].decode("ascii", "replace")
+        at = end
+    return objects, response[5] if response[4] else None
+
+
+def identity_size(data: bytes) -> int | None:
+    """How long the answer to FC 43/14 that `data` begins with is; None: too little to say.
+
+    Function, MEI type, read code, conformity, "more follows", next object, their number; then of
+    each object its id, its length and its value.
+    """
+    if len(data) < 7:
+        return None
+    size = 7
+    for _ in range(data[6]):
+        if size + 2 > len(data):
+            return None
+        size += 2 + data[size + 1]
+    return size
 
 
 def _bytes(pdu: "ModbusPDU") -> bytes:

@@ -4,7 +4,13 @@ from hypothesis import strategies as st
 from pymodbus.framer import FramerRTU
 
 from edge.bus.frame import crc16, expect, frame_of
-from edge.bus.pdu import read_holding, read_input, write_register, write_registers
+from edge.bus.pdu import (
+    read_holding,
+    read_identity,
+    read_input,
+    write_register,
+    write_registers,
+)
 
 units = st.integers(1, 247)
 noise = st.binary(max_size=12)
@@ -110,3 +116,16 @@ def test_a_write_is_answered_by_its_own_echo_only(pdu, echo, wrong):
 def test_a_request_that_cannot_be_matched_is_refused(unit, pdu):
     with pytest.raises(ValueError, match=r"got .*expected"):
         expect(unit, pdu)
+
+
+@given(units, st.lists(st.binary(max_size=20), max_size=7), noise, noise)
+@repeatable
+def test_an_identity_says_itself_how_long_it_is(unit, texts, before, after):
+    answer = bytes((43, 14, 2, 0x82, 0, 0, len(texts))) + b"".join(
+        bytes((number, len(text))) + text for number, text in enumerate(texts))
+    expected = expect(unit, read_identity())
+    frame = frame_of(unit, answer)
+    assert expected.find(before + frame + after) == answer
+    assert expected.find(frame[:-1]) is None
+    assert expected.fits(answer) and not expected.fits(answer + b"x")
+    assert expected.find(frame_of(unit, b"\xab\x01")) == b"\xab\x01"

@@ -328,6 +328,6 @@ def test_an_owner_that_fails_says_so_and_leaves_nobody_waiting(virtually):
 def test_what_cannot_be_matched_never_reaches_the_line(on_line):
     async def scenario(owner, link):
         with pytest.raises(ValueError):
-            await owner.transact(1, b"\x2b\x0e\x01\x00", BusClass.BULK)
+            await owner.transact(1, b"\x2b\x0e\x01", BusClass.BULK)
         return link.sent
     assert on_line(scenario) == []

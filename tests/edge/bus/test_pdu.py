@@ -1,6 +1,14 @@
 import pytest
 
-from edge.bus.pdu import read_holding, read_input, registers_of, write_register, write_registers
+from edge.bus.pdu import (
+    identity_of,
+    read_holding,
+    read_identity,
+    read_input,
+    registers_of,
+    write_register,
+    write_registers,
+)
 from edge.controller.trouble import BadAnswer
 
 
@@ -34,3 +42,25 @@ def test_registers_come_out_in_order():
 def test_anything_but_an_answer_to_a_read_is_a_bad_answer(answer):
     with pytest.raises(BadAnswer):
         registers_of(bytes.fromhex(answer))
+
+
+def identity(*objects, more=0, after=0, count=None):
+    """An answer to FC 43/14 (Modbus Application Protocol v1.1b3, 6.21)."""
+    body = b"".join(bytes((number, len(text))) + text for number, text in objects)
+    return bytes((43, 14, 2, 0x82, more, after, len(objects) if count is None else count)) + body
+
+
+def test_an_identity_is_asked_for_and_read():
+    assert read_identity() == bytes((43, 14, 2, 0))
+    assert read_identity(4) == bytes((43, 14, 2, 4))
+    assert identity_of(identity((0, b"Forecourt"), (1, b"PB-1"))) == (
+        {0: "Forecourt", 1: "PB-1"}, None)
+    assert identity_of(identity((2, b"2.0"), more=0xFF, after=3)) == ({2: "2.0"}, 3)
+
+
+@pytest.mark.parametrize("answer", [
+    b"", b"\x03\x02\x00\x01", identity((0, b"ab"))[:-1], identity((0, b"ab")) + b"x",
+    identity((0, b"ab"), count=2), identity((0, b"ab"), count=0)])
+def test_what_is_no_identity_is_a_bad_answer(answer):
+    with pytest.raises(BadAnswer, match="43/14"):
+        identity_of(answer)
