@@ -130,10 +130,14 @@ class ClearFault(Tagged):
 
 
 class AcknowledgeBoard(Tagged):
-    """Tell the board that a technician looked: it may clear the faults that it latched."""
+    """Tell the board that a technician looked: it may clear the faults that it latched.
+
+    `fault_seq`: the newest one that he can have seen; what the board latched since stays.
+    """
 
     GRANTS: ClassVar[bool] = False
     evse_id: str
+    fault_seq: int
 
 
 class AnswerRequest(Tagged):

@@ -21,11 +21,17 @@ _BOARD_FAULTS = {
     BoardFault.DIODE: FaultCode.DIODE,
     BoardFault.PILOT_SHORT: FaultCode.PILOT_SHORT,
     BoardFault.RCD: FaultCode.RESIDUAL_CURRENT,
-    BoardFault.MIRROR: FaultCode.CONTACTOR_WELDED,
+    BoardFault.WELD: FaultCode.CONTACTOR_WELDED,
     BoardFault.BROWN_OUT: FaultCode.BROWN_OUT,
     BoardFault.EMERGENCY_STOP: FaultCode.EMERGENCY_STOP,
     BoardFault.PROXIMITY: FaultCode.PROXIMITY,
-}
+    BoardFault.SELF_TEST: FaultCode.SELF_TEST,
+    BoardFault.INTERLOCK_STUCK: FaultCode.INTERLOCK_STUCK,
+    BoardFault.RELAY_STUCK: FaultCode.RELAY_STUCK,
+    BoardFault.NOT_CLOSED: FaultCode.CONTACTOR_NOT_CLOSED,
+    BoardFault.TEMPERATURE: FaultCode.TEMPERATURE,
+    BoardFault.MEMORY: FaultCode.BOARD_MEMORY,
+}  # a lost heartbeat is ours: it ends with our next command, and nobody need come
 
 
 def note_timers(turn: Turn, outlet: Outlet) -> None:
@@ -39,7 +45,8 @@ def note_timers(turn: Turn, outlet: Outlet) -> None:
     stuck = off and outlet.pi_mirror_closed is True
     fallen = (outlet.phase is Phase.CHARGING and outlet.pi_mirror_closed is False
               and board is not None and board.mirror_closed is False)
-    since = {"disagree_ns": mirrors_differ, "stuck_ns": stuck, "fallen_ns": fallen,
+    fed = off and board is not None and outlet.board_error is None and board.request
+    since = {"disagree_ns": mirrors_differ, "stuck_ns": stuck, "fallen_ns": fallen, "fed_ns": fed,
              "open_ns": is_open(outlet)}
     changes = {name: (getattr(outlet, name) or turn.now_ns) if stands else None
                for name, stands in since.items()}
@@ -61,6 +68,8 @@ def _of_outlet(turn: Turn, outlet: Outlet) -> Standing:
         yield stands(FaultCode.CONTACTOR_WELDED, "closed although nothing commands it")
     if turn.past(outlet.disagree_ns, timers.mirror_agree_s):
         yield stands(FaultCode.MIRROR_MISMATCH, "the Pi's and the board's mirror inputs differ")
+    if turn.past(outlet.fed_ns, timers.relay_open_s):
+        yield stands(FaultCode.RELAY_STUCK, "the Pi's relay is off, and the board senses its supply")
     if outlet.phase is Phase.CLOSING and turn.past(outlet.granted_ns, timers.mirror_close_s):
         yield stands(FaultCode.CONTACTOR_NOT_CLOSED,
                      f"mirror still open {timers.mirror_close_s:g} s after the grant")
@@ -73,7 +82,7 @@ def _of_outlet(turn: Turn, outlet: Outlet) -> Standing:
             yield stands(_BOARD_FAULTS[bit], f"board says {bit}")
     if pilot(outlet) is PilotState.E:
         yield stands(FaultCode.PILOT_SHORT, "pilot at 0 V")
-    if pilot(outlet) is PilotState.D and outlet.phase in LIVE:
+    if pilot(outlet) is PilotState.D and outlet.phase in LIVE and not turn.evse(evse_id).ventilation:
         yield stands(FaultCode.VENTILATION, "pilot state D")
 
 

@@ -45,6 +45,8 @@ class FaultCode(enum.StrEnum):
     CONTACTOR_WELDED = "F201"
     CONTACTOR_NOT_CLOSED = "F202"
     MIRROR_MISMATCH = "F203"
+    RELAY_STUCK = "F204"
+    INTERLOCK_STUCK = "F205"
     DIODE = "F301"
     PILOT_SHORT = "F302"
     VENTILATION = "F303"
@@ -52,6 +54,9 @@ class FaultCode(enum.StrEnum):
     RESIDUAL_CURRENT = "F401"
     EMERGENCY_STOP = "F402"
     BROWN_OUT = "F403"
+    SELF_TEST = "F404"
+    TEMPERATURE = "F405"
+    BOARD_MEMORY = "F406"
     READER_LOST = "F501"
     JOURNAL_STALLED = "F601"
     CLOUD_OFFLINE = "F701"
@@ -114,6 +119,16 @@ CATALOGUE: dict[FaultCode, FaultKind] = {k.code: k for k in (
     _kind(FaultCode.MIRROR_MISMATCH, "mirror contacts disagree", Severity.DANGER, Stops.AT_ONCE,
           clears="when both inputs agree for 1 s", cause="mirror contact wired to one input only",
           remedy="check the mirror contact's wires to the board and to the Pi", mrec="CX017"),
+    _kind(FaultCode.RELAY_STUCK, "relay channel stuck", Severity.FAILURE, Stops.AT_ONCE,
+          clears="by a technician, after the Pi's relay was replaced", until=Until.TECHNICIAN,
+          cause="the Pi's relay welded, or the coil fed past it; only the pilot board can open now",
+          remedy="replace the Pi's relay, check the coil's wiring, then stop two sessions in order",
+          mrec="CX017"),
+    _kind(FaultCode.INTERLOCK_STUCK, "interlock channel stuck", Severity.FAILURE, Stops.AT_ONCE,
+          clears="by a technician, after the board's interlock was repaired", until=Until.TECHNICIAN,
+          cause="the pilot board's interlock welded, or the coil fed past it; only the Pi can open now",
+          remedy="replace the pilot board, check the coil's wiring, then stop two sessions in order",
+          mrec="CX017"),
     _kind(FaultCode.DIODE, "no diode in the car's pilot circuit", Severity.FAILURE, Stops.AT_ONCE,
           clears="at unplug", until=Until.UNPLUG,
           cause="something that is not a car, or a damaged cable",
@@ -137,6 +152,18 @@ CATALOGUE: dict[FaultCode, FaultKind] = {k.code: k for k in (
     _kind(FaultCode.BROWN_OUT, "board supply too low", Severity.FAILURE, Stops.CUT,
           clears="when the supply is in range", cause="12 V supply overloaded or failing",
           remedy="measure the 12 V supply under load", mrec="CX006"),
+    _kind(FaultCode.SELF_TEST, "residual current self-test failed", Severity.FAILURE, Stops.AT_ONCE,
+          clears="by a technician, after the self-test passed", until=Until.TECHNICIAN,
+          cause="residual current module dead, without supply or stuck, or its test wire open",
+          remedy="check the module's supply and wires; run `forecourt board selftest`", mrec="CX002"),
+    _kind(FaultCode.TEMPERATURE, "too hot, or no temperature", Severity.FAILURE, Stops.CUT,
+          clears="when the terminals are back in range for a minute",
+          cause="loose terminal, blocked ventilation, sensor broken or off its wire",
+          remedy="switch the breaker off, tighten the terminals; check the sensor", mrec="CX003"),
+    _kind(FaultCode.BOARD_MEMORY, "board memory lost", Severity.NOTICE, Stops.NOTHING,
+          clears="when the board has read its memory at a start",
+          cause="the pilot board's flash is damaged or worn",
+          remedy="calibrate the board again with `forecourt board calibrate`; replace it if it recurs"),
     _kind(FaultCode.READER_LOST, "card reader lost", Severity.FAILURE, Stops.NOTHING,
           clears="when the reader answers again", cause="USB or UART cable, reader without supply",
           remedy="check the reader's cable; running sessions can be stopped by unplugging"),

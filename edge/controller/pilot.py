@@ -23,11 +23,17 @@ class BoardFault(enum.StrEnum):
     DIODE = "diode"
     PILOT_SHORT = "pilot_short"
     RCD = "rcd"
-    MIRROR = "mirror"
+    WELD = "weld"
     BROWN_OUT = "brown_out"
     HEARTBEAT = "heartbeat"
     EMERGENCY_STOP = "emergency_stop"
     PROXIMITY = "proximity"
+    SELF_TEST = "self_test"  # the residual current module failed its test
+    INTERLOCK_STUCK = "interlock_stuck"  # the coil held without PERMIT
+    RELAY_STUCK = "relay_stuck"  # the coil held without the Pi's relay
+    NOT_CLOSED = "not_closed"
+    TEMPERATURE = "temperature"
+    MEMORY = "memory"  # the board's counters and calibration were lost
 
 
 class BoardStatus(Value):
@@ -48,3 +54,10 @@ class BoardStatus(Value):
     cp_low_mv: int = 0
     firmware: str = ""
     fault_seq: int = 0  # of the last latched fault: what an acknowledgement must carry
+    request: bool = False  # the Pi's relay feeds the coil, as the board senses it
+    weld_suspected: bool = False  # closed for too long after both coil commands went off
+    testing: bool = False  # the self-test of the residual current module runs
+    test_ok: bool = False  # its last one passed
+    pi_first: bool = False  # at the next stop in order the Pi's relay opens first, else the board
+    dark: bool = False  # the car came to C without PWM: no grant until it goes back to B
+    temperature_c: float | None = None  # at the contactor's terminals; None: no sensor answers

@@ -58,7 +58,9 @@ def _fault_clear(turn: Turn, args: dict[str, msgspec.Raw]) -> str | None:
     if fault is None:
         return f"no fault {code} stands at {where}"
     if fault.evse_id is not None and CATALOGUE[fault.code].until is Until.TECHNICIAN:
-        turn.emit(AcknowledgeBoard(evse_id=fault.evse_id))
+        board = turn.outlets[fault.evse_id].board
+        if board is not None:
+            turn.emit(AcknowledgeBoard(evse_id=fault.evse_id, fault_seq=board.fault_seq))
         fault_rules.acknowledge(turn, fault)
     else:
         fault_rules.clear(turn, fault)  # and raised again in this step if its cause still stands

@@ -9,9 +9,8 @@ import msgspec
 
 from edge.controller.moves import make
 from edge.controller.phase import Do, Phase, Sign
-from edge.controller.pilot import PilotState
 from edge.controller.session import ChargingState, Session, StopReason
-from edge.controller.signs import PLUGGED_IN, is_open, pilot
+from edge.controller.signs import PLUGGED_IN, asks, is_open, pilot
 from edge.controller.state import Offer, Outlet, Stop
 from edge.controller.turn import Turn
 
@@ -38,7 +37,7 @@ def resolve(turn: Turn, outlet: Outlet) -> bool:
 def _resume(turn: Turn, outlet: Outlet, session: Session) -> None:
     board = outlet.board
     charging = (board is not None and board.permit and outlet.relay_on and board.mirror_closed is True
-                and outlet.pi_mirror_closed is True and pilot(outlet) is PilotState.C
+                and outlet.pi_mirror_closed is True and asks(turn, outlet)
                 and session.start_reading is not None and board.pwm_on)
     if charging:
         turn.set(outlet.evse_id, phase=Phase.CHARGING, since_ns=turn.now_ns, closing=True,

@@ -24,6 +24,13 @@ def pilot(outlet: Outlet) -> PilotState:
     return PilotState.UNKNOWN if outlet.board is None or outlet.board_error else outlet.board.pilot
 
 
+def asks(turn: Turn, outlet: Outlet) -> bool:
+    """The car asks for energy; in state D it asks for ventilation too, which not every site has."""
+    state = pilot(outlet)
+    return state is PilotState.C or (
+        state is PilotState.D and turn.evse(outlet.evse_id).ventilation)
+
+
 def is_open(outlet: Outlet) -> bool:
     """Proven open: relay off, and every mirror that can be read says so."""
     board_open = outlet.board_error is not None or (
@@ -104,8 +111,9 @@ def _start_read(turn: Turn, outlet: Outlet) -> bool:
 
 def _car_asks(turn: Turn, outlet: Outlet) -> bool:
     board = outlet.board
-    return (pilot(outlet) is PilotState.C and board is not None and board.diode_ok
-            and board.pwm_on and board.offered_a >= 6.0 and outlet.offer.current_a >= 6.0
+    return (asks(turn, outlet) and board is not None and board.diode_ok and not board.dark
+            and not board.testing and board.pwm_on
+            and board.offered_a >= 6.0 and outlet.offer.current_a >= 6.0
             and is_open(outlet)
             and (outlet.opened_at_ns is None
                  or turn.past(outlet.opened_at_ns, _min_off_s(turn, outlet))))

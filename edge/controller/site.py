@@ -23,6 +23,7 @@ class Evse(Value):
     meter_id: str
     meter_on_supply_side: bool = True  # False: dead while the contactor is open, and no fault
     meter_refresh_s: float = 1.0  # how old a register may be inside the meter
+    ventilation: bool = False  # a car in state D may charge here
     ordinal: int = 1  # OCPP evse.id, from 1 in file order
 
 
@@ -33,6 +34,7 @@ class Timers(Value):
     stop_open_s: float = 6.0  # X1 to opening, whatever the current
     mirror_close_s: float = 1.0
     mirror_open_s: float = 1.0
+    relay_open_s: float = 1.0  # from the relay's command to no supply behind it
     raise_s: float = 5.0  # between two raises of one offer
     grant_s: float = 5.0
     renew_s: float = 1.0

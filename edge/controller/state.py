@@ -53,6 +53,7 @@ class Outlet(Value):
     disagree_ns: int | None = None  # mirrors differ since
     stuck_ns: int | None = None  # commanded off and still closed since
     fallen_ns: int | None = None  # charging, and open by both mirrors since
+    fed_ns: int | None = None  # the relay is off, and the board senses its supply since
     # as asked for
     offer: Offer = Offer()
     closing: bool = False  # CloseContactor was emitted and not taken back

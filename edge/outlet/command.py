@@ -11,6 +11,7 @@ from edge.bus.open import open_bus
 from edge.controller.pilot import BoardStatus
 from edge.controller.trouble import DeviceError
 from edge.outlet.board import PilotBoard
+from edge.outlet.board_service import BoardService
 
 
 def main(argv: list[str]) -> int:
@@ -45,7 +46,7 @@ async def _info(url: str, unit: int, *, as_json: bool) -> int:
     await bus.start()
     try:
         board = PilotBoard(bus, unit, time.monotonic_ns)
-        status, words = await board.poll(), await board.read_all()
+        status, words = await board.poll(), await BoardService(bus, unit).registers()
     except DeviceError as trouble:
         print(f"{trouble}\ncheck the board's 12 V, unit id, baud rate and parity, and the A/B wires",
               file=sys.stderr)

@@ -30,6 +30,11 @@ class Clock:
         self._boot, self._floor = boot, max(floor_utc or "", BUILT_UTC)
         self.mono_ns, self._utc, self._fresh_id = mono_ns, utc, fresh_id
 
+    def utc_s(self) -> int | None:
+        """Seconds since 1970, for those who only date by it; None while it is not to be believed."""
+        now = self._utc()
+        return int(now.timestamp()) if iso(now) >= self._floor else None
+
     def header(self) -> Header:
         """Now."""
         utc = iso(self._utc())

@@ -10,9 +10,10 @@ from pathlib import Path
 import msgspec
 
 from edge.controller import site as plan
+from edge.outlet.settings import BoardSettings
 from edge.station.config_checks import check
 from edge.station.config_read import Findings, Problem, read_table
-from edge.station.config_sections import MeterSection, Site
+from edge.station.config_sections import EvseSection, MeterSection, Site
 
 
 class ConfigErrors(Exception):
@@ -65,6 +66,14 @@ def _with_absolute_paths(site: Site, folder: Path) -> Site:
         paths=replace(site.paths, state=absolute(site.paths.state), run=absolute(site.paths.run)))
 
 
+def board_settings(evse: EvseSection) -> BoardSettings:
+    """What an EVSE's board is told after each of its starts."""
+    board = evse.board
+    return BoardSettings(
+        failsafe_a=evse.failsafe_a, hold_s=board.hold_s, ventilation=evse.ventilation,
+        fault_f_ms=board.fault_f_ms, weld_suspect_ms=board.weld_suspect_ms)
+
+
 def to_plan(site: Site) -> plan.SitePlan:
     """The part of a site that the core decides with."""
     from edge.meter import catalogue
@@ -82,7 +91,8 @@ def to_plan(site: Site) -> plan.SitePlan:
                 id=evse.id, label=evse.label, circuit=evse.circuit, phases=evse.phases,
                 max_a=evse.max_a, failsafe_a=evse.failsafe_a, meter_id=evse.meter,
                 meter_on_supply_side=meters[evse.meter].supply_side,
-                meter_refresh_s=refresh_s(meters[evse.meter]), ordinal=ordinal)
+                meter_refresh_s=refresh_s(meters[evse.meter]), ordinal=ordinal,
+                ventilation=evse.ventilation)
             for ordinal, evse in enumerate(site.evses, 1)),
         site_meters=tuple(dict.fromkeys(
             c.meter for c in site.circuits if c.meter is not None and c.meter not in billing)))

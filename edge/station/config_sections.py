@@ -120,10 +120,16 @@ class MeterSection(Value):
 
 
 class BoardSection(Value):
-    """Where an EVSE's pilot board is."""
+    """Where an EVSE's pilot board is, and what it does other than usual."""
 
     bus: Ref
     unit: Unit
+    hold_s: Annotated[int, Meta(ge=0, le=600, description=(
+        "seconds from 0 to 600 that the failsafe current holds without a controller"))] = 60
+    fault_f_ms: Annotated[int, Meta(ge=0, le=10_000, description=(
+        "milliseconds of state F after a fault: 300 to 10000, or 0 for cars that lock up by it"))] = 300
+    weld_suspect_ms: Annotated[int, Meta(ge=30, le=900, description=(
+        "milliseconds from 30 to 900, at least twice the contactor's drop-out time"))] = 250
 
 
 class ContactorSection(Value):
@@ -146,6 +152,8 @@ class EvseSection(Value):
     meter: Ref
     board: BoardSection
     contactor: ContactorSection
+    ventilation: Annotated[bool, Meta(description=(
+        "true only where a car that needs ventilation may charge"))] = False
 
 
 class ReaderSection(Value):

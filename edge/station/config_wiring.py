@@ -7,6 +7,7 @@ fall back to `failsafe_a`, and no fuse may mind.
 from edge.station.config_read import Findings, Key
 from edge.station.config_sections import CircuitSection, EvseSection, Site
 
+LEAST_STATE_F_MS = 300  # IEC 61851-1 Table A.5 as EVerest cites it: a car may miss less
 LEAST_OFFER_A = 6  # IEC 61851-1: the pilot cannot offer less, except nothing
 
 
@@ -22,6 +23,7 @@ def check_wiring(site: Site, findings: Findings) -> None:
             findings.add(("evse", i, "phases"), f"{list(phases)}", "each phase once")
         elif len(phases) == 2:
             findings.add(("evse", i, "phases"), f"{list(phases)}", "one phase or three")
+        _check_state_f(i, evse, findings)
 
 
 def _check_pins(site: Site, findings: Findings) -> None:
@@ -75,6 +77,13 @@ def check_fuses(site: Site, findings: Findings) -> None:
     for i, evse in enumerate(site.evses or ()):
         _check_evse_currents(i, evse, circuits, findings)
     _check_failsafe_sums(site, circuits, findings)
+
+
+def _check_state_f(i: int, evse: EvseSection, findings: Findings) -> None:
+    time_ms = evse.board.fault_f_ms if evse.board is not None else None
+    if time_ms is not None and 0 < time_ms < LEAST_STATE_F_MS:
+        findings.add(("evse", i, "board", "fault_f_ms"), f"{time_ms}",
+                     f"0 (never) or at least {LEAST_STATE_F_MS}")
 
 
 def _check_evse_currents(i: int, evse: EvseSection, circuits: "dict[str, CircuitSection]",

@@ -15,6 +15,7 @@ import msgspec
 from edge.controller.events import BoardLost, Event, OutletSeen
 from edge.controller.pilot import BoardStatus, PilotState
 from edge.controller.trouble import DeviceError
+from edge.outlet.settings import BoardSettings
 from edge.station import trace
 
 POLL_S = 0.1
@@ -22,6 +23,7 @@ VACANT_POLL_S = 0.5  # nobody is there: spares the line, and the processor
 REPORT_S = 1.0
 LOST_S = 3.0
 OPEN_TRIES = 5
+CLOCK_S = 3600.0  # a board's own clock strays by some seconds a day
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +43,11 @@ class BoardPort(Protocol):
 
     async def revoke(self) -> None: ...
 
-    async def acknowledge(self) -> None: ...
+    async def acknowledge(self, fault_seq: int) -> None: ...
 
-    async def set_failsafe(self, current_a: float) -> None: ...
+    async def configure(self, settings: BoardSettings) -> None: ...
+
+    async def tell_clock(self, utc_s: int) -> None: ...
 
 
 class ContactorPort(Protocol):
@@ -59,16 +63,19 @@ class ContactorPort(Protocol):
 class OutletDriver:
     """Belongs to one loop. `spawn` starts a task whose failure is the station's failure."""
 
-    def __init__(self, evse_id: str, board: BoardPort, contactor: ContactorPort, *, failsafe_a: float,
-                 hand_in: Callable[[Event], None], clock_ns: Callable[[], int],
+    def __init__(self, evse_id: str, board: BoardPort, contactor: ContactorPort, *,
+                 settings: BoardSettings, hand_in: Callable[[Event], None],
+                 clock_ns: Callable[[], int], utc_s: Callable[[], int | None],
                  spawn: Callable[[Coroutine[None, None, None]], object]) -> None:
+        """`utc_s`: seconds since 1970, None while the wall clock is not to be believed."""
         self.evse_id, self.board, self.contactor = evse_id, board, contactor
-        self._failsafe_a, self._hand_in = failsafe_a, hand_in
-        self._clock_ns, self._spawn = clock_ns, spawn
+        self._settings, self._hand_in = settings, hand_in
+        self._clock_ns, self._utc_s, self._spawn = clock_ns, utc_s, spawn
         self._last: OutletSeen | None = None
         self._reported_ns = 0
         self._well_ns = clock_ns()
         self._boot_count: int | None = None
+        self._dated_ns: int | None = None  # when the board was told the time; None: it has to be
         self._word = 0  # of the board's offer: the latest is not undone by repeating an older one
         self.looked = asyncio.Event()  # the first poll ended, well or not
 
@@ -90,8 +97,8 @@ class OutletDriver:
         try:
             status = await self.board.poll()
             if status.boot_count != self._boot_count:
-                await self.board.set_failsafe(self._failsafe_a)
-                self._boot_count = status.boot_count
+                await self.board.configure(self._settings)
+                self._boot_count, self._dated_ns = status.boot_count, None
         except DeviceError as error:
             if self._clock_ns() - self._well_ns >= LOST_S * 1e9:
                 self._lost(str(error))
@@ -99,6 +106,16 @@ class OutletDriver:
         self._well_ns = self._clock_ns()
         self._report(OutletSeen(evse_id=self.evse_id, board=status, relay_on=self.contactor.coil_on(),
                                 pi_mirror_closed=self.contactor.mirror_closed()))
+        self._tell_clock()
+
+    def _tell_clock(self) -> None:
+        """After each start of the board and once an hour; what fails is told again next hour."""
+        if self._dated_ns is not None and self._clock_ns() - self._dated_ns < CLOCK_S * 1e9:
+            return
+        utc_s = self._utc_s()
+        if utc_s is not None:
+            self._dated_ns = self._clock_ns()
+            self._spawn(self._once(self.board.tell_clock(utc_s), "tell the time"))
 
     def _lost(self, error: str) -> None:
         if self._clock_ns() - self._reported_ns < REPORT_S * 1e9 and self._last is None:
@@ -150,8 +167,8 @@ class OutletDriver:
     def renew(self, current_a: float, grant_s: float) -> None:
         self._spawn(self._once(self.board.renew(current_a, grant_s), "renew"))
 
-    def acknowledge(self) -> None:
-        self._spawn(self._once(self.board.acknowledge(), "acknowledge"))
+    def acknowledge(self, fault_seq: int) -> None:
+        self._spawn(self._once(self.board.acknowledge(fault_seq), "acknowledge"))
 
     async def _once(self, send: Coroutine[None, None, None], what: str) -> None:
         try:

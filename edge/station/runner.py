@@ -53,7 +53,7 @@ class OutletPort(Protocol):
 
     def renew(self, current_a: float, grant_s: float) -> None: ...
 
-    def acknowledge(self) -> None: ...
+    def acknowledge(self, fault_seq: int) -> None: ...
 
     async def offer(self, current_a: float) -> None: ...
 
@@ -140,7 +140,7 @@ class Runner:
                 log.info("%s %s at %s: ended", effect.fault.code, CATALOGUE[effect.fault.code].name,
                          effect.fault.where)
             case AcknowledgeBoard():
-                self._outlets[effect.evse_id].acknowledge()
+                self._outlets[effect.evse_id].acknowledge(effect.fault_seq)
             case AnswerRequest():
                 self._answer(effect.request_id, effect.refusal)
 

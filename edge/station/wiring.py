@@ -26,7 +26,7 @@ from edge.outlet.contactor import Contactor
 from edge.outlet.gpio import Gpio, RpiGpio
 from edge.rfid.lookup import TokenLookup
 from edge.station.clock import Clock
-from edge.station.config import to_plan
+from edge.station.config import board_settings, to_plan
 from edge.station.config_billing import cdr_facts
 from edge.station.config_sections import Site
 from edge.station.desk import Desk
@@ -111,8 +111,8 @@ def _outlets(site: Site, lines: Mapping[str, Line], gpio: Gpio,
                  "closed" if contactor.mirror_closed() else "open")
         board = PilotBoard(lines[evse.board.bus], evse.board.unit, station.clock.mono_ns)
         outlets[evse.id] = OutletDriver(
-            evse.id, board, contactor, failsafe_a=evse.failsafe_a, hand_in=station.hand_in,
-            clock_ns=station.clock.mono_ns, spawn=station.spawn)
+            evse.id, board, contactor, settings=board_settings(evse), hand_in=station.hand_in,
+            clock_ns=station.clock.mono_ns, utc_s=station.clock.utc_s, spawn=station.spawn)
     return outlets
 
 

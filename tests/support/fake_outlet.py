@@ -7,6 +7,7 @@ from virtual_time import now_ns
 
 from edge.controller.pilot import BoardStatus, PilotState
 from edge.controller.trouble import DeviceTimeout
+from edge.outlet.settings import BoardSettings
 
 
 class FakeBoard:
@@ -21,7 +22,8 @@ class FakeBoard:
         self.offered_a = 0.0
         self.boot_count = 1
         self.pilot = PilotState.B
-        self.failsafe_a: list[float] = []
+        self.settings: list[BoardSettings] = []
+        self.told_utc_s: list[int] = []
 
     async def _frame(self, what: str) -> None:
         await asyncio.sleep(0.01)
@@ -61,11 +63,15 @@ class FakeBoard:
         await self._frame("revoke")
         self.permit = False
 
-    async def acknowledge(self) -> None:
-        await self._frame("acknowledge")
+    async def acknowledge(self, fault_seq: int) -> None:
+        await self._frame(f"acknowledge {fault_seq}")
 
-    async def set_failsafe(self, current_a: float) -> None:
-        self.failsafe_a.append(current_a)
+    async def configure(self, settings: BoardSettings) -> None:
+        self.settings.append(settings)
+
+    async def tell_clock(self, utc_s: int) -> None:
+        await self._frame("clock")
+        self.told_utc_s.append(utc_s)
 
 
 class FakeContactor:

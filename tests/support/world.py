@@ -62,6 +62,10 @@ PLAN = SitePlan(
              meter_id="m3", ordinal=3, meter_on_supply_side=False)))
 
 
+LATCHED = {BoardFault.RCD, BoardFault.WELD, BoardFault.SELF_TEST, BoardFault.INTERLOCK_STUCK,
+           BoardFault.RELAY_STUCK}
+
+
 class Bay:
     """A pilot board, a contactor, a meter and whatever is plugged in."""
 
@@ -141,7 +145,7 @@ class Bay:
             permit=self.permit, mirror_closed=self.closed != self.mirror_lies,
             diode_ok=self.told_a > 0 and self.pilot in CAR_IN and self.diode,
             faults=tuple(sorted(self.faults)), plug_seq=self.plug_seq, boot_count=self.boot_count,
-            proximity_a=self.proximity_a)
+            proximity_a=self.proximity_a, request=self.relay)
 
 
 class World:
@@ -331,7 +335,7 @@ class World:
                 self.read(next(b for b in self.bays.values() if b.evse.meter_id == meter_id), context)
             case AcknowledgeBoard(evse_id=evse_id):
                 if not self._lost(self.bays[evse_id]):
-                    self.bays[evse_id].faults.discard(BoardFault.RCD)
+                    self.bays[evse_id].faults -= LATCHED
 
     def _offer(self, bay: Bay, current_a: float) -> None:
         if bay.pilot in CAR_IN and not bay.faults:

@@ -21,7 +21,7 @@ from edge.controller.state import initial
 
 CARDS = tuple(TokenRecord(token=IdToken(ref=name * 32, last4="5E80"), group_ref=group)
               for name, group in (("a", None), ("b", "family"), ("c", "family"), ("d", None)))
-FAULTS = tuple(f for f in BoardFault if f is not BoardFault.HEARTBEAT)
+FAULTS = tuple(f for f in BoardFault if f not in (BoardFault.HEARTBEAT, BoardFault.MEMORY))
 ODD_PILOTS = (PilotState.D, PilotState.E, PilotState.F, PilotState.UNKNOWN)
 WAITS_S = (0.1, 0.3, 0.5, 1.0, 2.0, 3.5, 5.0, 6.5, 17.0)
 

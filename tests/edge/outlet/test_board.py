@@ -9,6 +9,7 @@ from edge.controller.pilot import BoardFault, PilotState
 from edge.controller.trouble import BadAnswer, DeviceRefused, DeviceTimeout
 from edge.outlet import registers as r
 from edge.outlet.board import PilotBoard
+from edge.outlet.settings import BoardSettings
 
 UNIT = 11
 
@@ -17,7 +18,7 @@ class FakeLine:
     """A `Bus` with one board on it: registers, what was asked in which class, what it refuses."""
 
     def __init__(self):
-        self.words = dict.fromkeys(range(r.BASE, r.COMMAND + r.COMMAND_COUNT), 0)
+        self.words = dict.fromkeys(range(r.BASE, r.COUNTERS + r.COUNTERS_COUNT), 0)
         self.words |= {r.BOOT_COUNT: 3, r.MAP_VERSION: r.MAP_VERSION_NOW, r.FIRMWARE: 102}
         self.asked = []
         self.writes = []
@@ -85,9 +86,9 @@ async def test_a_poll_is_one_short_frame_unless_the_board_started_again(line, bo
 
 
 async def test_another_map_is_no_board_of_ours(line, board):
-    line.words[r.MAP_VERSION] = 2
+    line.words[r.MAP_VERSION] = 1
     for _ in range(2):
-        with pytest.raises(BadAnswer, match=r"version 2.*version 1"):
+        with pytest.raises(BadAnswer, match=r"version 1.*version 2"):
             await board.poll()
 
 
@@ -99,8 +100,7 @@ async def test_another_map_is_no_board_of_ours(line, board):
     (lambda b: b.renew(13.7, 2.5), BusClass.GRANT, (r.COMMAND_RENEW, 21, 137, 2500)),
     (lambda b: b.renew(0, 5), BusClass.GRANT, (r.COMMAND_RENEW, 21, 0, 5000)),
     (lambda b: b.revoke(), BusClass.REVOKE, (r.COMMAND_REVOKE, 0, 0, 0)),
-    (lambda b: b.acknowledge(9), BusClass.GRANT, (r.COMMAND_ACK, 9, 0, 0)),
-    (lambda b: b.acknowledge(), BusClass.GRANT, (r.COMMAND_ACK, 4, 0, 0))])
+    (lambda b: b.acknowledge(9), BusClass.GRANT, (r.COMMAND_ACK, 9, 0, 0))])
 async def test_a_command_is_one_write_in_its_class(line, board, send, klass, words):
     line.words |= {r.GRANT_SEQ: 7, r.HEARTBEAT_SEQ: 20, r.OFFER_DA: 100, r.FAULT_SEQ: 4}
     await board.poll()
@@ -109,10 +109,19 @@ async def test_a_command_is_one_write_in_its_class(line, board, send, klass, wor
     assert line.asked[-1] == (16, r.COMMAND, klass)
 
 
-async def test_the_failsafe_is_a_setting(line, board):
-    await board.set_failsafe(6)
-    await board.set_failsafe(0)
-    assert line.writes == [(r.FAILSAFE_DA, 60), (r.FAILSAFE_DA, 0)]
+async def test_settings_are_one_block_with_the_next_number(line, board):
+    line.words[r.SETTINGS_SEQ] = 0xFFFE
+    await board.configure(BoardSettings(failsafe_a=6))
+    line.words[r.SETTINGS_SEQ] = 0xFFFF
+    await board.configure(BoardSettings(hold_s=5, ventilation=True, fault_f_ms=0, weld_suspect_ms=100))
+    assert line.writes == [(r.SETTINGS, 0xFFFF, 60, 60, 5000, 0, 300, 250),
+                           (r.SETTINGS, 0, 0, 5, 5000, 1, 0, 100)]
+
+
+async def test_the_time_is_two_words_and_waits_for_everybody(line, board):
+    await board.tell_clock(0x6B49_D201)
+    assert line.writes == [(r.CLOCK_UTC, 0x6B49, 0xD201)]
+    assert line.asked[-1] == (16, r.CLOCK_UTC, BusClass.BULK)
 
 
 async def test_sequence_numbers_go_on_and_are_never_used_twice(line, board):
@@ -150,13 +159,34 @@ async def test_no_pilot_can_tell_such_a_current(board, current_a):
 
 async def test_a_silent_board_is_a_device_error(line, board):
     line.silent = True
-    for send in (board.poll(), board.revoke(), board.grant(16, 5), board.acknowledge()):
+    for send in (board.poll(), board.revoke(), board.grant(16, 5), board.acknowledge(1)):
         with pytest.raises(DeviceTimeout):
             await send
 
 
-async def test_every_register_has_a_name_for_people(line, board):
-    line.words[r.CP_LOW_MV] = 0xFFFF
-    words = await board.read_all()
-    assert len(words) == r.BLOCK_COUNT
-    assert (words["boot_count"], words["firmware"], words["cp_low_mv"]) == (3, 102, -1)
+@pytest.mark.parametrize(("bit", "field"), [
+    (r.PERMIT_REQUEST, "request"), (r.PERMIT_WELD_SUSPECTED, "weld_suspected"),
+    (r.PERMIT_TESTING, "testing"), (r.PERMIT_TEST_OK, "test_ok"), (r.PERMIT_PI_FIRST, "pi_first"),
+    (r.PERMIT_DARK, "dark"), (r.PERMIT_ON, "permit"), (r.PERMIT_PWM, "pwm_on"),
+    (r.PERMIT_DIODE_OK, "diode_ok"), (r.PERMIT_MIRROR_CLOSED, "mirror_closed")])
+async def test_each_bit_says_one_thing_and_none_is_taken_for_the_pilot(line, board, bit, field):
+    line.words[r.PERMIT_BITS] = r.PILOT_B << 8 | bit
+    status = await board.poll()
+    fields = ("request", "weld_suspected", "testing", "test_ok", "pi_first", "dark", "permit",
+              "pwm_on", "diode_ok", "mirror_closed")
+    assert [name for name in fields if getattr(status, name)] == [field]
+    assert status.pilot is PilotState.B
+
+
+@pytest.mark.parametrize(("word", "temperature_c"), [
+    (215, 21.5), (0x10000 - 55, -5.5), (0x8000, None)])
+async def test_no_sensor_is_no_temperature(line, board, word, temperature_c):
+    line.words[r.TEMPERATURE_DC] = word
+    assert (await board.poll()).temperature_c == temperature_c
+
+
+def test_the_faults_are_in_the_order_of_the_map():
+    bits = {name.removeprefix("FAULT_"): bit for name, bit in vars(r).items()
+            if name.startswith("FAULT_") and name not in ("FAULT_BITS", "FAULT_SEQ", "FAULT_F_MS")}
+    assert [fault.name for fault in BoardFault] == sorted(bits, key=bits.__getitem__)
+    assert [1 << n for n in range(len(BoardFault))] == sorted(bits.values())

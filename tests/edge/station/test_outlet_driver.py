@@ -8,7 +8,10 @@ from virtual_time import now_ns, virtual
 
 from edge.controller.events import BoardLost, Event, OutletSeen
 from edge.controller.trouble import DeviceTimeout
-from edge.station.outlet_driver import OPEN_TRIES, OutletDriver
+from edge.outlet.settings import BoardSettings
+from edge.station.outlet_driver import CLOCK_S, OPEN_TRIES, OutletDriver
+
+SETTINGS = BoardSettings(failsafe_a=6.0)
 
 
 class Outlet:
@@ -18,8 +21,10 @@ class Outlet:
         self.log: list[str] = []
         self.board, self.contactor, self.tasks = FakeBoard(self.log), FakeContactor(self.log), Tasks()
         self.events: list[tuple[float, Event]] = []
+        self.utc_s: int | None = None
         self.driver = OutletDriver(
-            "1", self.board, self.contactor, failsafe_a=6.0, clock_ns=now_ns, spawn=self.tasks.spawn,
+            "1", self.board, self.contactor, settings=SETTINGS, clock_ns=now_ns,
+            utc_s=lambda: self.utc_s, spawn=self.tasks.spawn,
             hand_in=lambda event: self.events.append((now_ns() / 1e9, event)))
 
 
@@ -99,7 +104,7 @@ async def test_a_renewal_or_acknowledgement_that_fails_is_no_failure_of_the_stat
     outlet = Outlet()
     outlet.board.silent = True
     outlet.driver.renew(16, 5)
-    outlet.driver.acknowledge()
+    outlet.driver.acknowledge(7)
     await asyncio.sleep(1)
     assert not outlet.tasks.failures and outlet.board.fails == -2
 
@@ -148,12 +153,29 @@ async def test_a_silent_board_is_lost_after_three_seconds_and_says_where_the_rel
 
 
 @virtual
-async def test_every_start_of_a_board_gets_its_failsafe_current():
+async def test_every_start_of_a_board_gets_its_settings():
     outlet = Outlet()
     running = asyncio.ensure_future(outlet.driver.run())
     await asyncio.sleep(1)
-    assert outlet.board.failsafe_a == [6.0]
+    assert outlet.board.settings == [SETTINGS]
     outlet.board.boot_count = 2
     await asyncio.sleep(1)
-    assert outlet.board.failsafe_a == [6.0, 6.0]
+    assert outlet.board.settings == [SETTINGS, SETTINGS]
+    running.cancel()
+
+
+@virtual
+async def test_a_board_is_told_the_time_after_each_start_and_hourly_but_only_a_time_to_believe():
+    outlet = Outlet()
+    running = asyncio.ensure_future(outlet.driver.run())
+    await asyncio.sleep(10)
+    assert not outlet.board.told_utc_s
+    outlet.utc_s = 1_800_000_000
+    await asyncio.sleep(10)
+    assert len(outlet.board.told_utc_s) == 1
+    outlet.board.boot_count = 2
+    await asyncio.sleep(10)
+    assert len(outlet.board.told_utc_s) == 2
+    await asyncio.sleep(2 * CLOCK_S)
+    assert len(outlet.board.told_utc_s) == 4
     running.cancel()

@@ -24,6 +24,7 @@ from edge.controller.effects import (
 from edge.controller.events import Event, GrantFailed, GrantPassed, Header, SessionPriced
 from edge.controller.idtoken import IdToken
 from edge.controller.session import Instant, Session
+from edge.outlet.settings import BoardSettings
 from edge.station.outlet_driver import OutletDriver
 from edge.station.runner import Runner
 from edge.station.scribe import RETRY_S, Scribe
@@ -57,8 +58,9 @@ class Bench:
         self.boards = {e: FakeBoard(self.log if e == "1" else None) for e in ("1", "2")}
         self.relays = {e: FakeContactor(self.log if e == "1" else None) for e in ("1", "2")}
         self.events: list[Event] = []
-        outlets = {e: OutletDriver(e, self.boards[e], self.relays[e], failsafe_a=6, clock_ns=now_ns,
-                                   hand_in=self.events.append, spawn=self.tasks.spawn)
+        outlets = {e: OutletDriver(e, self.boards[e], self.relays[e], settings=BoardSettings(),
+                                   clock_ns=now_ns, utc_s=lambda: None, spawn=self.tasks.spawn,
+                                   hand_in=self.events.append)
                    for e in ("1", "2")}
         self.runner = Runner(
             scribe=Scribe(self.journal), outlets=outlets, meters={}, hand_in=self.events.append,
