@@ -1,6 +1,6 @@
-# The contactor as the board sees it: two coil commands in series (REQUEST, the Pi's relay; PERMIT, ours)
-# and a mirror contact that cannot be open while a main contact is closed (IEC 60947-4-1 Annex F, from
-# memory). What disagrees is named here: a weld, a stuck channel, a contactor that does not close. Pure.
+# The contactor as the board sees it: two coil commands in series (REQUEST, the Pi's relay; PERMIT, our
+# own) and a mirror contact that cannot be open while a main contact is closed (IEC 60947-4-1 Annex F,
+# from memory). What disagrees is named: a weld, a stuck channel, a contactor that does not close. Pure.
 from registers import (
     CASE_CLOSED,
     CASE_CLOSED_WITHOUT_COIL,
@@ -21,10 +21,10 @@ WELD_MS = 1000  # OpenEVSE: a stuck relay is one that is closed 1 s after the op
 SHUNT_MS = 200  # our own choice: one pulse, long for a shunt trip, short for its coil
 CLOSE_MS = 1000  # our own choice: many times the pull-in time of any contactor
 LOST_MS = 100  # our own choice: it fell while charging; an emergency stop ends PERMIT long before
-BOUNCE_MS = 20  # our own choice: the mirror has changed once it stood for this long (OpenEVSE samples 20 ms)
+BOUNCE_MS = 20  # the mirror has changed once it stood for this long (OpenEVSE samples its relay for 20 ms)
 LONG_MS = 60000  # where the stop-watches stand still
 
-# REQUEST, PERMIT, mirror closed; CASE_*, name, what it means, limit in ms (0: may last), what follows then.
+# REQUEST, PERMIT, mirror closed; CASE_*, name, what it means, limit in ms (0: may last), what follows.
 # The case is 4 * REQUEST + 2 * PERMIT + mirror. The 250 are the setting WELD_SUSPECT_MS.
 CASES = (
     (0, 0, 0, CASE_IDLE, "idle",
@@ -92,12 +92,14 @@ class Contactor:
         self._then_asks = False  # whether the car asked for energy,
         self._then_fed = True  # whether the coil's supply was in order
         self._charged = False  # it was closed with both on
+        self._fell = False  # it opened with both on
         self._missing_ms = 0  # how long it is open although both are on, at least
         self._shunt_ms = 0
 
     def step(self, dt_ms, request, permit, mirror_closed, asks, fed=True):
         # One sample, `dt_ms` after the last one. `permit`: our output since then; `asks`: the car is in
-        # C or D; `fed`: no emergency stop and no brown-out, either of which can open it by itself.
+        # C or D; `fed`: no emergency stop and no brown-out, either of which opens it without a command,
+        # so that its opening proves no channel.
         commands = (REQUEST if request else 0) | (PERMIT if permit else 0)
         self.events = 0
         self.case = commands | (MIRROR if mirror_closed else 0)
@@ -137,7 +139,9 @@ class Contactor:
         self._command_ms = min(self._command_ms + dt_ms, LONG_MS)
         if commands == BOTH or self._commands == BOTH:
             self._coil_ms = 0
-        if commands != BOTH:
+        if commands == BOTH:
+            self._held = 0  # it charges again: no later opening tells what had held it
+        else:
             self._coil_ms = min(self._coil_ms + dt_ms, LONG_MS)
 
     def _watch_mirror(self, dt_ms, commands, mirror_closed, asks, fed):
@@ -167,6 +171,7 @@ class Contactor:
             self.pull_in_ms = self._then_ms
 
     def _has_opened(self, commands):
+        self._fell = commands == BOTH
         if self._then_asks:
             self.events |= EVENT_LOAD_BREAK
         if commands != BOTH and (self._charged or self._held):
@@ -214,11 +219,14 @@ class Contactor:
     def _judge_open(self, dt_ms, commands, mirror_closed):
         if commands != BOTH:
             self._missing_ms = 0
+            self._fell = False
             return
-        if self.closed:
+        if self.closed and mirror_closed:
             self._charged = True
-            self._missing_ms = max(0, self._other_ms)
-        elif self._commands == BOTH:
+            self._fell = False
+        if self._commands != BOTH or (self.closed and self._other_ms <= 0):
+            self._missing_ms = 0
+        else:
             self._missing_ms = min(self._missing_ms + dt_ms, LONG_MS)
-        if not mirror_closed and self._missing_ms >= (LOST_MS if self._charged else CLOSE_MS):
+        if not mirror_closed and self._missing_ms >= (LOST_MS if self._fell else CLOSE_MS):
             self.not_closed = True

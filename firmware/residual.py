@@ -1,5 +1,5 @@
-# The residual current module (RDC-DD, IEC 62955): its trips, and the self-test that proves that it would.
-# Only with the contactor open, so that no opening is needed for it, and what it does can harm nobody. Pure.
+# The residual current module (RDC-DD, IEC 62955): its trips, and the self-test that proves that it can.
+# The test runs only with the contactor open: no opening is made for it, and no trip is missed by it. Pure.
 from registers import TEST_NEVER, TEST_NO_TRIP, TEST_PASSED, TEST_RUNNING, TEST_STUCK, TEST_TRIPPED
 
 # Tinkerforge's evse-v2-bricklet pulls TST for 250 ms, and names 30 ms to 1.2 s as what is allowed.
@@ -16,7 +16,7 @@ PHASE_PULSE = 1
 PHASE_RELEASE = 2
 PHASE_DROPPED = 3
 
-# PHASE_*, name, level of the test input, limit in ms (0: may last), what ends it, what follows at the limit.
+# PHASE_*, name, level of the test input, limit in ms (0: may last), what ends it, what follows then.
 PHASES = (
     (PHASE_IDLE, "idle", 0, 0,
      "the start, an unplugged car, 24 h, or a command; with the contactor open and the module quiet",
@@ -28,8 +28,8 @@ PHASES = (
      "50 ms of quiet: PASSED",
      "STUCK, and the trip is real"),
     (PHASE_DROPPED, "dropped", 0, RELEASE_MS,
-     "50 ms of quiet after the trip; the test was broken off, or had failed for want of a trip",
-     "quiet: tried again if it was broken off; else the trip is real"),
+     "50 ms of quiet after the trip; the board has just started, or a test was broken off, or got no trip",
+     "a trip that stands is real; what was broken off is tried again"),
 )
 
 
@@ -40,19 +40,20 @@ class Residual:
         self.test = False  # drive the module's test input
         self.ok = False  # the last test that came to an end passed
         self.failed = False  # the last test that came to an end failed
-        self.running = False
+        self.running = True
         self.result = TEST_NEVER
         self.trip_ms = 0  # from the pulse to the trip, at the last test
         self.age_min = NEVER_MIN  # since it passed
         self.tripped = False  # a real trip, now
-        self.phase = PHASE_IDLE
+        # A reset may have broken off a test, and a module that wakes up may show a trip: neither is real.
+        self.phase = PHASE_DROPPED
         self._age_ms = 0
         self._wanted = True  # at boot, as soon as it may
         self._may_test = False
         self._unplugged = False
         self._phase_ms = 0
-        self._quiet_ms = 0
-        self._seen = False  # the trip that the pulse asked for
+        self._quiet_ms = -1  # how long it has been quiet, at least; -1: it is not
+        self._seen = True  # the trip that the pulse asked for
         self._before = TEST_NEVER  # what `result` said before a test that may be dropped
 
     @property
@@ -68,8 +69,8 @@ class Residual:
         return True
 
     def step(self, dt_ms, tripped, may_test, unplugged):
-        # One sample, `dt_ms` after the last one. `tripped`: its output now, or an edge since; `may_test`:
-        # PERMIT off, REQUEST off, mirror open; `unplugged`: the car has gone (a level or one turn).
+        # One sample, `dt_ms` after the last one. `tripped`: its output now, or an edge since;
+        # `may_test`: PERMIT off, REQUEST off, mirror open; `unplugged`: the car has gone (level or edge).
         self._grow_old(dt_ms)
         self._may_test = may_test
         if unplugged and not self._unplugged:
