@@ -43,7 +43,7 @@ class Counts:
         self._told_at_s = self.uptime_s
 
     def utc_s(self):
-        # s since 1970, 0: not told since the start. Above 2**30, so only for who asks, not for each turn.
+        # s since 1970, 0: not told since the start. Above 2**30, so it allocates: not for each turn.
         return self._told_utc + self.uptime_s - self._told_at_s if self._told_utc else 0
 
     def trip(self):

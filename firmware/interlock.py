@@ -1,22 +1,43 @@
 # PERMIT, the board's half of the contactor's supply: a latch that only a fresh grant sets. Pure.
 from registers import (
     PILOT_C,
+    PILOT_D,
+    REFUSED_DARK,
     REFUSED_DIODE,
     REFUSED_FAULT,
     REFUSED_MIRROR,
     REFUSED_NO_PWM,
     REFUSED_NOT_C,
+    REFUSED_REQUEST,
+    REFUSED_SELF_TEST,
     REFUSED_SEQUENCE,
     REFUSED_STOPPING,
 )
 
 STOP_MS = 6000  # from X1 to PERMIT off when the car ignores it (sequence 10.2; EVerest, Tinkerforge)
-TTL_DEFAULT_MS = 5000  # EVerest evSerial.cpp: the link is dead after 5 s without keep-alive
 
 
 def newer(sequence, last):
     # Whether a 16 bit sequence number lies ahead of another.
     return 0 < (sequence - last) & 0xFFFF < 0x8000
+
+
+def conditions(pilot, ventilation, blocking, tested):
+    # REFUSED_* bits of what must hold for as long as PERMIT is on, and does not. `ventilation`: the
+    # site has it, so D may charge; `blocking`: a fault that takes power away; `tested`: the residual
+    # current module passed its self-test and is not being tested.
+    bits = 0
+    if pilot.state != PILOT_C and not (ventilation and pilot.state == PILOT_D):
+        bits |= REFUSED_NOT_C
+    if pilot.dark:
+        bits |= REFUSED_DARK
+    if not pilot.diode_ok:
+        bits |= REFUSED_DIODE
+    if blocking:
+        bits |= REFUSED_FAULT
+    if not tested:
+        bits |= REFUSED_SELF_TEST
+    return bits
 
 
 class Interlock:
@@ -35,20 +56,18 @@ class Interlock:
     def stopping(self):
         return self.permit and self._stop_ms >= 0
 
-    def missing(self, sequence, state, pwm_on, diode_ok, faulty, mirror_closed):
-        # REFUSED_* bits for a grant with this sequence. A grant under PERMIT finds the mirror closed.
-        bits = 0
-        if state != PILOT_C:
-            bits |= REFUSED_NOT_C
+    def missing(self, sequence, standing, pwm_on, mirror_closed, request):
+        # REFUSED_* bits for a grant with this sequence. `standing`: those of `conditions`. The main contacts
+        # and the Pi's relay must be open before a closing; a grant under PERMIT finds both closed.
+        bits = standing
         if not pwm_on:
             bits |= REFUSED_NO_PWM
-        if not diode_ok:
-            bits |= REFUSED_DIODE
-        if faulty:
-            bits |= REFUSED_FAULT
-        if mirror_closed and not self.permit:
-            bits |= REFUSED_MIRROR
-        if self.stopping:
+        if not self.permit:
+            if mirror_closed:
+                bits |= REFUSED_MIRROR
+            if request:
+                bits |= REFUSED_REQUEST
+        elif self._stop_ms >= 0:
             bits |= REFUSED_STOPPING
         if not newer(sequence, self.grant_seq):
             bits |= REFUSED_SEQUENCE
@@ -77,12 +96,12 @@ class Interlock:
         self._ttl_ms = 0
         self._stop_ms = -1
 
-    def settle(self, dt_ms, allowed, pwm_on):
-        # `allowed`: C, diode seen, no fault. PWM may be off under PERMIT, but not for long.
+    def settle(self, dt_ms, standing, pwm_on):
+        # Time, and what stands against PERMIT. PWM may be off under PERMIT, but not for long.
         # Returns True at the moment when the heartbeat is lost.
         if not self.permit:
             return False
-        if not allowed:
+        if standing:
             self.clear()
             return False
         if self._stop_ms >= 0:  # PWM that comes back meanwhile rescues nothing
