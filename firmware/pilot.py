@@ -93,6 +93,8 @@ class Pilot:
         # Samples from before and after a change are mixed; never two turns in a row go unused.
         skip = changed and not self._skipped
         self._skipped = skip
+        if changed:
+            self._good = 0  # what was not looked at is not consecutive
         if skip or (pwm and inputs.periods == 0):
             if self._gap_ms >= BLIND_MS:
                 self._start_anew(PILOT_UNKNOWN)
