@@ -7,7 +7,7 @@ from core import Core, Inputs
 TICKS_MASK = 0x3FFFFFFF  # MicroPython's ticks wrap at 2**30
 
 # ohm from CP to PE behind the diode (dzurikmiroslav/esp32-evse wiki, nsayer/ev_sim); 0 is a short
-LOAD_OHM = {"A": -1, "B": 2740, "C": 882, "D": 246, "E": 0}
+LOAD_OHM = {"A": -1, "B": 2740, "C": 882, "D": 246, "E": 0, "F": -2}  # F: the driver's own -12 V
 DIODE_MV = 700
 SOURCE_OHM = 1000
 SUPPLY_MV = 12000
@@ -15,7 +15,7 @@ SUPPLY_MV = 12000
 
 class Bench:
     # One sample each `step_ms`. What a test may set at any time:
-    #   load ("A".."E") or ohm (instead of a load), diode; low_spike_mv: the low plateau of one period
+    #   load ("A".."F") or ohm (instead of a load), diode; low_spike_mv: the low plateau of one period
     #   leak: residual current flows; rcd_dead: ignores its test input; rcd_stuck: stays tripped
     #   relay: the Pi's half of the coil; obeys: the bench moves it as an honest controller does
     #   welded: main contacts do not open; coil_dead: they do not close
@@ -91,7 +91,7 @@ class Bench:
             high = SUPPLY_MV * ohm // (SOURCE_OHM + ohm)
             low = -high
         pwm = 0 < duty < 10000
-        if duty == 0:
+        if duty == 0 or ohm == -2:
             high = low
         elif not pwm:
             low = high
