@@ -20,12 +20,13 @@ SLOT_RECORDS = 80  # 4000 bytes: one sector of an RP2040's flash (4096, W25Q dat
 
 
 class Kept:
-    def __init__(self, flash):
+    def __init__(self, flash, slot_records=SLOT_RECORDS):
         self.writes = 0  # number of the newest record: records written, ever
         self.bad = 0  # records found torn or damaged by `load`
         self.lost = False  # something was in flash and nothing of it could be read
         self.failed = False  # the last `save` failed
         self._flash = flash
+        self._slot_records = slot_records
         self._slot = 1  # that of the newest record
         self._left = 0  # records that it still takes; 0: the other one is next
         self._calibration_seq = -1  # of the newest record
@@ -47,7 +48,7 @@ class Kept:
                 self._slot = slot
                 # a torn end leaves no place for a whole record behind it
                 torn = len(data) % RECORD_BYTES
-                self._left = 0 if torn else max(0, SLOT_RECORDS - len(data) // RECORD_BYTES)
+                self._left = 0 if torn else max(0, self._slot_records - len(data) // RECORD_BYTES)
         if best is None:
             self.lost = something
             return False
@@ -70,6 +71,7 @@ class Kept:
             self._calibration_seq = calibration.seq
         else:
             self._left = 0  # who knows what stands at its end
+            self._calibration_seq = -1  # or which one is the newest
         self.failed = not kept
         return kept
 
@@ -81,9 +83,9 @@ class Kept:
         if left == 0:
             slot = 1 - slot
             self._flash.erase(slot)
-            left = SLOT_RECORDS
+            left = self._slot_records
         self._flash.append(slot, self._record)
-        if verify and not self._reads_back(slot, SLOT_RECORDS - left):
+        if verify and not self._reads_back(slot, self._slot_records - left):
             return False
         self._slot = slot
         self._left = left - 1

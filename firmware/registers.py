@@ -160,6 +160,7 @@ REFUSED_DARK = 0x800  # the car came to C without PWM
 REFUSED_REQUEST = 0x1000  # the Pi's relay is on before the grant
 REFUSED_CONTACTOR_CLOSED = 0x2000  # only with the contactor open
 REFUSED_CAR = 0x4000  # only without a car
+REFUSED_NOT_KEPT = 0x8000  # flash did not take the calibration
 
 PILOT_UNKNOWN = 0
 PILOT_A = 1

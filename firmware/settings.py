@@ -2,9 +2,7 @@
 # A write must carry the number after the last one (16 bit, wraps), so that an old or doubled one, or one
 # of a controller that did not read first, changes nothing. Every value is checked before one is taken.
 from answers import BAD_VALUE, OK, REFUSED
-
-MIN_DA = 60  # 6 A and 80 A are the ends of what a duty can say (SAE J1772, cited by OpenEVSE)
-MAX_DA = 800
+from duty import MAX_DA, MIN_DA
 
 
 def follows(seq, last):
