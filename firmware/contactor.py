@@ -21,7 +21,7 @@ WELD_MS = 1000  # OpenEVSE: a stuck relay is one that is closed 1 s after the op
 SHUNT_MS = 200  # our own choice: one pulse, long for a shunt trip, short for its coil
 CLOSE_MS = 1000  # our own choice: many times the pull-in time of any contactor
 LOST_MS = 100  # our own choice: it fell while charging; an emergency stop ends PERMIT long before
-BOUNCE_MS = 20  # the mirror has changed once it stood for this long (OpenEVSE samples its relay for 20 ms)
+BOUNCE_MS = 20  # the mirror changed once it stood for this long (OpenEVSE samples its relay for 20 ms)
 LONG_MS = 60000  # where the stop-watches stand still
 
 # REQUEST, PERMIT, mirror closed; CASE_*, name, what it means, limit in ms (0: may last), what follows.

@@ -1,5 +1,5 @@
 # The residual current module (RDC-DD, IEC 62955): its trips, and the self-test that proves that it can.
-# The test runs only with the contactor open: no opening is made for it, and no trip is missed by it. Pure.
+# The test runs only with the contactor open: none is opened for it, and it hides no trip. Pure.
 from registers import TEST_NEVER, TEST_NO_TRIP, TEST_PASSED, TEST_RUNNING, TEST_STUCK, TEST_TRIPPED
 
 # Tinkerforge's evse-v2-bricklet pulls TST for 250 ms, and names 30 ms to 1.2 s as what is allowed.
@@ -28,7 +28,7 @@ PHASES = (
      "50 ms of quiet: PASSED",
      "STUCK, and the trip is real"),
     (PHASE_DROPPED, "dropped", 0, RELEASE_MS,
-     "50 ms of quiet after the trip; the board has just started, or a test was broken off, or got no trip",
+     "50 ms of quiet after a trip; the board has started, or a test was broken off, or got no trip",
      "a trip that stands is real; what was broken off is tried again"),
 )
 
@@ -45,7 +45,7 @@ class Residual:
         self.trip_ms = 0  # from the pulse to the trip, at the last test
         self.age_min = NEVER_MIN  # since it passed
         self.tripped = False  # a real trip, now
-        # A reset may have broken off a test, and a module that wakes up may show a trip: neither is real.
+        # A reset may have broken off a test, and a module that wakes up may trip: neither is real.
         self.phase = PHASE_DROPPED
         self._age_ms = 0
         self._wanted = True  # at boot, as soon as it may
@@ -70,7 +70,7 @@ class Residual:
 
     def step(self, dt_ms, tripped, may_test, unplugged):
         # One sample, `dt_ms` after the last one. `tripped`: its output now, or an edge since;
-        # `may_test`: PERMIT off, REQUEST off, mirror open; `unplugged`: the car has gone (level or edge).
+        # `may_test`: PERMIT off, REQUEST off, mirror open; `unplugged`: the car went (level or edge).
         self._grow_old(dt_ms)
         self._may_test = may_test
         if unplugged and not self._unplugged:
