@@ -42,7 +42,9 @@ class RenewGrant(Tagged):
 
 
 class OpenContactor(Tagged):
-    """Relay off and grant revoked. `urgent`: whatever the current."""
+    """Relay off and grant revoked. `urgent`: both at once; else one after the other, so that each
+    proves within half a second that it opens the contactor alone.
+    """
 
     GRANTS: ClassVar[bool] = False
     evse_id: str

@@ -23,7 +23,7 @@ from edge.controller.pilot import PilotState
 from edge.controller.reading import Reading, ReadingContext
 from edge.controller.records import TX_EVENT, meter_value, transaction_event
 from edge.controller.session import ChargingState, Period, Session, StopReason
-from edge.controller.signs import is_open, pilot, same_board
+from edge.controller.signs import PLUGGED_IN, is_open, pilot, same_board
 from edge.controller.snapshot import ReceiptView
 from edge.controller.state import Offer, Outlet, Stop
 from edge.controller.turn import Turn
@@ -155,8 +155,18 @@ def _keep_stop(turn: Turn, outlet: Outlet) -> None:
         turn.set(outlet.evse_id, session=session, stop=stop)
 
 
+def _urgent(outlet: Outlet, sign: Sign) -> bool:
+    """Everything but the end of an orderly X1 with the car still there and the pilot still known.
+
+    The board has opened by then or the car had its time, so that the channels may prove themselves
+    one after the other (`edge/outlet/opening.py`).
+    """
+    after_x1 = outlet.phase in (Phase.PAUSING, Phase.STOPPING) and sign in _ENDS_X1
+    return not (after_x1 and pilot(outlet) in PLUGGED_IN)
+
+
 def open_paused(turn: Turn, outlet: Outlet, sign: Sign) -> None:
-    outlet = take_power(turn, outlet, sign, urgent=sign in _URGENT)
+    outlet = take_power(turn, outlet, sign, urgent=_urgent(outlet, sign))
     withdraw_offer(turn, outlet)
     set_charging_state(turn, turn.outlets[outlet.evse_id], ChargingState.SUSPENDED_EVSE,
                        "ChargingStateChanged")
@@ -164,7 +174,7 @@ def open_paused(turn: Turn, outlet: Outlet, sign: Sign) -> None:
 
 def open_ending(turn: Turn, outlet: Outlet, sign: Sign) -> None:
     """Power goes first; then the reason is fixed, the rest of the end follows the meter."""
-    outlet = take_power(turn, outlet, sign, urgent=sign in _URGENT)
+    outlet = take_power(turn, outlet, sign, urgent=_urgent(outlet, sign))
     outlet = withdraw_offer(turn, outlet)
     stop = _stop_reason(turn, outlet, sign)
     session = outlet.session
@@ -239,7 +249,7 @@ def forget(turn: Turn, outlet: Outlet, sign: Sign) -> None:
     turn.set(outlet.evse_id, card=None, stop=None, plugged_ns=None, language=None, read_asked_ns=None)
 
 
-_URGENT = frozenset({Sign.UNPLUGGED, Sign.TRIPPED, Sign.CUT, Sign.CAR_RESTS, Sign.PERMIT_LOST})
+_ENDS_X1 = frozenset({Sign.RELEASED, Sign.CAR_RESTS, Sign.PERMIT_LOST})
 
 _ACTIONS: Mapping[Do, Callable[[Turn, Outlet, Sign], None]] = {
     Do.NOTHING: lambda _turn, _outlet, _sign: None,

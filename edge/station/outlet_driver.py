@@ -15,6 +15,7 @@ import msgspec
 from edge.controller.events import BoardLost, Event, OutletSeen
 from edge.controller.pilot import BoardStatus, PilotState
 from edge.controller.trouble import DeviceError
+from edge.outlet.opening import open_in_order
 from edge.outlet.settings import BoardSettings
 from edge.station import trace
 
@@ -77,6 +78,8 @@ class OutletDriver:
         self._boot_count: int | None = None
         self._dated_ns: int | None = None  # when the board was told the time; None: it has to be
         self._word = 0  # of the board's offer: the latest is not undone by repeating an older one
+        self._opening = asyncio.Lock()  # an opening in order is under way
+        self._hurries = 0  # urgent openings
         self.looked = asyncio.Event()  # the first poll ended, well or not
 
     async def run(self) -> None:
@@ -132,11 +135,31 @@ class OutletDriver:
             self._hand_in(seen)
 
     # what takes power: the relay in the call, the frame as a task
-    def open(self, reason: str) -> None:
-        """Relay off now; then the grant is revoked, again until the board has understood."""
-        self.contactor.set(False)
+    def open(self, reason: str, *, urgent: bool = True) -> None:
+        """Relay off now; then the grant is revoked, again until the board has understood.
+
+        Not urgent: the one that the board names opens first, and proves so that it can.
+        """
+        if urgent:
+            self._hurries += 1
+            self.contactor.set(False)
+            self._last = None
+            self._spawn(self._again(self.board.revoke, f"revoke ({reason})", lambda: True))
+        else:
+            self._spawn(self._open_in_order(reason))
+
+    async def _open_in_order(self, reason: str) -> None:
+        hurries = self._hurries
+        async with self._opening:
+            seen = None if self._last is None else self._last.board
+            pi_first = seen is not None and seen.pi_first and seen.permit  # else the board was first
+            understood = await open_in_order(
+                self.board, self.contactor, pi_first=pi_first,
+                suspect_s=self._settings.weld_suspect_ms / 1000,
+                overtaken=lambda: self._hurries != hurries)
         self._last = None
-        self._spawn(self._again(self.board.revoke, f"revoke ({reason})", lambda: True))
+        if not understood:
+            await self._again(self.board.revoke, f"revoke ({reason})", lambda: True)
 
     def lower(self, current_a: float) -> None:
         self._spawn(self._again(lambda: self.board.offer(current_a), f"lower to {current_a:g} A",
@@ -184,6 +207,8 @@ class OutletDriver:
 
     async def close(self, current_a: float, grant_s: float, wanted: Callable[[], bool]) -> None:
         """Grant to the board, then the Pi's relay; both taken back if nobody wants it any more."""
+        async with self._opening:
+            pass  # what opens in order has some tenths of a second to go
         try:
             await self.board.grant(current_a, grant_s)
         except DeviceError:
@@ -205,5 +230,6 @@ class OutletDriver:
 
 def _essence(seen: OutletSeen) -> OutletSeen:
     """Without what changes with every poll and decides nothing."""
-    board = msgspec.structs.replace(seen.board, mono_ns=0, cp_high_mv=0, cp_low_mv=0)
+    board = msgspec.structs.replace(
+        seen.board, mono_ns=0, cp_high_mv=0, cp_low_mv=0, temperature_c=None)
     return msgspec.structs.replace(seen, board=board)

@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 class OutletPort(Protocol):
     """What the runner does to an outlet. Methods that take power return at once."""
 
-    def open(self, reason: str) -> None: ...
+    def open(self, reason: str, *, urgent: bool = True) -> None: ...
 
     def lower(self, current_a: float) -> None: ...
 
@@ -119,7 +119,7 @@ class Runner:
         match effect:
             case OpenContactor():
                 self._take(effect.evse_id)
-                self._outlets[effect.evse_id].open(effect.reason)
+                self._outlets[effect.evse_id].open(effect.reason, urgent=effect.urgent)
                 log.info("evse %s: open, %s%s", effect.evse_id, effect.reason,
                          ", at once" if effect.urgent else "")
             case WithdrawOffer():

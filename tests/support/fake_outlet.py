@@ -22,6 +22,8 @@ class FakeBoard:
         self.offered_a = 0.0
         self.boot_count = 1
         self.pilot = PilotState.B
+        self.pi_first = False
+        self.mirror_closed = False
         self.settings: list[BoardSettings] = []
         self.told_utc_s: list[int] = []
 
@@ -41,8 +43,9 @@ class FakeBoard:
         if self.silent:
             raise DeviceTimeout("poll", where="board", got="nothing", expected="an answer")
         return BoardStatus(mono_ns=sent_ns, pilot=self.pilot, permit=self.permit,
-                           offered_a=self.offered_a, pwm_on=self.offered_a > 0, mirror_closed=False,
-                           boot_count=self.boot_count)
+                           offered_a=self.offered_a, pwm_on=self.offered_a > 0,
+                           mirror_closed=self.mirror_closed, boot_count=self.boot_count,
+                           pi_first=self.pi_first)
 
     async def offer(self, current_a: float) -> None:
         await self._frame(f"offer {current_a:g}")

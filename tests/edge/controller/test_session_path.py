@@ -95,6 +95,30 @@ def test_orderly_stop_withdraws_and_opens_at_six_seconds_when_the_car_ignores_it
     assert desk.effects(WithdrawOffer) and not desk.effects(OpenContactor)
     took = desk.until(lambda: bool(desk.effects(OpenContactor)))
     assert 5.9 <= took <= 6.2
+    assert not desk.effects(OpenContactor)[0].urgent, "the channels prove themselves in turn"
+
+
+@pytest.mark.parametrize("permit", [True, False])
+def test_a_car_that_rests_after_x1_lets_the_channels_open_in_turn(desk, permit):
+    desk.charge()
+    desk.run(4)
+    desk.tap()
+    desk.log.clear()
+    desk.rest()
+    desk.devices["1"].permit = permit  # the board takes it back at B
+    desk.poll("1")
+    assert [effect.urgent for effect in desk.effects(OpenContactor)] == [False]
+
+
+@pytest.mark.parametrize("pilot", [PilotState.A, PilotState.E, PilotState.F, PilotState.UNKNOWN])
+def test_what_is_no_car_at_rest_opens_at_once_after_x1_too(desk, pilot):
+    desk.charge()
+    desk.run(4)
+    desk.tap()
+    desk.log.clear()
+    desk.devices["1"].pilot = pilot
+    desk.poll("1")
+    assert [effect.urgent for effect in desk.effects(OpenContactor)] == [True]
 
 
 def test_orderly_stop_opens_below_one_ampere(desk):

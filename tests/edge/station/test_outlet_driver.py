@@ -40,6 +40,67 @@ async def test_opening_drops_the_relay_in_the_call_and_revokes_until_the_board_u
 
 
 @virtual
+async def test_an_opening_in_order_lets_the_board_go_first_unless_it_is_the_turn_of_the_pi():
+    for pi_first, order in ((False, ["revoke", "relay off"]), (True, ["relay off", "revoke"])):
+        outlet = Outlet()
+        outlet.contactor.on = outlet.board.permit = True
+        outlet.board.pi_first = pi_first
+        running = asyncio.ensure_future(outlet.driver.run())
+        await asyncio.sleep(1)
+        outlet.driver.open("test", urgent=False)
+        await asyncio.sleep(1)
+        assert outlet.log == order
+        running.cancel()
+
+
+@virtual
+async def test_a_board_that_has_opened_already_was_first_whoever_has_the_turn():
+    outlet = Outlet()
+    outlet.contactor.on = outlet.board.pi_first = True
+    running = asyncio.ensure_future(outlet.driver.run())
+    await asyncio.sleep(1)
+    outlet.driver.open("test", urgent=False)
+    await asyncio.sleep(1)
+    assert outlet.log == ["revoke", "relay off"]
+    running.cancel()
+
+
+@virtual
+async def test_nothing_delays_an_urgent_opening_that_comes_while_one_in_order_waits():
+    outlet = Outlet()
+    outlet.contactor.on = outlet.board.permit = True
+    outlet.board.mirror_closed = True  # its channel is stuck
+    running = asyncio.ensure_future(outlet.driver.run())
+    await asyncio.sleep(1)
+    outlet.driver.open("test", urgent=False)
+    await asyncio.sleep(0.1)
+    assert outlet.log == ["revoke"] and outlet.contactor.on
+    outlet.driver.open("unplugged")
+    assert not outlet.contactor.on
+    running.cancel()
+
+
+@virtual
+async def test_a_revocation_that_an_opening_in_order_lost_is_repeated():
+    outlet = Outlet()
+    outlet.contactor.on = True
+    outlet.board.fails = 2
+    outlet.driver.open("test", urgent=False)
+    await asyncio.sleep(1)
+    assert outlet.log == ["relay off", "revoke"]
+
+
+@virtual
+async def test_closing_waits_for_an_opening_in_order_to_end():
+    outlet = Outlet()
+    outlet.contactor.on = outlet.board.permit = outlet.board.mirror_closed = True
+    outlet.driver.open("test", urgent=False)
+    await asyncio.sleep(0.01)
+    await outlet.driver.close(16, 5, lambda: True)
+    assert outlet.log == ["revoke", "relay off", "grant 16", "relay on"]
+
+
+@virtual
 async def test_a_board_that_is_dead_does_not_keep_the_driver_trying_for_ever():
     outlet = Outlet()
     outlet.board.silent = True

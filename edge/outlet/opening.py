@@ -1,0 +1,76 @@
+"""Opening in order: the two channels that feed the coil are switched off one after the other.
+
+The pilot board's interlock and the Pi's relay are in series, so opening both at once would hide that
+one of them is stuck. At a stop in order (no current flows any more, or the car had its 6 s) one opens
+first, and the other when the main contacts have followed, or when they have had time enough to be
+called stuck. Whose turn it is, and what it proved, the board says (`BoardStatus.pi_first`).
+
+This is for stops in order only: whatever is urgent switches both off at once, and nothing here keeps
+it from doing so.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from edge.controller.pilot import BoardStatus
+from edge.controller.trouble import DeviceError
+
+LOOK_S = 0.01
+MARGIN_S = 0.05  # beyond the time after which the board calls it stuck, so that it does
+
+
+class Board(Protocol):
+    """The board's channel. Both methods raise `DeviceError`."""
+
+    async def poll(self) -> BoardStatus: ...
+
+    async def revoke(self) -> None: ...
+
+
+class Relay(Protocol):
+    """The Pi's channel."""
+
+    def set(self, on: bool) -> None: ...
+
+
+async def open_in_order(board: Board, relay: Relay, *, pi_first: bool, suspect_s: float,
+                        overtaken: Callable[[], bool]) -> bool:
+    """Open both channels; whether the board understood (if not, it has to be told again).
+
+    The second channel opens when the board has seen the main contacts open by the first, at the latest
+    `suspect_s` (of the board's settings) and a margin after that one, and at once when `overtaken` or
+    when the board does not answer.
+    """
+    patience_s = suspect_s + MARGIN_S
+    if pi_first:
+        relay.set(False)
+        await _within(patience_s, _opened_by(board, lambda status: not status.request, overtaken))
+        return await _within(None, board.revoke())
+    try:
+        understood = await _within(patience_s, board.revoke())
+        if understood:
+            await _within(patience_s, _opened_by(board, lambda status: not status.permit, overtaken))
+    finally:
+        relay.set(False)
+    return understood
+
+
+async def _opened_by(board: Board, channel: Callable[[BoardStatus], bool],
+                     overtaken: Callable[[], bool]) -> None:
+    """Until the board has seen this channel and the main contacts open, or nobody waits for it."""
+    while not overtaken():
+        status = await board.poll()
+        if channel(status) and status.mirror_closed is False:
+            return
+        await asyncio.sleep(LOOK_S)
+
+
+async def _within(limit_s: float | None, work: Awaitable[None]) -> bool:
+    """Whether it was done in time and without trouble. What is stuck the board names by itself."""
+    try:
+        async with asyncio.timeout(limit_s):
+            await work
+    except (TimeoutError, DeviceError):
+        return False
+    return True
