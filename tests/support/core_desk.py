@@ -65,6 +65,9 @@ class Device:
         self.plug_seq = 0
         self.boot_count = 1
         self.faults: tuple[BoardFault, ...] = ()
+        self.fault_seq = 0
+        self.request = False  # stuck: what the board senses behind the relay
+        self.dark = self.testing = False
         self.wh = 1_000
         self.proximity_a: int | None = None
         self.meter_answers = True
@@ -129,7 +132,8 @@ class Desk:
         board = BoardStatus(
             mono_ns=self.now_ns, pilot=d.pilot, pwm_on=d.pwm_on, offered_a=d.offered_a, permit=d.permit,
             mirror_closed=mirror, diode_ok=d.pwm_on, faults=d.faults, plug_seq=d.plug_seq,
-            boot_count=d.boot_count, proximity_a=d.proximity_a)
+            boot_count=d.boot_count, proximity_a=d.proximity_a, fault_seq=d.fault_seq,
+            request=d.request or d.relay, dark=d.dark, testing=d.testing)
         self.feed(OutletSeen(evse_id=evse_id, relay_on=d.relay, pi_mirror_closed=d.closed, board=board))
 
     def read(self, evse_id: str, context: ReadingContext = ReadingContext.SAMPLE_PERIODIC,

@@ -211,6 +211,113 @@ def test_energised_without_a_reason_is_opened(desk):
     assert desk.effects(OpenContactor)[-1].reason == "not explained"
 
 
+BOARD_CODES = {
+    BoardFault.DIODE: "F301", BoardFault.PILOT_SHORT: "F302", BoardFault.RCD: "F401",
+    BoardFault.WELD: "F201", BoardFault.BROWN_OUT: "F403", BoardFault.EMERGENCY_STOP: "F402",
+    BoardFault.PROXIMITY: "F304", BoardFault.SELF_TEST: "F404", BoardFault.INTERLOCK_STUCK: "F205",
+    BoardFault.RELAY_STUCK: "F204", BoardFault.NOT_CLOSED: "F202", BoardFault.TEMPERATURE: "F405",
+    BoardFault.MEMORY: "F406"}
+
+
+@pytest.mark.parametrize("bit", list(BoardFault))
+def test_every_fault_of_a_board_has_its_code_but_a_lost_heartbeat(desk, bit):
+    desk.devices["1"].faults = (bit,)
+    desk.poll("1")
+    assert codes(desk) == ({BOARD_CODES[bit]} if bit in BOARD_CODES else set())
+    assert (bit in BOARD_CODES) is (bit is not BoardFault.HEARTBEAT)
+
+
+@pytest.mark.parametrize("bit", [BoardFault.INTERLOCK_STUCK, BoardFault.RELAY_STUCK,
+                                 BoardFault.SELF_TEST])
+def test_a_channel_that_is_stuck_or_untested_blocks_new_sessions_until_a_technician(desk, bit):
+    desk.devices["1"].faults = (bit,)
+    desk.run(1)
+    desk.devices["1"].faults = ()  # the board was started again, and has forgotten it
+    desk.run(5)
+    desk.log.clear()
+    desk.plug()
+    desk.tap()
+    desk.run(5)
+    assert not desk.effects(OfferCurrent) and desk.outlet().session is None
+    request(desk, "fault.clear", code=BOARD_CODES[bit], where="1")
+    desk.run(1)
+    assert not codes(desk) and desk.effects(OfferCurrent), "the card still waits"
+
+
+def test_a_relay_that_feeds_the_coil_a_second_after_it_was_let_go_is_named(desk):
+    desk.charge()
+    desk.devices["1"].request = True
+    desk.run(2)
+    assert not codes(desk), "it is on"
+    desk.rest()
+    desk.devices["1"].permit = False
+    took = desk.until(lambda: "F204" in codes(desk))
+    assert 1.0 <= took <= 1.3
+    assert desk.outlet().session is None or desk.outlet().phase in ("ending", "finished")
+
+
+def test_a_relay_that_is_slow_to_let_go_is_no_fault(desk):
+    desk.charge()
+    desk.rest()
+    desk.devices["1"].request = True
+    desk.run(0.8)
+    desk.devices["1"].request = False
+    desk.run(3)
+    assert not codes(desk)
+
+
+def test_a_hot_contactor_opens_and_the_same_transaction_goes_on(desk):
+    desk.charge()
+    transaction = desk.outlet().session.transaction_id
+    desk.log.clear()
+    desk.devices["1"].faults = (BoardFault.TEMPERATURE,)
+    desk.poll("1")
+    assert desk.effects(OpenContactor)[0].urgent
+    desk.devices["1"].faults = ()
+    desk.rest()
+    desk.until(lambda: desk.devices["1"].pwm_on)
+    desk.ask()
+    desk.until(lambda: desk.outlet().phase == "charging")
+    assert desk.outlet().session.transaction_id == transaction
+
+
+def test_lost_counters_are_a_notice_and_stop_nobody(desk):
+    desk.devices["1"].faults = (BoardFault.MEMORY,)
+    desk.charge()
+    assert codes(desk) == {"F406"}
+
+
+@pytest.mark.parametrize("hindrance", ["dark", "testing"])
+def test_a_board_that_would_refuse_is_not_asked(desk, hindrance):
+    desk.plug()
+    desk.tap()
+    desk.until(lambda: desk.devices["1"].pwm_on)
+    setattr(desk.devices["1"], hindrance, True)
+    desk.ask()
+    desk.run(10)
+    assert not desk.effects(CloseContactor)
+    setattr(desk.devices["1"], hindrance, False)
+    desk.until(lambda: desk.outlet().phase == "charging")
+
+
+def test_state_d_charges_where_the_site_is_ventilated():
+    from core_desk import Desk, plan
+    desk = Desk(plan(1, ventilation=True))
+    desk.plug()
+    desk.tap()
+    desk.until(lambda: desk.devices["1"].pwm_on)
+    desk.devices["1"].pilot = PilotState.D
+    desk.until(lambda: desk.outlet().phase == "charging")
+    assert not codes(desk)
+
+
+def test_what_is_acknowledged_is_what_the_technician_can_have_seen(desk):
+    desk.devices["1"].faults, desk.devices["1"].fault_seq = (BoardFault.RCD,), 7
+    desk.run(1)
+    request(desk, "fault.clear", code="F401", where="1")
+    assert [effect.fault_seq for effect in desk.effects(AcknowledgeBoard)] == [7]
+
+
 def test_every_fault_has_words_for_people():
     assert set(CATALOGUE) == set(FaultCode)
     for kind in CATALOGUE.values():

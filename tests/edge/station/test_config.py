@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.outlet.settings import BoardSettings
 from edge.station.check import main
-from edge.station.config import ConfigErrors, load, to_plan
+from edge.station.config import ConfigErrors, board_settings, load, to_plan
 from edge.station.config_sections import Site
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -57,6 +58,16 @@ def test_gives_the_core_its_plan(tmp_path: Path) -> None:
     assert plan.site_meters == ("main",)
 
 
+def test_gives_a_board_its_settings_and_the_core_what_they_mean_to_it(tmp_path: Path) -> None:
+    text = changed(("unit = 11", "unit = 11, hold_s = 5, fault_f_ms = 0, weld_suspect_ms = 100"),
+                   ('label = "Bay 1"', 'label = "Bay 1"\nventilation = true'))
+    site = load(written(tmp_path, text))
+    assert [board_settings(evse) for evse in site.evses] == [
+        BoardSettings(failsafe_a=6, hold_s=5, ventilation=True, fault_f_ms=0, weld_suspect_ms=100),
+        BoardSettings(failsafe_a=6)]
+    assert [evse.ventilation for evse in to_plan(site).evses] == [True, False]
+
+
 def test_says_pins_as_the_manual_shows_them(tmp_path: Path) -> None:
     assert problems(tmp_path, changed(("coil_gpio = 22", "coil_gpio = 17"))) == [
         'site.toml: evse[1].contactor.coil_gpio: got 17 (already used by evse "1"), '
@@ -75,6 +86,12 @@ ONE_MISTAKE = {
     "no supply side": (("supply_side = true\n", ""), "meter[0].supply_side", "nothing", "true (wired"),
     "boolean as a number": (("unit = 11", "unit = true"), "evse[0].board.unit", "true", "1 to 247"),
     "out of range": (("unit = 11", "unit = 300"), "evse[0].board.unit", "300", "1 to 247"),
+    "a state F that a car may miss": (
+        ("unit = 11", "unit = 11, fault_f_ms = 100"), "evse[0].board.fault_f_ms", "100",
+        "at least 300"),
+    "a weld suspected after the weld": (
+        ("unit = 11", "unit = 11, weld_suspect_ms = 1000"), "evse[0].board.weld_suspect_ms", "1000",
+        "30 to 900"),
     "no such pin": (("mirror_gpio = 27", "mirror_gpio = 31"),
                     "evse[0].contactor.mirror_gpio", "31", "2 to"),
     "a table that is a text": (('board = { bus = "cabinet", unit = 11 }', 'board = "cabinet"'),
