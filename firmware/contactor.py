@@ -158,12 +158,12 @@ class Contactor:
             return
         self._other_ms = min(self._other_ms + dt_ms, LONG_MS)
         if self._other_ms >= BOUNCE_MS:
-            self._other_ms = -1
             self.closed = mirror_closed
             if mirror_closed:
                 self._has_closed()
             else:
                 self._has_opened(self._then_commands)
+            self._other_ms = -1
 
     def _has_closed(self):
         self.events |= EVENT_CYCLE
@@ -171,7 +171,7 @@ class Contactor:
             self.pull_in_ms = self._then_ms
 
     def _has_opened(self, commands):
-        self._fell = commands == BOTH
+        self._fell = commands == BOTH and self._command_ms > self._other_ms  # and no blink since
         if self._then_asks:
             self.events |= EVENT_LOAD_BREAK
         if commands != BOTH and (self._charged or self._held):
