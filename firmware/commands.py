@@ -1,5 +1,6 @@
 # What a write of the command block does to the core: one function a command. Pure.
-# Each answers OK, BAD_VALUE, or REFUSED with `core.refused_bits`. What takes away is never refused.
+# Each answers OK, BAD_VALUE, or REFUSED with `core.refused_bits`. What takes away is never
+# refused.
 from answers import BAD_VALUE, OK, REFUSED
 from interlock import newer
 from registers import (
@@ -103,14 +104,13 @@ def _self_test(core):
     # Only with the contactor open, and nothing opens for it.
     inputs = core.inputs
     bits = 0
-    if core.interlock.permit or inputs.mirror_closed:
+    if core.interlock.permit or inputs.mirror_closed or core.contactor.closed:
         bits |= REFUSED_CONTACTOR_CLOSED
     if inputs.request:
         bits |= REFUSED_REQUEST
     if bits:
         return _refuse(core, bits)
-    core.residual.start()
-    return OK
+    return OK if core.residual.start() else _refuse(core, REFUSED_CONTACTOR_CLOSED)
 
 
 def _show_f(core, hold_ms):

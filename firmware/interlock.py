@@ -57,8 +57,8 @@ class Interlock:
         return self.permit and self._stop_ms >= 0
 
     def missing(self, sequence, standing, pwm_on, mirror_closed, request):
-        # REFUSED_* bits for a grant with this sequence. `standing`: those of `conditions`. The main contacts
-        # and the Pi's relay must be open before a closing; a grant under PERMIT finds both closed.
+        # REFUSED_* bits for a grant with this sequence. `standing`: those of `conditions`. The main
+        # contacts and the Pi's relay are open before a closing; a grant under PERMIT finds both closed.
         bits = standing
         if not pwm_on:
             bits |= REFUSED_NO_PWM

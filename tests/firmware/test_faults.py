@@ -1,0 +1,249 @@
+# The list of faults by itself: what sets each bit, what clears it, and what an acknowledgement may do.
+import registers as r
+from core import Inputs
+from faults import BLOCKING, LATCHED, Faults
+
+TURN_MS = 4
+
+
+class Car:
+    # As much of a pilot as the list looks at.
+    def __init__(self, state=r.PILOT_B):
+        self.state = state
+        self.diode_fault = False
+
+
+class Room:
+    # The list with all that it looks at.
+    def __init__(self):
+        self.faults = Faults()
+        self.inputs = Inputs()
+        self.car = Car()
+        self.cable_a = 0
+        self.not_closed = False
+
+    def turn(self):
+        self.faults.step(TURN_MS, self.inputs, self.car, self.cable_a, self.not_closed)
+
+    def run(self, ms):
+        for _ in range(ms // TURN_MS):
+            self.turn()
+
+    def cleared_after(self, limit_ms):
+        # Virtual ms until no bit stands.
+        waited_ms = 0
+        while self.faults.bits:
+            assert waited_ms <= limit_ms, f"{self.faults.bits} after {waited_ms} ms"
+            self.turn()
+            waited_ms += TURN_MS
+        return waited_ms
+
+
+def latch(faults, bit):
+    # Its cause comes and goes.
+    assert faults.latch(bit, True, False)
+    assert not faults.latch(bit, False, True)
+
+
+# --- latched
+
+
+def test_a_latched_fault_stays_when_its_cause_has_gone():
+    for bit in LATCHED:
+        faults = Faults()
+        latch(faults, bit)
+        for _ in range(100):
+            assert not faults.latch(bit, False, True)
+        assert (faults.bits, faults.blocking, faults.seq) == (bit, bit, 1)
+
+
+def test_only_its_own_number_clears_it():
+    for bit in LATCHED:
+        faults = Faults()
+        faults._issued = 6
+        latch(faults, bit)
+        for wrong in (0, 6, 8, 0xFFFF, 7 + 0x8000):
+            assert faults.acknowledge(wrong) == 0
+        assert faults.bits == bit
+        assert faults.acknowledge(7) == bit
+        assert (faults.bits, faults.ack_seq, faults.seq) == (0, 7, 7)
+        assert faults.acknowledge(7) == 0
+
+
+def test_nothing_is_cleared_while_its_cause_stands():
+    faults = Faults()
+    faults.latch(r.FAULT_RCD, True, False)
+    assert faults.acknowledge(1) == 0
+    assert (faults.bits, faults.ack_seq) == (r.FAULT_RCD, 0)
+    faults.latch(r.FAULT_RCD, False, True)
+    assert faults.acknowledge(1) == r.FAULT_RCD
+
+
+def test_one_that_stands_keeps_its_number_when_its_cause_returns():
+    faults = Faults()
+    latch(faults, r.FAULT_RCD)
+    assert not faults.latch(r.FAULT_RCD, True, False)
+    assert faults.seq == 1
+
+
+def test_an_acknowledgement_reaches_back_and_not_ahead():
+    faults = Faults()
+    for bit in (r.FAULT_WELD, r.FAULT_RCD, r.FAULT_SELF_TEST):
+        latch(faults, bit)
+    assert faults.seq == 3
+    assert faults.acknowledge(2) == r.FAULT_WELD | r.FAULT_RCD
+    assert (faults.bits, faults.seq) == (r.FAULT_SELF_TEST, 3)
+    assert faults.acknowledge(3) == r.FAULT_SELF_TEST
+
+
+def test_what_was_left_standing_shows_the_number_that_clears_it():
+    faults = Faults()
+    faults.latch(r.FAULT_RCD, True, False)
+    latch(faults, r.FAULT_WELD)
+    assert faults.acknowledge(2) == r.FAULT_WELD  # the residual current flows still
+    assert (faults.bits, faults.seq) == (r.FAULT_RCD, 1)
+    faults.latch(r.FAULT_RCD, False, True)
+    assert faults.acknowledge(faults.seq) == r.FAULT_RCD
+    latch(faults, r.FAULT_RCD)
+    assert faults.seq == 3  # no number comes twice
+
+
+def test_numbers_wrap_and_still_reach_back():
+    faults = Faults()
+    faults._issued = 0xFFFE
+    latch(faults, r.FAULT_RCD)
+    latch(faults, r.FAULT_WELD)
+    assert faults.seq == 0
+    assert faults.acknowledge(0) == r.FAULT_RCD | r.FAULT_WELD
+
+
+# --- for as long as it lasts
+
+
+def test_what_blocks_and_what_does_not():
+    assert BLOCKING & r.FAULT_HEARTBEAT == 0
+    assert BLOCKING & r.FAULT_MEMORY == 0
+    for name in ("DIODE", "PILOT_SHORT", "RCD", "WELD", "BROWN_OUT", "EMERGENCY_STOP", "PROXIMITY",
+                 "SELF_TEST", "INTERLOCK_STUCK", "RELAY_STUCK", "NOT_CLOSED", "TEMPERATURE"):
+        assert BLOCKING & getattr(r, "FAULT_" + name), name
+    faults = Faults()
+    faults.heartbeat(True)
+    faults.memory(True)
+    assert (faults.bits, faults.blocking) == (r.FAULT_HEARTBEAT | r.FAULT_MEMORY, 0)
+    faults.heartbeat(False)
+    assert faults.bits == r.FAULT_MEMORY
+
+
+def test_a_short_stands_until_the_car_is_seen_idle():
+    for state, left in ((r.PILOT_C, r.FAULT_PILOT_SHORT), (r.PILOT_D, r.FAULT_PILOT_SHORT),
+                        (r.PILOT_F, r.FAULT_PILOT_SHORT), (r.PILOT_UNKNOWN, r.FAULT_PILOT_SHORT),
+                        (r.PILOT_A, 0), (r.PILOT_B, 0)):
+        room = Room()
+        room.car.state = r.PILOT_E
+        room.turn()
+        assert room.faults.bits == r.FAULT_PILOT_SHORT
+        room.car.state = state
+        room.run(1000)
+        assert room.faults.bits == left, state
+
+
+def test_a_contactor_that_did_not_close_is_forgotten_with_its_car():
+    for state, left in ((r.PILOT_B, r.FAULT_NOT_CLOSED), (r.PILOT_C, r.FAULT_NOT_CLOSED),
+                        (r.PILOT_F, r.FAULT_NOT_CLOSED), (r.PILOT_A, 0)):
+        room = Room()
+        room.not_closed = True
+        room.turn()
+        room.not_closed = False
+        room.car.state = state
+        room.turn()
+        assert room.faults.bits == left, state
+
+
+def test_a_missing_diode_is_what_the_pilot_says():
+    room = Room()
+    room.car.diode_fault = True
+    room.turn()
+    assert room.faults.bits == r.FAULT_DIODE
+    room.car.diode_fault = False
+    room.turn()
+    assert room.faults.bits == 0
+
+
+def test_a_bad_cable_is_a_fault_with_a_car_and_outlasts_the_f_that_it_causes():
+    for state, bits in ((r.PILOT_UNKNOWN, 0), (r.PILOT_A, 0), (r.PILOT_B, r.FAULT_PROXIMITY),
+                        (r.PILOT_C, r.FAULT_PROXIMITY), (r.PILOT_D, r.FAULT_PROXIMITY), (r.PILOT_F, 0)):
+        room = Room()
+        room.cable_a = -1
+        room.car.state = state
+        room.turn()
+        assert room.faults.bits == bits, state
+        room.car.state = r.PILOT_F
+        room.run(400)
+        assert room.faults.bits == bits, state  # else it would begin anew after each F
+        room.car.state = r.PILOT_A
+        room.turn()
+        assert room.faults.bits == 0, state
+    room = Room()
+    room.cable_a = -1
+    room.turn()
+    room.cable_a = 32
+    room.turn()
+    assert room.faults.bits == 0
+
+
+def test_the_stop_outlasts_a_bouncing_button():
+    room = Room()
+    room.inputs.stop_pressed = True
+    room.turn()
+    assert room.faults.bits == r.FAULT_EMERGENCY_STOP
+    for _ in range(5):
+        room.inputs.stop_pressed = False
+        room.run(96)
+        room.inputs.stop_pressed = True
+        room.turn()
+    assert room.faults.bits == r.FAULT_EMERGENCY_STOP
+    room.inputs.stop_pressed = False
+    assert room.cleared_after(200) == 100
+
+
+def test_the_supply_has_a_window_and_must_stand_a_second_in_a_narrower_one():
+    for bad_mv, better_mv in ((10499, 10799), (13801, 13801), (0, 10500)):
+        room = Room()
+        room.inputs.supply_mv = bad_mv
+        room.turn()
+        assert room.faults.bits == r.FAULT_BROWN_OUT, bad_mv
+        room.inputs.supply_mv = better_mv  # better, not good
+        room.run(5000)
+        assert room.faults.bits == r.FAULT_BROWN_OUT, bad_mv
+        room.inputs.supply_mv = 10800
+        room.run(900)
+        room.inputs.supply_mv = better_mv
+        room.turn()
+        room.inputs.supply_mv = 12000
+        assert room.cleared_after(1100) == 1000, bad_mv
+    for good_mv in (10500, 12000, 13800):
+        room = Room()
+        room.inputs.supply_mv = good_mv
+        room.run(2000)
+        assert room.faults.bits == 0, good_mv
+
+
+def test_the_terminals_have_a_window_and_must_cool_for_a_minute():
+    # from above 71 C until 62 C: OpenEVSE
+    for bad_dc, better_dc in ((711, 621), (-351, -301), (-32768, 650), (2000, 710)):
+        room = Room()
+        room.inputs.temperature_dc = bad_dc
+        room.turn()
+        assert room.faults.bits == r.FAULT_TEMPERATURE, bad_dc
+        room.inputs.temperature_dc = better_dc
+        room.run(61_000)
+        assert room.faults.bits == r.FAULT_TEMPERATURE, bad_dc
+        for good_dc in (620, -300):
+            room.inputs.temperature_dc = good_dc
+            room.run(30_000)
+            assert room.faults.bits == (r.FAULT_TEMPERATURE if good_dc == 620 else 0), bad_dc
+    for good_dc in (710, 250, -350):
+        room = Room()
+        room.inputs.temperature_dc = good_dc
+        room.run(100)
+        assert room.faults.bits == 0, good_dc
