@@ -3,6 +3,7 @@
 from typing import Literal, Protocol
 
 Cut = Literal["power", "network", "bus", "reader"]
+Channel = Literal["relay", "interlock"]  # what feeds the coil: the Pi's and the board's, in series
 
 
 class Rig(Protocol):
@@ -29,6 +30,9 @@ class Rig(Protocol):
     async def weld(self, evse: str) -> None:
         """Weld the main contacts shut."""
 
+    async def stick(self, evse: str, channel: Channel) -> None:
+        """Bridge a channel, so that it feeds the coil whatever it is told, until `restore(channel)`."""
+
     async def rcd_trip(self, evse: str) -> None:
         """A residual current, until `restore("rcd", evse)`."""
 
@@ -36,10 +40,15 @@ class Rig(Protocol):
         """Cut the cabinet's power, the network, a bus (its id) or a reader (its id)."""
 
     async def restore(self, what: str, where: str | None = None) -> None:
-        """Undo `cut`, `weld` ("contactor") and `rcd_trip` ("rcd"); `where` an id, None: all."""
+        """Undo `cut`, `weld` ("contactor"), `rcd_trip` ("rcd"), `stick` (the channel) and what the
+        shunt trip did ("breaker"); `where` an id, None: all.
+        """
 
     async def coil_on(self, evse: str) -> bool:
         """Whether the contactor's coil has voltage."""
+
+    async def breaker_on(self, evse: str) -> bool:
+        """Whether the breaker in front of the contactor is closed: the shunt trip opens it."""
 
     async def duty(self, evse: str) -> float:
         """Share of the pilot's positive half: 1.0 is X1 (steady +12 V), 0.0 is F (-12 V)."""

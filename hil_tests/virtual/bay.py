@@ -1,4 +1,9 @@
-"""One charging point of the cabinet: board, relay, contactor, car and their wires."""
+"""One charging point of the cabinet: board, relay, contactor, breaker, car and their wires.
+
+The coil's supply goes through the emergency stop's own contact, the Pi's relay and the board's
+interlock, in this order; the board senses it behind the relay (REQUEST). The shunt trip opens the
+breaker in front of the contactor, which nobody but the rig closes again.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,8 +41,23 @@ class PilotBoard(Protocol):
     def set_cp(self, load_ohm: float | None, diode: bool = True) -> None:
         """The load on the control pilot; None: open."""
 
+    @property
+    def shunt(self) -> bool:
+        """Whether the board fires the shunt trip."""
+
     def set_pin(self, name: str, level: bool) -> None:
-        """An input: "mirror" (True: closed), "rcd" (True: tripped), "estop" (True: pressed)."""
+        """An input: "mirror" (True: closed), "rcd" (True: tripped), "estop" (True: pressed),
+        "request" (True: the coil's supply is there behind the Pi's relay).
+        """
+
+    def set_rcd_module(self, how: str) -> None:
+        """The residual current module: "good", "dead" (trips at nothing), "stuck" (stays tripped)."""
+
+    def set_temperature_c(self, temperature_c: float | None) -> None:
+        """At the contactor's terminals; None: the sensor is off its wire."""
+
+
+CHANNELS = ("relay", "interlock")  # the Pi's and the board's
 
 
 @dataclass(frozen=True)
@@ -61,12 +81,16 @@ class Bay:
         self.car = car
         self.contactor = Contactor()
         self.coil = False
+        self.stuck = dict.fromkeys(CHANNELS, False)  # bridged: it feeds all the same
+        self.estop = False  # pressed
+        self.breaker = True  # closed
         self.mirror_to_pi: bool | None = None  # override: a broken wire to one side
         self.mirror_to_board: bool | None = None
         self._log = log
         self._drive = drive
         self._relay = False
         self._permit = False
+        self._request: bool | None = None
         self._mirrors: tuple[bool, bool] | None = None
         self._cp: tuple[float | None, bool] | None = None
         self._signals = {"pwm": False, "s2": False}
@@ -77,6 +101,11 @@ class Bay:
         """The Pi's half of the interlock."""
         return self._relay
 
+    @property
+    def supplied(self) -> bool:
+        """Whether voltage is at the socket while the cabinet has any."""
+        return self.breaker and self.contactor.closed
+
     def relay_moved(self, level: bool, cause: str) -> None:
         """The Pi switched its relay."""
         self._relay, self._cause = level, cause
@@ -85,11 +114,14 @@ class Bay:
     def step(self, now_s: float, mains: bool) -> None:
         """Advance everything to `now_s`; without `mains` no coil holds and no current flows."""
         self._step_coil(mains)
+        if self.breaker and self.board.shunt:
+            self.breaker = False
+            self._log.add(self.wiring.evse, "breaker", False, "shunt trip of the board")
         if self.contactor.step(now_s, self.coil):
             self._contact_moved(f"coil {'on' if self.coil else 'off'}")
         self._wire_mirror()
         duty = self.board.duty if mains else None
-        self.car.step(now_s, duty, supplied=mains and self.contactor.closed)
+        self.car.step(now_s, duty, supplied=mains and self.supplied)
         self._signal("pwm", duty is not None and 0 < duty < 1)
         self._signal("s2", self.car.s2)
         load = self.car.load()
@@ -107,13 +139,39 @@ class Bay:
         if self.contactor.repair():
             self._contact_moved("repaired by the rig")
 
+    def stick(self, channel: str) -> None:
+        """Bridge a channel: "relay" or "interlock"."""
+        self.stuck[channel] = True
+        self._cause = f"{channel} bridged by the rig"
+
+    def unstick(self, channel: str) -> None:
+        """Take the bridge away."""
+        self.stuck[channel] = False
+        self._cause = f"{channel} repaired by the rig"
+
+    def press(self, pressed: bool) -> None:
+        """The emergency stop: it breaks the coil's supply by itself, and tells the board."""
+        self.estop = pressed
+        self._cause = f"emergency stop {'pressed' if pressed else 'released'}"
+        self.board.set_pin("estop", pressed)
+
+    def close_breaker(self) -> None:
+        """Somebody switches it on again."""
+        if not self.breaker:
+            self.breaker = True
+            self._log.add(self.wiring.evse, "breaker", True, "closed by the rig")
+
     def _step_coil(self, mains: bool) -> None:
         permit = self.board.permit and mains
         if permit != self._permit:
             self._permit = permit
             self._cause = "PERMIT of the board" if mains else "power cut by the rig"
             self._log.add(self.wiring.evse, "permit", permit, self._cause)
-        coil = self._relay and permit
+        request = (self._relay or self.stuck["relay"]) and mains and not self.estop
+        if request != self._request:
+            self._request = request
+            self.board.set_pin("request", request)
+        coil = request and (permit or self.stuck["interlock"])
         if coil != self.coil:
             self.coil = coil
             self._log.add(self.wiring.evse, "coil", coil, self._cause)

@@ -126,7 +126,7 @@ class Cabinet:
             bay = self.bays[evse]
             for own, grid in enumerate(bay.wiring.phases[:bay.car.phases]):
                 amps[grid if spec.by_grid_phase else own] += bay.car.current_a
-            supplied = supplied and (spec.supply_side or bay.contactor.closed)
+            supplied = supplied and (spec.supply_side or bay.supplied)
         load = (tuple(amps), supplied)
         if load == self._loads.get(spec.id):
             return

@@ -2,8 +2,9 @@
 
 One JSON object a line: `mono_ns` (CLOCK_MONOTONIC, the same for all processes of the machine), `evse`,
 `what` ("relay": the Pi's line; "permit": the board's half; "coil": both in series; "contact": the
-main contacts), `level` and `cause`. Tests read it to see that no coil moved without a decision.
-The file also holds what no relay did: "pwm" (an offer on the pilot) and "s2" (the car asks).
+main contacts; "breaker": the one in front of them), `level` and `cause`. Tests read it to see that no
+coil moved without a decision. The file also holds what no relay did: "pwm" (an offer on the pilot)
+and "s2" (the car asks).
 """
 
 import json

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from hil_tests.rig import RigError
+from hil_tests.virtual.bay import CHANNELS
 from hil_tests.virtual.gpio_server import ON_EXIT
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _CAR_HABITS = frozenset((
     "max_a", "phases", "ask_after_s", "x1_open_s", "stubborn", "full", "ramp_a_per_s"))
+RCD_MODULES = ("good", "dead", "stuck")
 _TAP_S = 0.6  # how long a person holds a card, at the short end
 
 
@@ -29,6 +31,7 @@ class _State:
     permit: bool
     coil: bool
     contact: bool
+    breaker: bool
     duty: float | None
     current_a: float
     register_wh: float
@@ -101,7 +104,23 @@ class Requests:
 
     async def do_estop(self, evse: str) -> None:
         """The emergency stop is pressed, until `restore estop`."""
-        self._bay(evse).board.set_pin("estop", True)
+        self._bay(evse).press(True)
+
+    async def do_stick(self, evse: str, channel: str) -> None:
+        """Bridge the Pi's relay or the board's interlock, until `restore relay` or `interlock`."""
+        if channel not in CHANNELS:
+            raise RigError(f"channel: got {channel!r}, expected one of {', '.join(CHANNELS)}")
+        self._bay(evse).stick(channel)
+
+    async def do_rcd_module(self, evse: str, how: str) -> None:
+        """The residual current module is "good", "dead" or "stuck"."""
+        if how not in RCD_MODULES:
+            raise RigError(f"how: got {how!r}, expected one of {', '.join(RCD_MODULES)}")
+        self._bay(evse).board.set_rcd_module(how)
+
+    async def do_temperature(self, evse: str, temperature_c: float | None) -> None:
+        """What the sensor at the contactor's terminals measures; None: it is off its wire."""
+        self._bay(evse).board.set_temperature_c(temperature_c)
 
     async def do_mirror(self, evse: str, side: str, level: bool | None) -> None:
         """Force one side's mirror input ("pi" or "board"); None: as wired."""
@@ -127,7 +146,9 @@ class Requests:
             raise RigError(f"cut: got {what!r}, expected power, network, bus or reader")
 
     async def do_restore(self, what: str, where: str | None = None) -> None:
-        """Undo `cut`, `weld` and `stuck_open` ("contactor"), `rcd_trip` ("rcd"), "estop", "cp"."""
+        """Undo `cut`, `weld` and `stuck_open` ("contactor"), `rcd_trip` ("rcd"), `stick` ("relay",
+        "interlock"), the shunt trip ("breaker"), "estop", "cp".
+        """
         if what == "power":
             await self._power(True)
         elif what == "network" and self._cabinet.relay is not None:
@@ -179,7 +200,7 @@ class Requests:
         bay = self._bay(evse)
         return asdict(_State(
             plugged=bay.car.plugged, s2=bay.car.s2, relay=bay.relay, permit=bay.board.permit,
-            coil=bay.coil, contact=bay.contactor.closed, duty=bay.board.duty,
+            coil=bay.coil, contact=bay.contactor.closed, breaker=bay.breaker, duty=bay.board.duty,
             current_a=bay.car.current_a, register_wh=self._register_wh(evse)))
 
     async def do_moves(self) -> list[dict[str, Any]]:
@@ -223,13 +244,19 @@ class Requests:
             bay = self._bay(evse)
             if what == "contactor":
                 bay.repair()
-            elif what in ("rcd", "estop"):
+            elif what == "rcd":
                 bay.board.set_pin(what, False)
+            elif what == "estop":
+                bay.press(False)
+            elif what in CHANNELS:
+                bay.unstick(what)
+            elif what == "breaker":
+                bay.close_breaker()
             elif what == "cp":
                 bay.car.override = None
             else:
                 raise RigError(f"restore: got {what!r}, expected power, network, bus, reader, "
-                               "contactor, rcd, estop or cp")
+                               "contactor, rcd, relay, interlock, breaker, estop or cp")
 
     async def _power(self, on: bool) -> None:
         """The cabinet's supply: coils, meters and boards. The Pi has a supply of its own."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from hil_tests.rig import Cut, RigError
+from hil_tests.rig import Channel, Cut, RigError
 
 _LINE_LIMIT = 64 * 1024 * 1024  # the move log of a long soak in one answer
 
@@ -68,6 +68,10 @@ class VirtualRig:
         """Weld the main contacts shut."""
         await self.ask("weld", evse=evse)
 
+    async def stick(self, evse: str, channel: Channel) -> None:
+        """Bridge the Pi's relay or the board's interlock."""
+        await self.ask("stick", evse=evse, channel=channel)
+
     async def rcd_trip(self, evse: str) -> None:
         """A residual current."""
         await self.ask("rcd_trip", evse=evse)
@@ -77,12 +81,18 @@ class VirtualRig:
         await self.ask("cut", what=what, where=where, how=how)
 
     async def restore(self, what: str, where: str | None = None) -> None:
-        """Undo `cut`, `weld` ("contactor"), `rcd_trip` ("rcd") or `set_cp` ("cp")."""
+        """Undo `cut`, `weld` ("contactor"), `rcd_trip` ("rcd"), `stick` (the channel), `set_cp` ("cp")
+        or the shunt trip ("breaker").
+        """
         await self.ask("restore", what=what, where=where)
 
     async def coil_on(self, evse: str) -> bool:
         """Whether the contactor's coil has voltage."""
         return bool(await self.ask("coil_on", evse=evse))
+
+    async def breaker_on(self, evse: str) -> bool:
+        """Whether the breaker in front of the contactor is closed."""
+        return bool((await self.state(evse))["breaker"])
 
     async def duty(self, evse: str) -> float:
         """Share of the pilot's positive half."""
@@ -97,7 +107,9 @@ class VirtualRig:
         return float(await self.ask("now"))
 
     async def state(self, evse: str) -> dict[str, Any]:
-        """All of a bay: relay, permit, coil, contact, duty, s2, plugged, current_a, register_wh."""
+        """All of a bay: relay, permit, coil, contact, breaker, duty, s2, plugged, current_a and
+        register_wh.
+        """
         result = await self.ask("state", evse=evse)
         return dict(result)
 

@@ -37,8 +37,9 @@ class FakeBoard:
     """The pins of a pilot board; the test sets what firmware would."""
 
     def __init__(self, evse, line, folder):
-        self.permit, self.duty = False, X1
+        self.permit, self.duty, self.shunt = False, X1, False
         self.cp = None
+        self.rcd_module, self.temperature_c = "good", 25.0
         self.pins = {}
         self.powers = []
         self._ours, self._theirs = socket.socketpair()
@@ -63,6 +64,12 @@ class FakeBoard:
 
     def set_pin(self, name, level):
         self.pins[name] = level
+
+    def set_rcd_module(self, how):
+        self.rcd_module = how
+
+    def set_temperature_c(self, temperature_c):
+        self.temperature_c = temperature_c
 
 
 def config(folder, **changes):
@@ -214,6 +221,64 @@ async def test_a_weld_keeps_the_current_flowing_and_the_log_says_so(cabinet, rig
         ("permit", False, "PERMIT of the board"), ("contact", False, "repaired by the rig")]
 
 
+@pytest.mark.parametrize(("stuck", "off", "request_sensed"), [
+    ("relay", "relay", True), ("relay", "permit", True), ("interlock", "permit", True),
+    ("interlock", "relay", False)])
+async def test_a_channel_that_is_bridged_feeds_the_coil_whatever_it_is_told(
+        cabinet, rig, stuck, off, request_sensed):
+    bay = cabinet.bays["1"]
+    await rig.plug("1")
+    await charge(cabinet, "1", 17)
+    await rig.stick("1", stuck)
+    if off == "relay":
+        relay(cabinet, 17, False)
+    else:
+        bay.board.permit = False
+    held = (stuck, off) in {("relay", "relay"), ("interlock", "permit")}
+    await until("the contacts", lambda: bay.coil is held and bay.contactor.closed is held)
+    assert bay.board.pins["request"] is request_sensed
+    relay(cabinet, 17, False)
+    bay.board.permit = False
+    await until("the contacts", lambda: not bay.contactor.closed)
+    await rig.restore(stuck, "1")
+    await until("the sense", lambda: bay.board.pins["request"] is False)
+
+
+async def test_the_shunt_trip_opens_the_breaker_until_somebody_closes_it(cabinet, rig):
+    bay = cabinet.bays["1"]
+    await rig.plug("1")
+    await charge(cabinet, "1", 17)
+    await rig.weld("1")
+    bay.board.shunt = True
+    await until("the current to end", lambda: bay.car.current_a == 0)
+    bay.board.shunt = False
+    await asyncio.sleep(0.05)
+    assert await rig.breaker_on("1") is False and bay.contactor.closed
+    assert await rig.breaker_on("2") is True
+    await rig.restore("breaker", "1")
+    await until("current", lambda: bay.car.current_a > 0)
+    assert [(m["level"], m["cause"]) for m in await rig.moves() if m["what"] == "breaker"] == [
+        (False, "shunt trip of the board"), (True, "closed by the rig")]
+
+
+async def test_the_emergency_stop_breaks_the_coils_supply_by_itself(cabinet, rig):
+    bay = cabinet.bays["1"]
+    await rig.plug("1")
+    await charge(cabinet, "1", 17)
+    await rig.ask("estop", evse="1")
+    await until("the contacts", lambda: not bay.contactor.closed)
+    assert bay.relay and bay.board.permit and bay.board.pins["request"] is False
+    await rig.restore("estop", "1")
+    await until("the contacts", lambda: bay.contactor.closed)
+
+
+async def test_the_module_and_the_sensor_of_a_board_can_be_broken(cabinet, rig):
+    board = cabinet.bays["1"].board
+    await rig.ask("rcd_module", evse="1", how="dead")
+    await rig.ask("temperature", evse="1", temperature_c=None)
+    assert (board.rcd_module, board.temperature_c) == ("dead", None)
+
+
 async def test_residual_current_and_emergency_stop_reach_the_board(cabinet, rig):
     board = cabinet.bays["2"].board
     await rig.rcd_trip("2")
@@ -263,6 +328,8 @@ async def test_a_tapped_card_is_in_the_field_for_a_while(cabinet, rig):
     ("tap", {"card": "anna", "reader": "back"}, "reader: got 'back'"),
     ("car", {"evse": "1", "colour": 3}, "car: got"),
     ("on_exit", {"how": "explode"}, "on_exit: got"),
+    ("stick", {"evse": "1", "channel": "door"}, "channel: got 'door', expected one of relay"),
+    ("rcd_module", {"evse": "1", "how": "odd"}, "how: got 'odd', expected one of good"),
     ("line_fault", {"line": "cabinet", "kind": "odd"}, "fault: got 'odd'"),
     ("plug", {"bay": "1"}, "bad request")])
 async def test_a_request_that_cannot_be_is_refused_in_words(rig, do, args, complaint):
