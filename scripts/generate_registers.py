@@ -1,11 +1,13 @@
-"""Writes the controller's copy of the pilot board's map, `edge/outlet/registers.py`.
+"""Writes what comes from the firmware: the controller's copy of the map, and tables of the docs.
 
-usage: python scripts/generate_registers.py [--check]     --check: only say whether it is up to date
+usage: python scripts/generate_registers.py [--check]     --check: only say what is not up to date
 """
 
 import ast
 import sys
 from pathlib import Path
+
+import generate_board_docs
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "firmware" / "registers.py"
@@ -33,10 +35,16 @@ def render(source: str) -> str:
 
 def main(argv: list[str]) -> int:
     """Exit status 1: `--check` found a difference."""
-    fresh = render(SOURCE.read_text(encoding="utf-8"))
+    fresh = {COPY: render(SOURCE.read_text(encoding="utf-8")),
+             generate_board_docs.PAGE: generate_board_docs.fresh()}
+    stale = [path for path, text in fresh.items()
+             if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in argv:
-        return int(not COPY.exists() or COPY.read_text(encoding="utf-8") != fresh)
-    COPY.write_text(fresh, encoding="utf-8")
+        for path in stale:
+            print(f"{path.relative_to(ROOT)}: differs from the firmware; run {Path(__file__).name}")
+        return int(bool(stale))
+    for path in stale:
+        path.write_text(fresh[path], encoding="utf-8")
     return 0
 
 

@@ -1,5 +1,6 @@
 """README and docs tell the truth: links, paths, commands, options, tables and the diagram."""
 
+import importlib.util
 import os
 import re
 import shlex
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from house import LIBRARIES, MAY_IMPORT, ROOT
@@ -166,6 +168,48 @@ def test_the_diagram_is_that_of_the_code() -> None:
     (drawn,) = (match["text"] for match in FENCE.finditer(text) if match["kind"] == "mermaid")
     assert drawn.strip() == diagram(), (
         "python -c 'from edge.controller.phase import diagram; print(diagram())' prints the new one")
+
+
+@pytest.fixture(scope="module")
+def board_docs() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("board_docs", ROOT / "scripts/generate_board_docs.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look there
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_boards_tables_are_those_of_the_firmware(board_docs: ModuleType) -> None:
+    page = board_docs.PAGE.read_text(encoding="utf-8")
+    assert board_docs.render(page) == page, "python scripts/generate_registers.py writes the new ones"
+
+
+def test_a_table_that_was_edited_by_hand_is_written_anew(board_docs: ModuleType) -> None:
+    page = board_docs.PAGE.read_text(encoding="utf-8")
+    edited = page.replace("| `BOOT_COUNT` |", "| `BOOT_COUNTER` |")
+    assert edited != page and board_docs.render(edited) == page
+    with pytest.raises(ValueError, match="marks"):
+        board_docs.render(page.replace("<!-- generated: faults -->", ""))
+
+
+def test_comments_become_words_of_a_table(board_docs: ModuleType) -> None:
+    source = ("# Head.\nFAR = 3  # s; a | b\nALIAS = 4\n\n# from a\n# source\nNEAR_MS = 2 * FAR\n"
+              "TABLE = (\n    1,\n)\n")
+    first, second = board_docs.paragraphs(source, {})
+    assert first.intro == "Head." and [one.value for one in first.constants] == [3, 4]
+    assert [(one.value, one.comment) for one in second.constants] == [(6, "from a source")]
+    said = board_docs.words("as FAULT_BITS says, a | b, FAULT_*; PERMIT")
+    assert said == "as `FAULT_BITS` says, a \\| b, `FAULT_*`; PERMIT"
+
+
+def test_every_register_and_fault_of_the_map_is_in_the_docs(board_docs: ModuleType) -> None:
+    page = board_docs.PAGE.read_text(encoding="utf-8")
+    source = (ROOT / "firmware/registers.py").read_text(encoding="utf-8")
+    names = set(re.findall(r"^(\w+) = (?:1[01]\d\d|0x\w+)\b", source, re.M))
+    blocks = {"WB_BASE", "BASE", "COMMAND", "SETTINGS", "CALIBRATION", "COUNTERS"}
+    assert len(names) > 100
+    assert {name for name in names - blocks if f"`{name}`" not in page} == set()
 
 
 def test_the_table_of_rooms_is_that_of_the_imports() -> None:
