@@ -25,6 +25,7 @@ class Flash:
         self.newest = None  # the last that stands there as a whole
         self.refuses = ""
         self.deaf = False
+        self.deaf_after = -1  # so many records more are written, -1: all
 
     def read(self, slot):
         return bytes(self.slots[slot])
@@ -38,11 +39,14 @@ class Flash:
     def append(self, slot, data):
         if self.refuses == "append":
             raise OSError(5)
-        if self.deaf:
+        if self.deaf or self.deaf_after == 0:
             return
+        self.deaf_after -= 1
         place = self.slots[slot]
         start = len(place)
         for i in range(len(data)):
+            if self.refuses == "halfway" and i == len(data) // 2:
+                raise OSError(5)
             if not self._survives():
                 self._tear_append(place, data, i)
                 if place[start:] == data:  # what was not reached happened to look right
@@ -276,6 +280,25 @@ def test_a_flipped_bit_right_after_a_calibration_costs_nothing():
         flip_every_bit(flash, 1, ((saves + 1, 1),))
 
 
+def test_a_record_that_reads_well_again_is_not_taken_for_a_newer_one():
+    for saves in range(3, 8):
+        flash = history(saves)
+        before = [bytes(flash.slots[0]), bytes(flash.slots[1])]
+        board = start(flash)
+        assert change(flash, board, False)
+        slot = 0 if bytes(flash.slots[0]) != before[0] else 1
+        at = len(flash.slots[slot]) - 1
+        flash.slots[slot][at] ^= 1
+        erases = flash.erases[slot]
+        board = start(flash)
+        assert board[1].trips == saves
+        board[1].cycles = 77
+        assert change(flash, board, False)
+        if flash.erases[slot] == erases:
+            flash.slots[slot][at] ^= 1
+        assert start(flash)[1].cycles == 77, saves
+
+
 def test_damage_to_a_whole_record_is_noticed():
     flash = history(4)
     allowed = ((4, 1), (3, 1))
@@ -339,6 +362,32 @@ def test_what_flash_refuses_is_not_kept_and_harms_nothing():
             assert change(flash, board, False)
             assert not board[0].failed
             assert found(start(flash)) == found(board)
+
+
+def test_what_broke_off_is_not_written_behind():
+    for saves in range(8):
+        flash = history(saves)
+        board = start(flash)
+        flash.refuses = "halfway"
+        assert not change(flash, board, False)
+        flash.refuses = ""
+        assert change(flash, board, False)
+        assert found(start(flash)) == found(board)
+
+
+def test_a_calibration_that_was_refused_does_not_come_back_by_damage():
+    for saves in range(3, 7):
+        flash = history(saves)
+        kept, counts, calibration = start(flash)
+        flash.deaf_after = 1  # its first copy is written
+        calibrate(calibration, 2)
+        counts.trips += 1
+        assert not save(flash, kept, counts, calibration)
+        flash.deaf_after = -1
+        calibration.restore((1, 1, 10001, 9900, 0xFFF0))
+        counts.trips += 1
+        assert save(flash, kept, counts, calibration)
+        flip_every_bit(flash, 1, (found((kept, counts, calibration)),))
 
 
 def test_a_calibration_counts_as_kept_when_it_was_read_back():
