@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hil_tests.bench import board_row, machine, micro, processes, sessions
+from hil_tests.bench import board_row, firmware_row, machine, micro, processes, sessions
 from hil_tests.bench.report import Report, Row, previous, store, table
 from hil_tests.virtual.site import VirtualSite
 
@@ -59,12 +59,16 @@ async def _board(_folder: Path, quick: bool) -> list[Row]:
     return await asyncio.to_thread(board_row.rows, 50 if quick else 300, 1 if quick else 6)
 
 
+async def _firmware(_folder: Path, quick: bool) -> list[Row]:
+    return await asyncio.to_thread(firmware_row.rows, CHECKOUT, quick=quick)
+
+
 async def _micro(_folder: Path, quick: bool) -> list[Row]:
     return await asyncio.to_thread(micro.rows, CHECKOUT, quick=quick)
 
 
 GROUPS = {"sessions": _sessions, "idle": _idle, "ready": _ready, "rss": _rss, "board": _board,
-          "micro": _micro}
+          "firmware": _firmware, "micro": _micro}
 
 
 def _measure(names: list[str], quick: bool, failed: Callable[[str], None]) -> list[Row]:
