@@ -1,4 +1,4 @@
-"""The benchmark's rows of the firmware: its core in MicroPython, in virtual time; nothing of a clock."""
+"""The benchmark's rows of the firmware: its core in MicroPython, in virtual time, and its size."""
 
 import shutil
 from pathlib import Path
