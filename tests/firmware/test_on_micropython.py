@@ -22,7 +22,7 @@ CPYTHON_ONLY = {
     "test_core_random.py",  # hypothesis
     "test_soak.py",  # starts MicroPython, with stories of its own
 }
-HELPERS = ("bench.py", "run_on_micropython.py")
+HELPERS = ("bench.py", "model.py", "stories.py", "run_on_micropython.py")
 FILES = sorted(path for path in HERE.glob("test_*.py") if path.name not in CPYTHON_ONLY)
 
 
@@ -65,7 +65,7 @@ def run_file(folder: Path, stem: str, *, timeout_s: float = 110) -> list[dict]:
     return lines[:-1]
 
 
-def tests_in(path: Path) -> set[str]:
+def names_of_tests(path: Path) -> set[str]:
     """Names of the tests as pytest would find them; raises on what only pytest could run."""
     names = set()
     for node in ast.parse(path.read_text()).body:
@@ -83,7 +83,7 @@ def test_the_same_tests_pass_in_micropython(path, beside):
     compile_to(beside, path)
     lines = run_file(beside, path.stem)
     assert [line for line in lines if not line["ok"]] == []
-    assert {line["test"] for line in lines} == tests_in(path)
+    assert {line["test"] for line in lines} == names_of_tests(path)
     assert lines
 
 
