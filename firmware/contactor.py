@@ -137,9 +137,8 @@ class Contactor:
             self._clean = self._commands == BOTH
             self._command_ms = 0
         self._command_ms = min(self._command_ms + dt_ms, LONG_MS)
-        if commands == BOTH or self._commands == BOTH:
-            self._coil_ms = 0
         if commands == BOTH:
+            self._coil_ms = 0
             self._held = 0  # it charges again: no later opening tells what had held it
         else:
             self._coil_ms = min(self._coil_ms + dt_ms, LONG_MS)
@@ -218,12 +217,10 @@ class Contactor:
 
     def _judge_open(self, dt_ms, commands, mirror_closed):
         if commands != BOTH:
-            self._missing_ms = 0
             self._fell = False
             return
-        if self.closed and mirror_closed:
+        if self.closed:
             self._charged = True
-            self._fell = False
         if self._commands != BOTH or (self.closed and self._other_ms <= 0):
             self._missing_ms = 0
         else:

@@ -48,7 +48,7 @@ class Residual:
         # A reset may have broken off a test, and a module that wakes up may trip: neither is real.
         self.phase = PHASE_DROPPED
         self._age_ms = 0
-        self._wanted = True  # at boot, as soon as it may
+        self._wanted = False  # by a command, or after a car; at boot it is due anyway
         self._may_test = False
         self._unplugged = False
         self._phase_ms = 0

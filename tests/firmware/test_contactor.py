@@ -96,6 +96,10 @@ def is_weld(contactor):
     return contactor.weld
 
 
+def is_not_closed(contactor):
+    return contactor.not_closed
+
+
 def is_open(contactor):
     return not contactor.closed
 
@@ -176,7 +180,7 @@ def test_a_weld_is_suspected_then_latched_then_one_pulse_goes_to_the_shunt_trip(
         assert 1000 <= latched_ms <= 1000 + SLACK_MS, first
         assert rig.contactor.shunt, first
         rig.run(60000)
-        assert SHUNT_MS <= rig.shunted_ms <= SHUNT_MS + SLACK_MS, first
+        assert rig.shunted_ms == SHUNT_MS, first
         assert rig.events[2:] == [1, 1], first
         assert rig.blames() == (True, False, False, False), first
 
@@ -250,6 +254,49 @@ def test_a_bouncing_weld_is_a_weld_and_an_opening_at_the_last_moment_is_none():
     for _ in range(500):
         contactor.step(TURN_MS, False, False, False, False)
     assert not contactor.weld and not contactor.shunt
+
+
+def test_the_limits_hold_to_the_millisecond():
+    # readings of one case every 10 ms: what stands at the limit, and not one reading before
+    for case, limit_ms, said in ((1, 250, is_suspected), (1, 1000, is_weld), (6, 1000, is_not_closed)):
+        contactor = Contactor(Settings())
+        for now_ms in range(0, limit_ms + 10, 10):
+            contactor.step(10, case >> 2 == 1, case >> 1 & 1 == 1, case & 1 == 1, False)
+            assert bool(said(contactor)) == (now_ms == limit_ms), (case, now_ms)
+
+
+def test_a_fresh_one_drives_and_blames_nothing():
+    contactor = Contactor(Settings())
+    assert not (contactor.shunt or contactor.weld_suspected or contactor.weld or contactor.not_closed)
+    assert not (contactor.interlock_stuck or contactor.relay_stuck or contactor.pi_first)
+    assert contactor.events == contactor.drop_out_ms == contactor.pull_in_ms == 0
+
+
+def test_a_weld_that_held_it_past_both_channels_blames_neither_when_it_breaks_loose():
+    for last in ("request", "permit"):
+        rig = Rig()
+        rig.charge()
+        rig.welded = True
+        setattr(rig, "permit" if last == "request" else "request", False)
+        rig.run(1000)
+        setattr(rig, last, False)
+        rig.run(2000)
+        rig.welded = False
+        rig.run(1000)
+        assert rig.blames() == (True, False, False, False), last
+
+
+def test_nothing_clears_while_the_mirror_bounces():
+    contactor = Contactor(Settings())
+    for _ in range(300):
+        contactor.step(TURN_MS, False, False, True, False)
+    for mirror, turns in ((False, 1), (False, 20), (True, 1)):
+        for _ in range(turns):
+            contactor.step(TURN_MS, False, False, mirror, False)
+        if turns == 1:
+            assert not contactor.clear(FAULT_WELD) and contactor.weld
+    contactor.step(TURN_MS, False, False, False, False)
+    assert contactor.clear(FAULT_WELD)
 
 
 def test_the_setting_moves_the_suspicion_and_not_the_latch():
@@ -469,8 +516,15 @@ def test_one_that_falls_while_charging_is_named_after_100_ms():
     rig.charge()
     rig.dead = True
     rig.until(is_open, 100)
-    said_ms = BOUNCE_MS + rig.until(lambda contactor: contactor.not_closed, 200)
+    said_ms = BOUNCE_MS + rig.until(is_not_closed, 200)
     assert LOST_MS <= said_ms <= LOST_MS + SLACK_MS
+    assert rig.contactor.drop_out_ms == 0  # no command opened it
+    rig.request = rig.permit = False
+    rig.run(100)
+    assert rig.contactor.clear(FAULT_NOT_CLOSED)
+    rig.request = rig.permit = True  # the next attempt has its whole time
+    rig.run(CLOSE_MS - TURN_MS)
+    assert rig.blames() == NOBODY
     dip = Rig()
     dip.charge()
     dip.fed = False
@@ -508,6 +562,20 @@ def test_drop_out_and_pull_in_are_measured_to_a_turn():
             rig.permit = rig.request = False
             rig.run(1000)
             assert drop_ms <= rig.contactor.drop_out_ms <= drop_ms + SLACK_MS, (drop_ms, first)
+
+
+def test_an_opening_that_no_command_made_is_no_drop_out():
+    rig = Rig()
+    rig.charge()
+    rig.permit = rig.request = False
+    rig.run(1000)
+    measured_ms = rig.contactor.drop_out_ms
+    assert 30 <= measured_ms <= 30 + SLACK_MS
+    rig.welded = True  # pushed by hand
+    rig.run(200)
+    rig.welded = False
+    rig.run(200)
+    assert rig.contactor.drop_out_ms == measured_ms
 
 
 def test_bounce_counts_once():
@@ -645,7 +713,7 @@ class Judge:
 
     def charged_before(self, counted):
         for k in range(counted - 1, -1, -1):
-            if self.rows[k][1] == 3 and self.settled[k] and self.rows[k][2]:
+            if self.rows[k][1] == 3 and self.settled[k]:
                 return True
             if any(k == other for _, other in self.openings):
                 return False

@@ -114,6 +114,48 @@ def test_the_pulse_is_what_tinkerforge_allows():
         assert want_ms <= rig.pulse_ms <= want_ms + SLACK_MS, trip_ms
 
 
+def test_the_limits_hold_to_the_millisecond():
+    # phase, how long it lasts, and the turns of 10 ms from and to which it is tripped
+    cases = (
+        (PHASE_PULSE, 250, 0, 9999),
+        (PHASE_PULSE, 1200, 9999, 9999),
+        (PHASE_RELEASE, 1000, 0, 9999),
+        (PHASE_RELEASE, 50, 0, 25),
+    )
+    for phase, limit_ms, trip_from, trip_to in cases:
+        residual = Residual()
+        for _ in range(7):
+            residual.step(10, False, True, False)
+        assert residual.phase == PHASE_PULSE
+        turn = lasted_ms = 0
+        while residual.phase != PHASE_IDLE and turn < 500:
+            lasted_ms += 10 if residual.phase == phase else 0
+            residual.step(10, trip_from <= turn < trip_to, True, False)
+            turn += 1
+        # quiet begins with the first reading that says so
+        assert lasted_ms == limit_ms + (10 if limit_ms == QUIET_MS else 0), limit_ms
+
+
+def test_a_fresh_one_drives_and_blames_nothing():
+    residual = Residual()
+    assert not (residual.test or residual.failed or residual.tripped or residual.ok)
+    assert residual.trip_ms == 0 and residual.due
+
+
+def test_one_that_is_quiet_before_the_pulse_ends_must_be_quiet_after_it_too():
+    residual = Residual()
+    turn = 0
+    while residual.phase != PHASE_RELEASE:
+        residual.step(TURN_MS, 20 < turn < 30, True, False)
+        turn += 1
+    for _ in range(QUIET_MS // TURN_MS):
+        residual.step(TURN_MS, False, True, False)
+        assert residual.running and not residual.ok
+    residual.step(TURN_MS, False, True, False)
+    residual.step(TURN_MS, False, True, False)
+    assert residual.ok
+
+
 # --- a module in order
 
 def test_it_is_tested_at_boot_and_not_good_before():
