@@ -9,7 +9,6 @@ from stories import Story, tell
 from test_model import story_with
 
 
-
 def _one_of(event):
     kind, values = event
     return st.tuples(st.just(kind), *map(st.sampled_from, (
