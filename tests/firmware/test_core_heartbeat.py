@@ -1,5 +1,5 @@
-# A lost heartbeat: falls to the failsafe current, never raises, never starts, never wakes; then the hold,
-# X1, six seconds, and PERMIT is off.
+# A lost heartbeat: falls to the failsafe current, never raises, never starts, never wakes; then the
+# hold, X1, six seconds, and PERMIT is off.
 import registers as r
 from bench import Bench
 
@@ -9,6 +9,18 @@ REFUSED = 4
 
 def lost(bench):
     return bench.faults & r.FAULT_HEARTBEAT
+
+
+def lost_after(bench, limit_ms):
+    return bench.until(lambda: lost(bench), limit_ms)
+
+
+def x1_after(bench, limit_ms):
+    return bench.until(lambda: bench.duty == 10000, limit_ms)
+
+
+def off_after(bench, limit_ms):
+    return bench.until(lambda: not bench.permit, limit_ms)
 
 
 def charging(failsafe_da=0, hold_s=60, granted_da=160):
@@ -27,7 +39,7 @@ def test_a_renewed_grant_lasts():
 def test_a_lost_heartbeat_falls_to_the_failsafe_and_never_raises():
     for failsafe_da, granted_da, left_da in ((60, 160, 60), (320, 160, 160), (160, 160, 160)):
         bench = charging(failsafe_da, 60, granted_da)
-        waited_ms = bench.until(lambda: lost(bench), 5000)  # the bench ran 100 ms after the grant
+        waited_ms = lost_after(bench, 5000)  # the bench ran 100 ms after the grant
         assert 4880 <= waited_ms <= 4912
         assert (bench.told_da, bench.permit) == (left_da, True)
         bench.run(59_900)
@@ -89,26 +101,26 @@ def test_a_lost_heartbeat_never_starts():
 def test_the_hold_ends_in_x1_and_six_seconds_later_permit_falls():
     for hold_s in (60, 1, 7):
         bench = charging(60, hold_s)
-        bench.until(lambda: lost(bench), 5000)
-        waited_ms = bench.until(lambda: bench.duty == 10000, hold_s * 1000 + 10)
+        lost_after(bench, 5000)
+        waited_ms = x1_after(bench, hold_s * 1000 + 10)
         assert waited_ms >= hold_s * 1000 - 4
         assert bench.permit
-        assert 5992 <= bench.until(lambda: not bench.permit, 6010) <= 6008
+        assert 5992 <= off_after(bench, 6010) <= 6008
 
 
 def test_without_a_hold_or_a_failsafe_current_x1_is_at_once():
     for failsafe_da, hold_s in ((0, 60), (60, 0)):
         bench = charging(failsafe_da, hold_s)
-        bench.until(lambda: lost(bench), 5000)
+        lost_after(bench, 5000)
         assert (bench.duty, bench.permit) == (10000, True)
-        assert 5992 <= bench.until(lambda: not bench.permit, 6010) <= 6008
+        assert 5992 <= off_after(bench, 6010) <= 6008
 
 
 def test_after_the_hold_permit_falls_at_once_with_b():
     bench = charging(60, 1)
-    bench.until(lambda: bench.duty == 10000, 6100)
+    x1_after(bench, 6100)
     bench.load = "B"
-    assert bench.until(lambda: not bench.permit, 60) <= 60
+    assert off_after(bench, 60) <= 60
 
 
 def test_a_heartbeat_in_time_carries_on_without_raising():
@@ -137,7 +149,7 @@ def test_a_new_grant_ends_the_coasting_too():
 
 def test_a_heartbeat_after_the_hold_rescues_nothing():
     bench = charging(60, 1)
-    bench.until(lambda: bench.duty == 10000, 7000)
+    x1_after(bench, 7000)
     for _ in range(6):
         bench.renew()
         bench.run(1000)
@@ -157,7 +169,8 @@ def test_an_old_heartbeat_prolongs_nothing():
         bench = charging(60)
         bench.beat(2000)
         bench.run(3000)
-        assert bench.renew(sequence=(bench.core.interlock.heartbeat_seq + step) & 0xFFFF) == answer, step
+        sequence = (bench.core.interlock.heartbeat_seq + step) & 0xFFFF
+        assert bench.renew(sequence=sequence) == answer, step
         bench.run(1100)
         assert lost(bench), step
 

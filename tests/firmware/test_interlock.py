@@ -44,8 +44,8 @@ def test_each_condition_has_its_own_bit():
         (Car(dark=True), False, 0, True, r.REFUSED_DARK),
         (Car(), False, r.FAULT_RCD, True, r.REFUSED_FAULT),
         (Car(), False, 0, False, r.REFUSED_SELF_TEST),
-        (Car(r.PILOT_A, False, True), False, 1, False, r.REFUSED_NOT_C | r.REFUSED_DIODE | r.REFUSED_DARK
-         | r.REFUSED_FAULT | r.REFUSED_SELF_TEST),
+        (Car(r.PILOT_A, False, True), False, 1, False,
+         r.REFUSED_NOT_C | r.REFUSED_DIODE | r.REFUSED_DARK | r.REFUSED_FAULT | r.REFUSED_SELF_TEST),
     ):
         assert conditions(car, ventilation, blocking, tested) == bits, bits
 
