@@ -44,7 +44,8 @@ class Line:
 
 
 def test_an_offer_is_told_at_once_to_a_plugged_car():
-    for state, duty in ((B, 2666), (C, 2666), (D, 2666), (A, X1), (E, X1), (F, X1), (PILOT_UNKNOWN, X1)):
+    for state, duty in ((B, 2666), (C, 2666), (D, 2666), (A, X1), (E, X1), (F, X1),
+                        (PILOT_UNKNOWN, X1)):
         line = Line(state)
         line.offer.ask(160)
         assert line.turn() == duty, state
@@ -76,8 +77,8 @@ def test_raises_come_at_most_every_5_s():
                     changes.append(now_ms)
         assert len(changes) >= 2
         assert changes[0] >= 5000
-        for first, second in zip(changes, changes[1:]):
-            assert 5000 <= second - first <= 5030
+        for index in range(1, len(changes)):
+            assert 5000 <= changes[index] - changes[index - 1] <= 5030
 
 
 def test_lowering_is_at_once_and_restarts_the_5_s():
