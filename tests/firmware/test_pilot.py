@@ -138,11 +138,14 @@ def test_a_state_counts_once_it_has_stood():
 def leave_ms(after, before_turns, turns, phase_ms, lag_ms):
     # Milliseconds from the edge C -> `after` until C is left. Readings are `lag_ms` old; the edge lies
     # `phase_ms` after a turn of the loop; `turns` are the lengths of the turns after it.
-    pilot = charging().pilot
+    pilot = Pilot()
     inputs = Inputs()
     inputs.low_mv = inputs.low_worst_mv = -12000
     inputs.periods = 4
     inputs.high_mv = MV[C]
+    for _ in range(53):
+        pilot.step(10, inputs, PWM)
+    assert pilot.state == C
     for dt_ms in before_turns:
         pilot.step(dt_ms, inputs, PWM)
     now_ms = -phase_ms
@@ -173,13 +176,14 @@ def test_leaves_c_within_60_ms_of_the_edge_in_turns_of_any_length():
 def test_leaves_c_within_60_ms_wherever_one_turn_takes_10():
     for phase_ms in range(10):
         for lag_ms in (0, 1, 2):
-            for slow in range(20):
-                turns = [4] * 40
+            for slow in range(1, 17):
+                turns = [4] * 20
                 turns[slow] = 10
                 for first_ms in (4, 10):
                     if phase_ms >= first_ms:
                         continue
-                    spent_ms = leave_ms(B, (4,), [first_ms, *turns], phase_ms, lag_ms)
+                    turns[0] = first_ms
+                    spent_ms = leave_ms(B, (4,), turns, phase_ms, lag_ms)
                     assert spent_ms <= 60, (phase_ms, lag_ms, slow, first_ms, spent_ms)
 
 
@@ -279,7 +283,7 @@ def test_a_car_that_flickers_between_a_and_b_asks_for_nothing_and_stays_plugged_
             bay = charging(turn_ms)
             seq = bay.pilot.plug_seq
             spent_ms = 0
-            while bay.pilot.state == C:
+            while bay.pilot.state == C and spent_ms < 200:
                 bay.show(first if spent_ms % 40 < 20 else then, turn_ms)
                 spent_ms += turn_ms
             assert spent_ms <= 60
@@ -299,7 +303,7 @@ def test_a_short_that_flickers_leaves_c_within_75_ms_as_a_fault_from_c():
         for turn_ms in (4, 10):
             bay = charging(turn_ms)
             spent_ms = 0
-            while bay.pilot.state == C:
+            while bay.pilot.state == C and spent_ms < 200:
                 bay.show(other if spent_ms % 20 < 10 else E, turn_ms)
                 spent_ms += turn_ms
             assert spent_ms <= 85, NAMES[other]
@@ -472,7 +476,7 @@ def test_a_car_that_was_plugged_in_under_f_is_counted():
 def test_pwm_without_one_whole_period_is_no_reading():
     bay = charging()
     spent_ms = 0
-    while bay.pilot.state == C:
+    while bay.pilot.state == C and spent_ms < 200:
         bay.inputs.periods = 0
         bay.pilot.step(4, bay.inputs, PWM)
         spent_ms += 4
