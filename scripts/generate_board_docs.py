@@ -55,7 +55,7 @@ def paragraphs(source: str, known: Mapping[str, object], *, headed: bool = False
                 above = f"{above} {line[1:].strip()}".strip()
                 continue
             match = ASSIGNED.fullmatch(line)
-            if match and not match["value"].endswith("("):  # a table of many lines is no number
+            if match and not match["value"].endswith(("(", ",")):  # many lines: a table
                 if not constants and (headed or match["comment"]):
                     intro, above = above, ""
                 comment = " ".join(part for part in (above, match["comment"]) if part)
@@ -214,8 +214,8 @@ def limit(ms: int) -> str:
 
 
 #: Modules whose numbers have sources; the map and the pins have tables of their own.
-NUMBERED = ("duty", "pilot", "offer", "proximity", "interlock", "faults", "residual", "contactor",
-            "settings", "commands", "core")
+NUMBERED = ("duty", "sampling", "pilot", "offer", "proximity", "interlock", "faults", "residual",
+            "contactor", "settings", "commands", "core")
 NO_MEASURE = re.compile(r"EVENT_\w+|PHASE_\w+|BLOCKING|\w+_MASK")
 
 
