@@ -1,32 +1,44 @@
 # The thin layer over `machine`: pins, PWM, ADC, UART, watchdog, flash. RP2040 pin numbers.
-# No rule of safety stands here but two: outputs are safe before anything else happens, and a residual
-# current takes PERMIT away in its own interrupt.
+# No rule of safety stands here but three: outputs are safe before anything else happens, a residual
+# current takes PERMIT away in its own interrupt, and who does not know what the pilot says reads 0 V.
 import json
 import os
 import select
 import time
 
 import machine
+from adc import PROXIMITY, SUPPLY, TEMPERATURE, Sampler
+from sampling import (
+    Median,
+    Plateaus,
+    calibrated_mv,
+    pilot_mv,
+    proximity_ohm,
+    supply_mv,
+    temperature_dc,
+)
 
-PIN_PERMIT = 3  # 1: the board's half of the coil supply
 PIN_PILOT = 2  # PWM of the pilot driver: 1 is +12 V
+PIN_PERMIT = 3  # 1: the board's half of the coil supply; clears the monostable
 PIN_RCD = 4  # 0: tripped
 PIN_MIRROR = 5  # 1: main contacts closed
 PIN_STOP = 6  # 0: the emergency stop's loop is open
-ADC_PILOT = 26  # front end maps -15..+15 V to the whole range
-ADC_PROXIMITY = 27  # 1 kOhm to the reference, proximity resistor to PE
-ADC_SUPPLY = 28  # one fifth of the 12 V
+PIN_PULSE = 7  # every edge keeps the monostable up that PERMIT goes through
+PIN_RCD_TEST = 8  # 1: the residual current module tests itself
+PIN_REQUEST = 9  # 1: the Pi's relay feeds the coil
+PIN_SHUNT = 10  # 1: fires the shunt trip
 
 PWM_HZ = 1000
+STEADY = 65535
 WATCHDOG_MS = 1000
-READS_STEADY = 4
-READS_PWM = 36  # 29 us each on an RP2040: a little more than one PWM period, 3 in a 10 % plateau
-SUPPLY_FULL_MV = 16500  # 3.3 V at the ADC
+DEAF_MS = 20  # without one whole period for so long nothing is known; a turn has 3 or more
+SLOTS = ("kept0", "kept1")
 
 
 def load_settings():
-    # unit, baud, parity of this board; flash that holds none gives the factory's.
-    settings = {"unit": 247, "baud": 19200, "parity": "E"}
+    # unit, baud, parity of this board, and how long its monostable holds; flash that holds none gives
+    # the factory's.
+    settings = {"unit": 247, "baud": 19200, "parity": "E", "monostable_ms": 50}
     try:
         with open("board.json") as file:
             settings.update(json.load(file))
@@ -35,33 +47,55 @@ def load_settings():
     return settings
 
 
-def count_boot():
-    # +1 in flash; written beside and renamed, so that a torn write leaves the old number.
-    try:
-        with open("boots") as file:
-            count = int(file.read()) + 1
-    except (OSError, ValueError):
-        count = 1
-    with open("boots.new", "w") as file:
-        file.write(str(count))
-    os.rename("boots.new", "boots")
-    return count
+class Flash:
+    # Two slots of the file system, as kept.py wants them: read, append, erase.
+
+    def read(self, slot):
+        try:
+            with open(SLOTS[slot], "rb") as file:
+                return file.read()
+        except OSError:
+            return b""
+
+    def append(self, slot, data):
+        with open(SLOTS[slot], "ab") as file:
+            file.write(data)
+
+    def erase(self, slot):
+        with open(SLOTS[slot], "wb"):
+            pass
+
+    def free(self):
+        # Bytes; 0 where the port cannot say.
+        if not hasattr(os, "statvfs"):
+            return 0
+        state = os.statvfs("/")
+        return min(state[0] * state[3], 0x3FFFFFFF)
 
 
 class Board:
     def __init__(self, settings):
-        self._permit = machine.Pin(PIN_PERMIT, machine.Pin.OUT, value=0)
-        self._pilot = machine.PWM(machine.Pin(PIN_PILOT), freq=PWM_HZ, duty_u16=65535)
+        pin = machine.Pin
+        self._permit = pin(PIN_PERMIT, pin.OUT, value=0)
+        self._pulse = pin(PIN_PULSE, pin.OUT, value=0)
+        self._rcd_test = pin(PIN_RCD_TEST, pin.OUT, value=0)
+        self._shunt = pin(PIN_SHUNT, pin.OUT, value=0)
+        self._pilot = machine.PWM(pin(PIN_PILOT), freq=PWM_HZ, duty_u16=STEADY)
         self._watchdog = machine.WDT(timeout=WATCHDOG_MS)
+        self.monostable_ms = settings["monostable_ms"]  # how long PERMIT outlasts the last pulse
         self._permyriad = 10000
-        self._rcd = machine.Pin(PIN_RCD, machine.Pin.IN, machine.Pin.PULL_UP)
-        self._mirror = machine.Pin(PIN_MIRROR, machine.Pin.IN, machine.Pin.PULL_UP)
-        self._stop = machine.Pin(PIN_STOP, machine.Pin.IN, machine.Pin.PULL_UP)
-        self._cp = machine.ADC(ADC_PILOT)
-        self._pp = machine.ADC(ADC_PROXIMITY)
-        self._supply = machine.ADC(ADC_SUPPLY)
+        self._pulse_level = 0
+        self._rcd = pin(PIN_RCD, pin.IN, pin.PULL_UP)
+        self._mirror = pin(PIN_MIRROR, pin.IN, pin.PULL_UP)
+        self._stop = pin(PIN_STOP, pin.IN, pin.PULL_UP)
+        self._request = pin(PIN_REQUEST, pin.IN, pin.PULL_UP)
         self._tripped = False
-        self._rcd.irq(handler=self._on_rcd, trigger=machine.Pin.IRQ_FALLING)
+        self._rcd.irq(handler=self._on_rcd, trigger=pin.IRQ_FALLING, hard=True)
+        self._sampler = Sampler()
+        self._plateaus = Plateaus()
+        self._slow = {}
+        self._deaf_ms = DEAF_MS
+        self._sensed_ms = time.ticks_ms()
         parity = {"N": None, "E": 0, "O": 1}[settings["parity"]]
         self._uart = machine.UART(0, baudrate=settings["baud"], parity=parity, timeout=0)
         self._poll = select.poll()
@@ -69,12 +103,14 @@ class Board:
         self.chunk = bytearray(256)
 
     def _on_rcd(self, _pin):
+        # A hard interrupt: allocates nothing.
         self._permit.value(0)
         self._tripped = True
 
     def wait(self, timeout_ms):
         # Until bytes arrive, at most `timeout_ms`.
-        self._poll.poll(timeout_ms)
+        for _ in self._poll.ipoll(timeout_ms):
+            return
 
     def receive(self):
         # Bytes now in `chunk`; their number.
@@ -83,43 +119,44 @@ class Board:
     def send(self, frame):
         self._uart.write(frame)
 
-    def sense(self, inputs):
+    def sense(self, inputs, calibration):
         # One sample of everything. A trip between two samples is not forgotten.
-        pwm = 0 < self._permyriad < 10000
-        read = self._cp.read_u16
-        high = low = read()
-        for _ in range(READS_PWM if pwm else READS_STEADY):
-            value = read()
-            if value > high:
-                high = value
-            elif value < low:
-                low = value
-        inputs.high_mv = high * 30000 // 65535 - 15000
-        inputs.low_mv = low * 30000 // 65535 - 15000
-        inputs.rcd_tripped = self._tripped or self._rcd.value() == 0
-        self._tripped = False
+        self._sense_analog(inputs, calibration)
+        tripped = self._tripped
+        if tripped:
+            self._tripped = False
+        inputs.rcd_tripped = tripped or self._rcd.value() == 0
         inputs.mirror_closed = self._mirror.value() == 1
         inputs.stop_pressed = self._stop.value() == 0
-        pp = self._pp.read_u16()
-        inputs.pp_ohm = 1000 * pp // (65535 - pp) if pp < 64000 else 65535
-        inputs.supply_mv = self._supply.read_u16() * SUPPLY_FULL_MV // 65535
+        inputs.request = self._request.value() == 1
 
     def drive(self, outputs):
-        # PERMIT falls before and rises after the pilot is set.
-        if not outputs.permit or self._tripped:
-            self._permit.value(0)
+        # PERMIT falls before and rises after the pilot is set. One pulse for each call under PERMIT.
+        permit = self._permit
+        granted = outputs.permit and not self._tripped
+        if not granted:
+            permit.value(0)
+        self._shunt.value(1 if outputs.shunt else 0)
+        self._rcd_test.value(1 if outputs.rcd_test else 0)
         if outputs.duty_permyriad != self._permyriad:
             self._permyriad = outputs.duty_permyriad
-            self._pilot.duty_u16(self._permyriad * 65535 // 10000)
-        if outputs.permit and not self._tripped:
-            self._permit.value(1)
+            self._pilot.duty_u16(self._permyriad * STEADY // 10000)
+        if granted:
+            permit.value(1)
+            if self._tripped:  # the interrupt came in between
+                permit.value(0)
+            else:
+                self._pulse_level = 1 - self._pulse_level
+                self._pulse.value(self._pulse_level)
 
     def feed_watchdog(self):
         self._watchdog.feed()
 
     def make_safe(self):
         self._permit.value(0)
-        self._pilot.duty_u16(65535)
+        self._rcd_test.value(0)
+        self._shunt.value(0)
+        self._pilot.duty_u16(STEADY)
 
     def ticks_ms(self):
         return time.ticks_ms()
@@ -129,3 +166,42 @@ class Board:
 
     def reset(self):
         machine.reset()
+
+    def _sense_analog(self, inputs, calibration):
+        plateaus = self._plateaus
+        alive = self._sampler.take()
+        now = time.ticks_ms()
+        pwm = 0 < self._permyriad < 10000
+        if alive and plateaus.reduce(self._sampler.windows, self._sampler.count, pwm):
+            self._deaf_ms = 0
+        else:
+            self._deaf_ms = min(self._deaf_ms + time.ticks_diff(now, self._sensed_ms), DEAF_MS)
+        self._sensed_ms = now
+        inputs.periods = plateaus.periods
+        if self._deaf_ms < DEAF_MS:
+            gain = calibration.cp_gain_permyriad
+            offset = calibration.cp_offset_mv
+            inputs.high_raw_mv = pilot_mv(plateaus.high)
+            inputs.low_raw_mv = pilot_mv(plateaus.low)
+            inputs.high_mv = calibrated_mv(inputs.high_raw_mv, gain, offset)
+            inputs.low_mv = calibrated_mv(inputs.low_raw_mv, gain, offset)
+            inputs.low_worst_mv = calibrated_mv(pilot_mv(plateaus.low_worst), gain, offset)
+        else:
+            inputs.periods = 0
+            inputs.high_raw_mv = inputs.low_raw_mv = 0
+            inputs.high_mv = inputs.low_mv = inputs.low_worst_mv = 0
+        self._sense_slow(inputs, calibration)
+
+    def _sense_slow(self, inputs, calibration):
+        channel = self._sampler.channel
+        raw = max(0, self._sampler.raw)
+        if channel not in self._slow:
+            self._slow[channel] = Median(raw)
+        median = self._slow[channel]
+        median.take(raw)
+        if channel == PROXIMITY:
+            inputs.pp_ohm = proximity_ohm(median.value, calibration.pp_gain_permyriad)
+        elif channel == SUPPLY:
+            inputs.supply_mv = supply_mv(median.value)
+        elif channel == TEMPERATURE:
+            inputs.temperature_dc = temperature_dc(median.value, calibration.temperature_offset_dc)

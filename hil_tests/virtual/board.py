@@ -6,6 +6,7 @@ stands in `pilot_plateaus_mv`.
 """
 
 import json
+import math
 import mmap
 import os
 import select
@@ -28,13 +29,19 @@ RESTART_MS = 1000
 POWER_ON, WATCHDOG = 1, 3  # reset causes, as `machine` numbers them
 RESET_STATUS = 3  # exit status of `machine.reset()`
 
-PIN_PERMIT, PIN_RCD, PIN_MIRROR, PIN_STOP = 3, 4, 5, 6
-ADC_PROXIMITY, ADC_SUPPLY = page.ADC + 1, page.ADC + 2
+PIN_PERMIT, PIN_RCD, PIN_MIRROR, PIN_STOP, PIN_REQUEST, PIN_SHUNT = 3, 4, 5, 6, 9, 10
+ADC_PROXIMITY, ADC_SUPPLY, ADC_TEMPERATURE = page.ADC + 1, page.ADC + 2, page.ADC + 3
 
 SOURCE_MV, SOURCE_OHM, DIODE_MV = 12000, 1000, 700
+# PERMIT goes through a retriggerable monostable, which holds for 50 ms on a real board. A desktop that
+# is busy with other things stops a process for longer, so here it is ten times that.
+MONOSTABLE_MS = 500
+NOISE_MV = 30
 
-
-INPUTS = {"rcd": (PIN_RCD, 0), "mirror": (PIN_MIRROR, 1), "estop": (PIN_STOP, 0)}  # level when true
+# level when true
+INPUTS = {"rcd": (PIN_RCD, 0), "mirror": (PIN_MIRROR, 1), "estop": (PIN_STOP, 0),
+          "request": (PIN_REQUEST, 1)}
+RCD_MODULES = {"good": page.MODULE_GOOD, "dead": page.MODULE_DEAD, "stuck": page.MODULE_STUCK}
 
 
 def pilot_plateaus_mv(load_ohm: float | None, diode: bool) -> tuple[int, int]:
@@ -69,7 +76,7 @@ class Board:
         self.boots = 0
         self._runtime = runtime or find_micropython()
         self.folder.mkdir(parents=True, exist_ok=True)
-        settings = {"unit": unit, "baud": baud, "parity": parity}
+        settings = {"unit": unit, "baud": baud, "parity": parity, "monostable_ms": MONOSTABLE_MS}
         (folder / "board.json").write_text(json.dumps(settings))
         self._file = tempfile.NamedTemporaryFile(prefix="board-")  # noqa: SIM115 closed by close()
         self._file.truncate(page.BYTES)
@@ -85,11 +92,15 @@ class Board:
         self._thread: threading.Thread | None = None
         self._powered = False
         self._fed = (-1, 0.0)  # feeds seen, and when they last moved
+        self._pulsed = (0, -math.inf)  # pulses seen, and when they last moved
         self.set_cp(None)
         for name in INPUTS:
             self.set_pin(name, False)
         self.set_pp(None)
         self.set_supply_mv(12000)
+        self.set_temperature_c(25.0)
+        self.set_rcd_module("good")
+        self.set_noise_mv(NOISE_MV)
 
     def start(self) -> None:
         """Power on and supervise."""
@@ -125,7 +136,8 @@ class Board:
         self._set(page.PILOT_LOW_MV, low_mv)
 
     def set_pin(self, name: str, level: bool) -> None:
-        """Drive an input: "mirror" (True: main contacts closed), "rcd" (tripped), "estop" (pressed)."""
+        """Drive an input: "mirror" (True: main contacts closed), "rcd" (tripped), "estop" (pressed),
+        "request" (the Pi's relay feeds the coil)."""
         pin, active = INPUTS[name]
         self._set(page.PIN_IN + pin, active if level else 1 - active)
 
@@ -138,6 +150,25 @@ class Board:
         """The board's 12 V. Far too little (under 7 V) is `power(False)`."""
         self._set(ADC_SUPPLY, supply_mv * 65535 // 16500)
 
+    def set_temperature_c(self, temperature_c: float | None) -> None:
+        """At the contactor's terminals, -40 to 130; None: the sensor is gone.
+
+        An NTC of 10 kOhm at 25 deg C and B 3950, under 10 kOhm to the reference.
+        """
+        raw = 65535
+        if temperature_c is not None:
+            ohm = 10000 * math.exp(3950 * (1 / (temperature_c + 273.15) - 1 / 298.15))
+            raw = int(65535 * ohm / (ohm + 10000))
+        self._set(ADC_TEMPERATURE, raw)
+
+    def set_rcd_module(self, how: str) -> None:
+        """How it answers a test: "good", "dead" (trips at nothing), "stuck" (does not come back)."""
+        self._set(page.RCD_MODULE, RCD_MODULES[how])
+
+    def set_noise_mv(self, noise_mv: int) -> None:
+        """Of single samples of the pilot, at most."""
+        self._set(page.PILOT_NOISE_MV, noise_mv)
+
     def power(self, on: bool) -> None:
         """Switch the board's supply. Idempotent."""
         with self._lock:
@@ -146,6 +177,8 @@ class Board:
             self._powered = on
             if on:
                 self._set(page.PERMIT_EDGES, 0)
+                self._set(page.PULSES, 0)
+                self._pulsed = (0, -math.inf)
                 self._boot(POWER_ON)
             else:
                 self._halt()
@@ -154,8 +187,18 @@ class Board:
 
     @property
     def permit(self) -> bool:
+        """The board's half of the coil supply: the PERMIT pin, while pulses hold the monostable."""
+        return self.permit_pin and time.monotonic() - self._last_pulse() < MONOSTABLE_MS / 1000
+
+    @property
+    def permit_pin(self) -> bool:
         """Level of the PERMIT pin."""
         return bool(self._get(page.PIN_OUT + PIN_PERMIT))
+
+    @property
+    def shunt(self) -> bool:
+        """Whether the shunt trip is fired."""
+        return bool(self._get(page.PIN_OUT + PIN_SHUNT))
 
     @property
     def duty(self) -> float | None:
@@ -172,6 +215,11 @@ class Board:
         """Of the process that plays the microcontroller."""
         process = self._process
         return process.pid if process else None
+
+    @property
+    def turns(self) -> int:
+        """Turns of the loop since its start: it feeds its watchdog in each."""
+        return self._get(page.WATCHDOG_FEEDS)
 
     @property
     def console(self) -> str:
@@ -191,12 +239,19 @@ class Board:
 
     def _supervise(self) -> None:
         while not self._closing.wait(SUPERVISE_EVERY_S):
+            self._last_pulse()
             with self._lock:
                 if not self._powered:
                     _drain(self._inside)
                 elif self._asked_for_reset() or self._starved():
                     self._halt()
                     self._boot(WATCHDOG)
+
+    def _last_pulse(self) -> float:
+        pulses = self._get(page.PULSES)
+        if pulses != self._pulsed[0]:
+            self._pulsed = (pulses, time.monotonic())
+        return self._pulsed[1]
 
     def _asked_for_reset(self) -> bool:
         return self._process is not None and self._process.poll() == RESET_STATUS

@@ -14,6 +14,16 @@ WATCHDOG_MS = 75  # 0: not started
 WATCHDOG_FEEDS = 76
 RESET_CAUSE = 77
 PERMIT_EDGES = 78  # how often the PERMIT pin changed since power on
+PULSES = 79  # edges of the PULSE pin since power on
+RCD_MODULE = 80  # one of MODULE_*
+PILOT_NOISE_MV = 81  # of single samples of the pilot, at most
+
+MODULE_GOOD = 0
+MODULE_DEAD = 1  # trips at nothing
+MODULE_STUCK = 2  # does not come back from a test
 
 PILOT_ADC_PIN = 26
 PERMIT_PIN = 3
+RCD_PIN = 4
+PULSE_PIN = 7
+RCD_TEST_PIN = 8

@@ -64,19 +64,25 @@ function openUart(fd, arrived) {
   };
 }
 
-/** Copies the current folder's files in; what it returns copies them back, if one is new or renamed. */
+/** Copies the current folder's files in; what it returns copies those back that have changed. */
 function openFlash(FS) {
   FS.mkdir(FLASH);
   FS.chdir(FLASH);
   const inFlash = (name) => name !== 'console.log' && !name.startsWith('.');
-  for (const name of fs.readdirSync('.').filter(inFlash))
+  const signOf = (name) => {
+    const { size, mtime } = FS.stat(`${FLASH}/${name}`);
+    return `${size} ${+mtime}`;
+  };
+  const saved = new Map();
+  for (const name of fs.readdirSync('.').filter(inFlash)) {
     FS.writeFile(`${FLASH}/${name}`, fs.readFileSync(name));
-  let saved = +FS.stat(FLASH).mtime;
+    saved.set(name, signOf(name));
+  }
   return () => {
-    const changed = +FS.stat(FLASH).mtime;
-    if (changed === saved) return;
-    saved = changed;
     for (const name of FS.readdir(FLASH).filter(inFlash)) {
+      const sign = signOf(name);
+      if (saved.get(name) === sign) continue;
+      saved.set(name, sign);
       fs.writeFileSync(`.${name}.new`, FS.readFile(`${FLASH}/${name}`));
       fs.renameSync(`.${name}.new`, name);
     }

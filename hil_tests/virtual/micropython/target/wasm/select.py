@@ -16,10 +16,14 @@ class _Poll:
     def register(self, stream, events=POLLIN):
         self._streams.append((stream, events))
 
-    def poll(self, timeout_ms=-1):
-        ready = [entry for entry in self._streams if entry[0].pending()]
+    def ipoll(self, timeout_ms=-1):
         _sleep(timeout_ms)
-        return ready
+        return self._ready()
+
+    def _ready(self):
+        for entry in self._streams:
+            if entry[0].pending():
+                yield entry
 
 
 def poll():
