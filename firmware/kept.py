@@ -4,7 +4,7 @@
 # tell it from what is torn. A new calibration is written twice before it counts as kept: damage to any one
 # record then never brings an older one back.
 # The flash port: read(slot) -> bytes since the last erase, append(slot, data), erase(slot); slots 0 and 1.
-# append and erase return when it is done, and raise OSError when it cannot be done.
+# All raise OSError when it cannot be done; append and erase return when it is done.
 from array import array
 
 from crc import crc16
@@ -39,7 +39,12 @@ class Kept:
         found = -1
         something = False
         for slot in (0, 1):
-            data = self._flash.read(slot)
+            try:
+                data = self._flash.read(slot)
+            except OSError:
+                self.bad += 1
+                something = True
+                continue
             something = something or len(data) > 0
             at = self._newest(data)
             if at >= 0 and _u32(data, at + 2 * _SEQUENCE) > found:

@@ -1,4 +1,4 @@
-# Counters and calibration through power loss: a flash that is cut at every single byte, and bits that flip.
+# Counters and calibration through power loss: a flash that is cut at every byte, and bits that flip.
 from counts import Counts
 from kept import RECORD_BYTES, SLOT_RECORDS, Kept
 from settings import Calibration
@@ -28,6 +28,8 @@ class Flash:
         self.deaf_after = -1  # so many records more are written, -1: all
 
     def read(self, slot):
+        if self.refuses == f"read {slot}":
+            raise OSError(5)
         return bytes(self.slots[slot])
 
     def _survives(self):
@@ -145,7 +147,8 @@ def test_everything_comes_back():
     for name in ("resets", "trips", "cycles", "load_breaks", "welds", "shunt_trips", "last_trip_boot",
                  "last_trip_uptime_s", "last_trip_utc", "boot_count"):
         assert getattr(counts2, name) == getattr(counts, name), name
-    for name in ("seq", "cp_offset_mv", "cp_gain_permyriad", "pp_gain_permyriad", "temperature_offset_dc"):
+    for name in ("seq", "cp_offset_mv", "cp_gain_permyriad", "pp_gain_permyriad",
+                 "temperature_offset_dc"):
         assert getattr(calibration2, name) == getattr(calibration, name), name
     assert calibration2.cp_offset_mv == -1000
     assert calibration2.temperature_offset_dc == -100
@@ -174,7 +177,7 @@ def test_writes_are_numbered_for_ever():
     flash = Flash()
     for number in range(1, 20):
         board = start(flash)
-        assert board[0].writes == (number if number > 1 else 0)  # the first save is also a calibration's
+        assert board[0].writes == (number if number > 1 else 0)  # the first one is written twice
         assert change(flash, board, False)
 
 
@@ -331,6 +334,19 @@ def test_nothing_readable_is_told_and_survived():
         again = start(flash)
         assert found(again) == (5, 0)
         assert not again[0].lost
+
+
+def test_a_slot_that_cannot_be_read_is_told_and_survived():
+    flash = history(5)  # the newest of them is the only one in slot 0
+    for refuses, expected in (("read 0", (4, 1)), ("read 1", (5, 1))):
+        flash.refuses = refuses
+        board = start(flash)
+        assert board[0].bad == 1
+        assert not board[0].lost
+        assert found(board) == expected, refuses
+    empty = Flash()
+    empty.refuses = "read 0"
+    assert start(empty)[0].lost
 
 
 def test_a_calibration_that_makes_no_sense_is_not_used():
