@@ -25,18 +25,19 @@ def ask(code, first=0, mei_type=14):
 
 
 def test_the_streams_hold_what_their_category_has():
-    for code, count in ((1, 3), (2, 7), (3, 7)):  # we have nothing extended: answered with the regular ones
+    for code, count in ((1, 3), (2, 7), (3, 7)):  # nothing is extended: answered with the regular ones
         conformity, more, following, objects = ask(code)
         assert (conformity, more, following) == (0x82, 0, 0)
         assert sorted(objects) == list(range(count)), code
         assert objects[0] == b"Forecourt"
-        assert objects[2] == ("%d.%d" % (MAJOR, MINOR)).encode()
+        assert objects[2] == f"{MAJOR}.{MINOR}".encode()
 
 
 def test_a_stream_may_begin_later():
     for code, first, numbers in (
         (1, 1, [1, 2]), (1, 2, [2]), (2, 4, [4, 5, 6]), (2, 6, [6]),
-        (1, 3, [0, 1, 2]), (2, 7, [0, 1, 2, 3, 4, 5, 6]), (2, 255, [0, 1, 2, 3, 4, 5, 6]),  # unknown: from 0
+        # unknown: from 0
+        (1, 3, [0, 1, 2]), (2, 7, [0, 1, 2, 3, 4, 5, 6]), (2, 255, [0, 1, 2, 3, 4, 5, 6]),
     ):
         assert sorted(ask(code, first)[3]) == numbers, (code, first)
 

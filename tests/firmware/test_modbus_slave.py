@@ -25,7 +25,7 @@ def crc(data):
 
 
 def frame(unit, *pdu):
-    body = bytes((unit,) + pdu)
+    body = bytes([unit]) + bytes(pdu)
     return body + crc(body)
 
 
@@ -46,7 +46,15 @@ def write_one(address, value, unit=UNIT):
 
 
 def write(address, *values, unit=UNIT):
-    return frame(unit, 16, *(split(address, len(values)) + [2 * len(values)] + split(*values)))
+    return write_raw(address, len(values), 2 * len(values), *split(*values), unit=unit)
+
+
+def write_raw(address, count, size, *halves, unit=UNIT):
+    # Function 16 with whatever it says of itself.
+    body = split(address, count)
+    body.append(size)
+    body.extend(halves)
+    return frame(unit, 16, *body)
 
 
 def exception(function, code):
@@ -121,7 +129,8 @@ def test_each_block_is_one_read():
     line = Line()
     for first, count in (
         (r.WB_BASE, r.WB_COUNT), (r.BASE, r.FAST_COUNT), (r.COMMAND, r.COMMAND_COUNT), (r.CLOCK_UTC, 2),
-        (r.SETTINGS, r.SETTINGS_COUNT), (r.CALIBRATION, r.CALIBRATION_COUNT), (r.COUNTERS, r.COUNTERS_COUNT),
+        (r.SETTINGS, r.SETTINGS_COUNT), (r.CALIBRATION, r.CALIBRATION_COUNT),
+        (r.COUNTERS, r.COUNTERS_COUNT),
     ):
         whole = words(line.ask(read(first, count)))
         assert len(whole) == count, first
@@ -157,11 +166,13 @@ def test_a_refused_command_says_why():
 def test_what_is_not_allowed_is_refused():
     line = Line()
     for request, code in (
-        (read(999, 1), 2), (read(1000, 9), 2), (read(1008, 1), 2), (read(1100, 39), 2), (read(1138, 1), 2),
+        (read(999, 1), 2), (read(1000, 9), 2), (read(1008, 1), 2), (read(1100, 39), 2),
+        (read(1138, 1), 2),
         (read(1140, 5), 2), (read(1144, 1), 2), (read(1149, 2), 2), (read(1198, 1), 2), (read(0, 1), 2),
         (read(65535, 1), 2), (read(65535, 125), 2),
         (read(1100, 0), 3), (read(1100, 126), 3), (read(1100, 65535), 3),
-        (write_one(1100, 1), 2), (write_one(1140, 3), 2), (write_one(1143, 3), 2), (write_one(1161, 60), 2),
+        (write_one(1100, 1), 2), (write_one(1140, 3), 2), (write_one(1143, 3), 2),
+        (write_one(1161, 60), 2),
         (write_one(1170, 1), 2), (write_one(1001, 1), 2),
         (write(1140, 3, 1, 160), 2), (write(1141, 1, 160, 5000), 2), (write(1000, 0, 0), 2),
         (write(1139, 5, 0, 0, 0, 0), 2), (write(1140, 5, 0, 0, 0, 0), 2), (write(1150, 1), 2),
@@ -169,8 +180,8 @@ def test_what_is_not_allowed_is_refused():
         (write(1160, 1, 59, 60, 5000, 0, 300, 250), 3), (write(1160, 1, 60, 601, 5000, 0, 300, 250), 3),
         (write(1160, 2, 60, 60, 5000, 0, 300, 250), 4), (write(1140, 99, 0, 0, 0), 3),
         (write_one(1004, 4), 3), (write_one(1000, 16), 3),
-        (frame(UNIT, 16, *(split(1160, 2) + [2, 0, 60])), 3),  # says two, brings one
-        (frame(UNIT, 16, *(split(1140, 0) + [0])), 3), (frame(UNIT, 16, *(split(1140, 4) + [0])), 3),
+        (write_raw(1160, 2, 2, 0, 60), 3),  # says two, brings one
+        (write_raw(1140, 0, 0), 3), (write_raw(1140, 4, 0), 3),
     ):
         assert line.ask(request) == exception(request[1], code), (bytes(request), code)
     assert line.desk.bad_frames == 3
@@ -210,9 +221,10 @@ def test_only_what_our_controller_asks_counts_as_heard():
     line = Line()
     line.bench.plug()
     for request, heard in (
-        (read(1000, 8), 0), (read(1007, 1, function=4), 0), (write_one(1000, 16), 0), (write(1000, 16), 0),
+        (read(1000, 8), 0), (read(1007, 1, function=4), 0), (write_one(1000, 16), 0),
+        (write(1000, 16), 0),
         (write_one(1004, 0), 0), (read(999, 1), 0), (read(2000, 3), 0), (write(2005, 1), 0),
-        (read(1198, 1), 0), (frame(UNIT, 43, 14, 1, 0), 0), (frame(UNIT, 16, *(split(1140, 4) + [0])), 0),
+        (read(1198, 1), 0), (frame(UNIT, 43, 14, 1, 0), 0), (write_raw(1140, 4, 0), 0),
         (read(1100, 12, unit=12), 0), (read(1100, 12, unit=0), 0),
         (read(1100, 12), 1), (read(1197, 1), 1), (write(1140, 1, 0, 160, 0), 1), (write(1150, 1, 1), 1),
     ):
@@ -238,7 +250,8 @@ def test_what_is_for_others_or_for_all_is_ignored():
 
 def test_requests_after_the_talk_of_others_are_found():
     talk = (
-        read(0, 2, unit=12), frame(12, 3, 4, 1, 2, 3, 4), write(40, 9, unit=13), frame(13, 16, 0, 40, 0, 1),
+        read(0, 2, unit=12), frame(12, 3, 4, 1, 2, 3, 4), write(40, 9, unit=13),
+        frame(13, 16, 0, 40, 0, 1),
         frame(14, 0x83, 2), frame(15, 43, 14, 2, 0),
         frame(15, 43, 14, 2, 0x82, 0, 0, 2, 0, 3, 65, 66, 67, 1, 0), write_one(7, 1, unit=16),
     )
@@ -272,7 +285,8 @@ def test_a_request_inside_of_noise_is_not_obeyed():
 
 def test_a_frame_may_come_in_pieces():
     line = Line()
-    for request in (write(r.COMMAND, r.COMMAND_WITHDRAW, 0, 0, 0), read(1100, 12), frame(UNIT, 43, 14, 1, 0)):
+    withdraw = write(r.COMMAND, r.COMMAND_WITHDRAW, 0, 0, 0)
+    for request in (withdraw, read(1100, 12), frame(UNIT, 43, 14, 1, 0)):
         for i in range(len(request) - 1):
             assert line.ask(request[i : i + 1]) is None
         reply = line.ask(request[-1:])
@@ -374,7 +388,8 @@ def sealed(dice):
         count = dice.throw(9)
         if address == r.COMMAND and count == r.COMMAND_COUNT:
             address += 1
-        return write(address, *[dice.throw(1200) if dice.throw(2) else dice.throw(3) for _ in range(count)])
+        values = [dice.throw(1200) if dice.throw(2) else dice.throw(3) for _ in range(count)]
+        return write(address, *values)
     if function < 16:
         return frame(UNIT, function, *split(address, dice.throw(130)))
     body = dice.noise(dice.throw(12))
@@ -432,7 +447,10 @@ def test_noise_takes_no_permit_away_either():
     line.bench.charge()
     good = valid_frames()
     for number in range(ROUNDS // 10):
-        line.ask(mutated(dice, good[dice.throw(len(good))]) if dice.throw(2) else dice.noise(dice.throw(40)))
+        if dice.throw(2):
+            line.ask(mutated(dice, good[dice.throw(len(good))]))
+        else:
+            line.ask(dice.noise(dice.throw(40)))
         line.silence()
         if number % 16 == 0:
             line.bench.renew()
@@ -444,8 +462,8 @@ def test_reading_allocates_nothing():
     if not MICROPYTHON:
         return  # there is no heap to look at
     line = Line()
-    requests = (read(1100, 12), read(1100, 38), read(1180, 18), read(1000, 8), read(1160, 7), read(999, 1),
-                frame(UNIT, 43, 14, 2, 0), read(1100, 12, unit=12))
+    requests = (read(1100, 12), read(1100, 38), read(1180, 18), read(1000, 8), read(1160, 7),
+                read(999, 1), frame(UNIT, 43, 14, 2, 0), read(1100, 12, unit=12))
     feed = line.slave.feed
     silence = line.slave.silence
     for request in requests:
