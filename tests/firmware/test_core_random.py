@@ -18,7 +18,7 @@ def _one_of(event):
 EVENTS = st.sampled_from(stories.EVENTS).flatmap(_one_of)
 
 
-@settings(derandomize=True, deadline=None, max_examples=40, database=None)
+@settings(derandomize=True, deadline=None, max_examples=25, database=None)
 @given(plan=st.lists(EVENTS, max_size=15), failsafe_da=st.sampled_from([0, 60, 320]),
        hold_s=st.sampled_from([0, 1, 2]), f_ms=st.sampled_from([0, 300]), ventilation=st.booleans())
 def test_the_promises_hold(plan, failsafe_da, hold_s, f_ms, ventilation):
@@ -36,9 +36,9 @@ def test_random_stories_close_the_contactor_often():
     closings = 0
     for seed in range(6):
         story = story_with(seed)
-        tell(story, seed, 30)
+        tell(story, seed, 20)
         closings += story.closings
-    assert closings >= 6  # else they would prove little
+    assert closings >= 5  # else they would prove little
 
 
 @pytest.mark.slow

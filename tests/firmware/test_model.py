@@ -3,8 +3,8 @@ import registers as r
 from bench import Bench
 from stories import Story, tell
 
-STORIES = 12  # each is a seed: the same stories on every machine
-EVENTS = 50
+STORIES = 10  # each is a seed: the same stories on every machine
+EVENTS = 40
 
 
 def story_with(seed, start_ms=0):
