@@ -76,7 +76,7 @@ class Sampler:
         alive = self._ready()
         dma = self._dma
         lost = mem32[_FCS] & _FCS_OVER
-        count = CAPACITY - dma.count
+        count = CAPACITY - dma.count  # type: ignore[attr-defined]  # what is left; the stubs lack it
         dma.active(0)
         self.windows = self._windows[self._at]
         self.count = 0 if lost else count
@@ -87,11 +87,8 @@ class Sampler:
         return alive and self.raw >= 0
 
     def _begin(self):
-        dma = self._dma
         mem32[_FCS] = _CAPTURE | _FCS_OVER | _FCS_UNDER
-        dma.write = self._addresses[self._at]
-        dma.count = CAPACITY
-        dma.active(1)
+        self._dma.config(write=self._addresses[self._at], count=CAPACITY, trigger=True)
         mem32[_CS] = _CS_ENABLE | _CS_START_MANY | PILOT << _CS_CHANNEL
 
     def _ready(self):

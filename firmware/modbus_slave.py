@@ -167,5 +167,6 @@ class Slave:
         self._reply[end + 1] = crc >> 8
         view = self._views[end + 2]
         if view is None:
-            view = self._views[end + 2] = memoryview(self._reply)[: end + 2]
+            view = memoryview(self._reply)[: end + 2]
+            self._views[end + 2] = view  # type: ignore[assignment]
         return view

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.." || exit 1
 mkdir -p .build
 LOG=.build/setup.log
 : >"$LOG"
-TOTAL=5
+TOTAL=6
 N=0
 
 fail() {
@@ -30,7 +30,7 @@ step() {
         [ $((tenths % 10)) -eq 0 ] || continue
         seconds=$((seconds + 1))
         if [ "$seconds" -ge 2 ] && [ -t 2 ]; then
-            bar=$(printf '%*s' "$((N * 4))" '' | tr ' ' '#')
+            bar=$(printf '%*s' "$((N * 20 / TOTAL))" '' | tr ' ' '#')
             printf '\r  [%-20s] %d/%d %s, %d s ' "$bar" "$N" "$TOTAL" "$name" "$seconds" >&2
         fi
     done
@@ -88,6 +88,18 @@ environment() {
     touch "$stamp"
 }
 
+# What MicroPython's library looks like, for mypy: in a folder of their own, as they bring a `socket` and a
+# `time` that CPython must not find.
+stubs() {
+    stamp=typings/.rp2-1.29.0.post1
+    [ -e "$stamp" ] && return 0
+    rm -rf typings .build/typings
+    .venv/bin/python -m pip install --disable-pip-version-check -q --target .build/typings \
+        micropython-rp2-stubs==1.29.0.post1 micropython-stdlib-stubs==1.29.0.post2 || return 1
+    mv .build/typings typings
+    touch "$stamp"
+}
+
 # Node is wanted only where neither the system nor Debian 13's package gives the port that is smaller.
 micropython() {
     sh scripts/get_micropython.sh && return 0
@@ -105,5 +117,6 @@ fi
 step 'Python 3.11' python_is_new_enough
 step 'system packages' system_packages
 step 'Python packages' environment
+step 'MicroPython types' stubs
 step 'MQTT broker' sh scripts/get_mosquitto.sh
 step 'MicroPython' micropython

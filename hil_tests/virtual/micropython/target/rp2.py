@@ -8,9 +8,9 @@ class DMA:
     # Knows 16 bit transfers to rising addresses, paced by the ADC: others are refused.
     def __init__(self):
         self.count = 0
-        self._address = 0
         self._target = None
         self._targets = {}
+        self._done = 0
         self._active = False
         adc.dma = self
 
@@ -19,18 +19,17 @@ class DMA:
             raise ValueError("not this kind of transfer")
         return 1
 
-    def config(self, read=0, ctrl=0):
+    def config(self, read=0x4004C00C, write=None, count=0, ctrl=1, trigger=False):
         if read != 0x4004C00C or ctrl != 1:
             raise ValueError("not from the ADC")
-
-    @property
-    def write(self):
-        return self._address
-
-    @write.setter
-    def write(self, address):
-        self._address = address
-        self._target = None
+        if write is not None:
+            if write not in self._targets:
+                self._targets[write] = memoryview(uctypes.bytearray_at(write, 2 * count))
+            self._target = self._targets[write]
+            self._done = 0
+            self.count = count
+        if trigger:
+            self._active = True
 
     def active(self, on=None):
         if on is not None:
@@ -39,15 +38,10 @@ class DMA:
 
     def transfer(self, samples, phase, wanted):
         # The ADC's: what it converted since it began; `samples` are bytes, `phase` and `wanted` words.
-        if not self._active or self.count <= 0:
+        if not self._active:
             return
-        if self._target is None:
-            key = (self._address, self.count)
-            if key not in self._targets:
-                self._targets[key] = memoryview(uctypes.bytearray_at(self._address, 2 * self.count))
-            self._target = self._targets[key]
-        done = min(wanted, self.count)
-        self._target[0 : 2 * done] = samples[2 * phase : 2 * (phase + done)]
-        self.count -= done
-        self._address += 2 * done
+        count = min(wanted, self.count)
+        self._target[2 * self._done : 2 * (self._done + count)] = samples[2 * phase : 2 * (phase + count)]
+        self._done += count
+        self.count -= count
         self._active = self.count > 0
