@@ -41,7 +41,7 @@ class Offer:
 
     def show_f(self, duration_ms):
         # Steady -12 V for so long, at least. The caller has seen that no car is there.
-        self._f_ms = duration_ms + SLACK_MS
+        self._f_ms = max(self._f_ms, duration_ms + SLACK_MS)
         self.asked_da = self.told_da = 0
         self._put()
 
