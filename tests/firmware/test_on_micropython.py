@@ -20,6 +20,7 @@ CPYTHON_ONLY = {
     "test_on_micropython.py",  # starts MicroPython
     "test_image.py",  # compiles, and compares with the controller's side
     "test_core_random.py",  # hypothesis
+    "test_sources.py",  # reads the code
     "test_soak.py",  # starts MicroPython, with stories of its own
 }
 HELPERS = ("bench.py", "model.py", "stories.py", "run_on_micropython.py")
