@@ -39,7 +39,8 @@ def _measured(checkout: Path, steps: int, edges: int) -> dict[str, Any]:
 
 
 def _core(found: dict[str, Any], steps: int) -> Iterator[Row]:
-    yield distribution("firmware: turn of the core, charging", found["step_us"], "us", COMMAND,
+    spent_us = [float(us) for us, times in found["step_us"].items() for _ in range(times)]
+    yield distribution("firmware: turn of the core, charging", spent_us, "us", COMMAND,
                        note="MicroPython on this machine; on silicon nothing was measured")
     yield Row("firmware: garbage of 250 turns", found["garbage"], "bytes", steps, COMMAND)
     yield Row("firmware: heap with the core built", found["heap"] / 1000, "kB", 1, COMMAND,
