@@ -62,8 +62,6 @@ class Offer:
             self.asked_da = 0  # an offer ends with its car; the next car gets one of its own
         if state == PILOT_A or state == PILOT_B:
             self._dark_ms = 0
-        if state == PILOT_A:
-            self._raise_ms = 0
         self._approach(min(self.asked_da, ceiling_da, MAX_DA), asks)
         self._put()
 

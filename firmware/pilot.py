@@ -115,8 +115,7 @@ class Pilot:
         self.dark = False
         self.held_low = False
         self._gap_ms = 0
-        self._raw = PILOT_UNKNOWN
-        self._age_ms = self._since_ms = 0
+        self._raw = PILOT_UNKNOWN  # the next reading begins a new age
         self._away_ms = self._idle_ms = 0
         self._good = self._bad = 0
 

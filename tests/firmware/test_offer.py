@@ -150,6 +150,18 @@ def test_after_x1_pwm_comes_back_as_soon_as_the_car_is_in_b():
     assert line.turn() == 2666
 
 
+def test_the_next_car_does_not_wait_for_the_last_one():
+    line = Line(C, 160)
+    line.offer.ask(0)
+    line.turn()
+    line.state = A
+    line.run(100)
+    line.state = C
+    line.turn()
+    line.offer.ask(160)
+    assert line.turn() == 2666
+
+
 def test_x1_in_b_may_end_at_once():
     line = Line(B, 160)
     line.offer.ask(0)
@@ -287,7 +299,10 @@ def test_f_for_a_measurement_ends_by_time_only():
 def test_f_is_never_told_together_with_a_current():
     line = Line(B, 160)
     line.offer.show_f(1000)
+    assert (line.offer.told_da, line.offer.duty_permyriad) == (0, 0)
     line.offer.ask(160)
+    line.offer.settle(0, B, B, 800, 0, 300)  # the pilot has not seen it yet
+    assert (line.offer.told_da, line.offer.duty_permyriad) == (0, 0)
     for _ in range(250):
         line.turn()
         assert line.offer.told_da == 0

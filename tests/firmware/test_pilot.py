@@ -553,6 +553,14 @@ def test_after_e_or_our_own_f_a_car_in_c_is_dark():
     assert (bay.pilot.state, bay.pilot.dark) == (C, True)
 
 
+def test_our_own_f_says_nothing_about_dark():
+    bay = Bay(C)
+    assert bay.pilot.dark
+    bay.duty = 0
+    bay.turn()
+    assert not bay.pilot.dark
+
+
 # --- the diode
 
 
@@ -591,6 +599,17 @@ def test_one_bad_period_starts_the_count_anew():
     assert not pilot.diode_fault
     feed(pilot, 20, -12000)
     assert pilot.diode_ok
+
+
+def test_single_bad_periods_are_no_missing_diode():
+    pilot = plugged()
+    for _ in range(100):
+        feed(pilot, 10, -9000)
+    assert not pilot.diode_fault
+    feed(pilot, 20, -12000)
+    for _ in range(100):
+        assert feed(pilot, 10, -9000)
+    assert not pilot.diode_fault
 
 
 def test_periods_that_nobody_looked_at_are_not_consecutive():
