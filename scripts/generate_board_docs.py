@@ -165,11 +165,11 @@ def refusals() -> list[str]:
     for one in values("REFUSED_"):
         when = "by a command"
         if one.name in named["conditions"]:
-            when = "all the time: PERMIT falls without it"
+            when = "all the time: PERMIT falls"
         elif one.name in named["missing"]:
-            when = "at the grant"
+            when = "at a grant"
         rows.append((bit(one), f"`{one.name}`", words(one.comment), when))
-    return table(("bit", "name", "what", "asked for"), rows)
+    return table(("bit", "name", "what is wrong", "looked at"), rows)
 
 
 def faults() -> list[str]:
