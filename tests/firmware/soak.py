@@ -7,6 +7,7 @@ import sys
 import time
 
 import registers as r
+import sampling
 from bench import Bench
 from crc import crc16
 from desk import Desk
@@ -17,6 +18,7 @@ UNIT = 1
 POLL_MS = 1000  # a fast read and a renewal; a controller reads more often, which only adds the same
 TURNS = 250  # of one look for garbage
 REQUESTS = 50
+PERIOD = sampling.PERIOD
 SLOT_BYTES = RECORD_BYTES * SLOT_RECORDS
 
 
@@ -206,6 +208,22 @@ def looks():
     look("everything is wrong", bench)
 
 
+def samples():
+    # What reduces the pilot's samples, at 10 % and at 96 %.
+    windows = sampling.windows_of(memoryview(sampling.empty_capture()))
+    plateaus = sampling.Plateaus()
+
+    def reduce():
+        plateaus.reduce(windows, 5 * PERIOD, True)
+
+    for high in (5, 48):
+        for window in windows[:: PERIOD // sampling.GRID]:
+            for i in range(PERIOD):
+                window[i] = 3000 if i < high else 500
+        say({"what": "samples", "when": str(high), "bytes": garbage(reduce, REQUESTS)})
+        assert (plateaus.periods, plateaus.high, plateaus.low) == (5, 3000, 500)
+
+
 def requests():
     board = Board(4, 0)
     board.bench.charge()
@@ -242,6 +260,7 @@ def day(hours, step_ms, start_ms):
 
 def main(hours, step_ms, start_ms):
     looks()
+    samples()
     requests()
     day(hours, step_ms, start_ms)
     say({"what": "end"})

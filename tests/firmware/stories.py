@@ -7,6 +7,7 @@ CURRENTS = (0, 59, 60, 100, 160, 160, 160, 320, 800, 65535)
 STEPS = (1, 1, 1, 1, 0, -1, 2, 0x7FFF, 0x8000)  # added to the last sequence
 TTLS = (5000, 5000, 5000, 1000, 100, 99, 5001)
 WAITS_MS = (0, 0, 0, 4, 4, 20, 60, 60, 200, 200, 700, 700, 2000, 6000)
+TURNS_MS = (4, 4, 4, 5, 7, 10)  # a loop that is late at times, but never later than it may be
 
 # what happens, with what; one that stands there often happens often
 EVENTS = (
@@ -193,6 +194,7 @@ def tell(story, seed, events):
             step = dice.pick(STEPS)
             ttl_ms = dice.pick(TTLS)
             wait_ms = dice.pick(WAITS_MS)
+            story.bench.step_ms = dice.pick(TURNS_MS)
             told.append((kind, value, step, ttl_ms, wait_ms))
             story.act(kind, value, step, ttl_ms)
             story.run(wait_ms)

@@ -33,8 +33,8 @@ def soak(folder: Path, hours: int, step_ms: int, timeout_s: float) -> list[dict]
 
 def judge(lines: list[dict], hours: int) -> list[dict]:
     """The hours; raises if anything was left behind in them."""
-    looks = [line for line in lines if line["what"] in ("turns", "requests")]
-    assert len(looks) == 16
+    looks = [line for line in lines if line["what"] in ("turns", "samples", "requests")]
+    assert len(looks) == 18
     assert [line for line in looks if line["bytes"]] == []
     seen = [line for line in lines if line["what"] == "hour"]
     assert [line["hour"] for line in seen] == list(range(hours))
