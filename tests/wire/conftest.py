@@ -1,0 +1,47 @@
+"""A pilot board's outlet in MicroPython: in the best port of this machine, or the one of `port`."""
+
+import pytest
+from outlet_on_wire import UNIT, Outlet
+
+from hil_tests.virtual.board import Board
+from hil_tests.virtual.micropython.runtime import NoMicroPython, fetch_micropython
+
+
+@pytest.fixture
+def port():
+    """Of MicroPython; None, unless a test says otherwise: the best of this machine."""
+
+
+@pytest.fixture(scope="session")
+def ports():
+    """Each port that was asked for: its runtime, or why there is none."""
+    return {}
+
+
+@pytest.fixture
+def micropython(port, ports):
+    if port not in ports:
+        try:
+            ports[port] = fetch_micropython(port)
+        except NoMicroPython as error:
+            if port is None:
+                raise
+            ports[port] = str(error)
+    if isinstance(ports[port], str):
+        pytest.skip(ports[port])
+    return ports[port]
+
+
+@pytest.fixture
+def board(micropython, tmp_path):
+    with Board(tmp_path / "flash", unit=UNIT, runtime=micropython) as running:
+        running.wait_ready()
+        yield running
+        assert "Traceback" not in running.console
+
+
+@pytest.fixture
+def outlet(board):
+    with Outlet(board) as running:
+        running.settle()
+        yield running
