@@ -256,7 +256,8 @@ class Model:
         inputs = self.core.inputs
         if self.missing() or self.told == 0 or not ahead(sequence, self.grant_seq):
             return REFUSED
-        if not self.permit and (inputs.mirror_closed or inputs.request):
+        closed = inputs.mirror_closed or self.core.contactor.closed  # now, or without its bounce
+        if not self.permit and (closed or inputs.request):
             return REFUSED
         if self.permit and self.x1_at is not None:
             return REFUSED
