@@ -155,7 +155,7 @@ CATALOGUE: dict[FaultCode, FaultKind] = {k.code: k for k in (
     _kind(FaultCode.SELF_TEST, "residual current self-test failed", Severity.FAILURE, Stops.AT_ONCE,
           clears="by a technician, after the self-test passed", until=Until.TECHNICIAN,
           cause="residual current module dead, without supply or stuck, or its test wire open",
-          remedy="check the module's supply and wires; run `forecourt board selftest`", mrec="CX002"),
+          remedy="check the module's supply and wires, then let the board test it again", mrec="CX002"),
     _kind(FaultCode.TEMPERATURE, "too hot, or no temperature", Severity.FAILURE, Stops.CUT,
           clears="when the terminals are back in range for a minute",
           cause="loose terminal, blocked ventilation, sensor broken or off its wire",

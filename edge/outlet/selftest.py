@@ -21,8 +21,7 @@ async def measure(board: PilotBoard, service: BoardService) -> Measured:
     """
     refusal, test = "", None
     try:
-        await service.start_self_test()
-        test = await _tested(service)
+        test = await self_test(service)
     except DeviceRefused as refused:
         refusal = str(refused)
     low_mv = await _low_mv(board, service)
@@ -30,8 +29,9 @@ async def measure(board: PilotBoard, service: BoardService) -> Measured:
                     refusal=refusal, low_mv=low_mv)
 
 
-async def _tested(service: BoardService) -> SelfTest | None:
-    """How it went; None: it did not end in time."""
+async def self_test(service: BoardService) -> SelfTest | None:
+    """Test the residual current module now; None: it did not end in time. Raises `DeviceError`."""
+    await service.start_self_test()
     for _ in range(round(TEST_S / LOOK_S)):
         await asyncio.sleep(LOOK_S)
         test = await service.self_test()

@@ -19,6 +19,8 @@ from edge.journal.row import Row
 from edge.link import journal_protocol as protocol
 from edge.link.messages import Reply, accepted, arguments, failed, refused, resulted
 from edge.link.peer import Peer
+from edge.outlet.board_service import BoardService
+from edge.outlet.selftest import self_test
 from edge.station.meter_driver import MeterDriver
 from edge.station.outlet_driver import OutletDriver
 
@@ -30,10 +32,11 @@ class Desk:
 
     def __init__(self, *, journal: Journal, description: protocol.SiteDescription,
                  hand_in: Callable[[Event], None], snapshot: Callable[[], Snapshot],
-                 outlets: dict[str, OutletDriver], meters: dict[str, MeterDriver]) -> None:
+                 outlets: dict[str, OutletDriver], meters: dict[str, MeterDriver],
+                 services: dict[str, BoardService]) -> None:
         self._journal, self._description = journal, description
         self._hand_in, self._snapshot = hand_in, snapshot
-        self._outlets, self._meters = outlets, meters
+        self._outlets, self._meters, self._services = outlets, meters, services
         self._waiting: dict[str, asyncio.Future[str | None]] = {}
         self._count = itertools.count(1)
 
@@ -71,7 +74,7 @@ class Desk:
                 return accepted(request)
             case "status":
                 return resulted(request, self._snapshot())
-            case "board.info" | "meter.read":
+            case "board.info" | "board.selftest" | "meter.read":
                 return await self._look(request)
             case "ui.language":
                 return accepted(request)  # each screen keeps its own; nothing of the site changes
@@ -94,11 +97,13 @@ class Desk:
 
     async def _look(self, request: Request) -> Reply:
         wanted = arguments(request, dict[str, str])
-        if request.action == "board.info":
-            outlet = self._outlets.get(wanted.get("evse_id", ""))
-            if outlet is None:
+        if request.action != "meter.read":
+            evse_id = wanted.get("evse_id", "")
+            if evse_id not in self._outlets:
                 return refused(request, f"evse_id: expected one of {', '.join(self._outlets)}")
-            return resulted(request, await outlet.board.poll())
+            if request.action == "board.info":
+                return resulted(request, await self._outlets[evse_id].board.poll())
+            return resulted(request, await self_test(self._services[evse_id]))
         meter = self._meters.get(wanted.get("meter_id", ""))
         if meter is None:
             return refused(request, f"meter_id: expected one of {', '.join(self._meters)}")

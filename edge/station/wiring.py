@@ -22,6 +22,7 @@ from edge.link.server import LinkServer
 from edge.meter.catalogue import load as load_model
 from edge.meter.meter import Meter
 from edge.outlet.board import PilotBoard
+from edge.outlet.board_service import BoardService
 from edge.outlet.contactor import Contactor
 from edge.outlet.gpio import Gpio, RpiGpio
 from edge.rfid.lookup import TokenLookup
@@ -79,7 +80,8 @@ async def running(site: Site, software: str) -> AsyncIterator[Station]:
         meters = _meters(site, lines, station)
         tokens = await TokenLookup.open(state_dir)
         stack.push_async_callback(tokens.close)
-        await _serve(site, station, journal, scribe, outlets, meters, stack)
+        services = {e.id: BoardService(lines[e.board.bus], e.board.unit) for e in site.evses}
+        await _serve(site, station, journal, scribe, outlets, meters, services, stack)
         await _restore(station, journal, meters, software)
         stack.push_async_callback(station.stop)
         _start(station, outlets, meters)
@@ -159,14 +161,14 @@ async def _first_look(looked: Iterable[asyncio.Event]) -> None:
 
 async def _serve(site: Site, station: Station, journal: Journal, scribe: Scribe,
                  outlets: dict[str, OutletDriver], meters: dict[str, MeterDriver],
-                 stack: contextlib.AsyncExitStack) -> None:
+                 services: dict[str, BoardService], stack: contextlib.AsyncExitStack) -> None:
     tariff = read_tariff(Path(site.tariff.file))
     pricing = Pricing(tariff, site.site.time_zone, cdr_facts(site))
     snapshots = Snapshots(_site_view(site, pricing.currency), pricing)
     run_dir = Path(site.paths.run)
     desk = Desk(
         journal=journal, hand_in=station.hand_in, outlets=outlets, meters=meters,
-        snapshot=lambda: snapshots.take(station.site, station.clock.header()),
+        services=services, snapshot=lambda: snapshots.take(station.site, station.clock.header()),
         description=_description(site, journal.epoch))
     groups = site.paths.socket_groups
     servers = {origin: LinkServer(run_dir, origin, desk.handle, group=getattr(groups, origin))
