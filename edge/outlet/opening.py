@@ -17,6 +17,7 @@ from edge.controller.pilot import BoardStatus
 from edge.controller.trouble import DeviceError
 
 LOOK_S = 0.01
+PROOF_S = 0.04  # the board believes its mirror after 20 ms, and its turns take up to 10
 MARGIN_S = 0.05  # beyond the time after which the board calls it stuck, so that it does
 
 
@@ -62,6 +63,7 @@ async def _opened_by(board: Board, channel: Callable[[BoardStatus], bool],
     while not overtaken():
         status = await board.poll()
         if channel(status) and status.mirror_closed is False:
+            await asyncio.sleep(PROOF_S)
             return
         await asyncio.sleep(LOOK_S)
 

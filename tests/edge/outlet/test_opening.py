@@ -8,7 +8,7 @@ from virtual_time import now_ns, virtual
 from edge.controller.trouble import DeviceTimeout
 from edge.outlet import registers as r
 from edge.outlet.board import PilotBoard
-from edge.outlet.opening import MARGIN_S, open_in_order
+from edge.outlet.opening import MARGIN_S, PROOF_S, open_in_order
 
 SUSPECT_S = 0.25
 FRAME_S = 0.02
@@ -79,7 +79,7 @@ async def test_the_second_channel_waits_for_the_contacts_to_follow_the_first(pi_
     cabinet = Cabinet()
     understood, between_s = await opened(cabinet, pi_first=pi_first)
     assert understood and not cabinet.permit and not cabinet.closed
-    assert DROP_OUT_S < between_s < SOON_S
+    assert DROP_OUT_S + PROOF_S < between_s < SOON_S + PROOF_S
 
 
 @pytest.mark.parametrize(("pi_first", "stuck"), [(False, "permit"), (True, "relay")])
