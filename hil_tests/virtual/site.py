@@ -39,8 +39,9 @@ class VirtualSite:
     """
 
     def __init__(self, folder: Path, *, evses: int = 2, on_exit: str = "persist",
-                 log_level: str = "INFO", progress: Progress = lambda _: None) -> None:
-        """Starts nothing. `progress` is told what happens, in words."""
+                 log_level: str = "INFO", hold_s: int = 60,
+                 progress: Progress = lambda _: None) -> None:
+        """Starts nothing. `hold_s`: of the boards. `progress` is told what happens, in words."""
         self.folder = folder.absolute()
         self.evses = tuple(str(n + 1) for n in range(evses))
         self.state_dir = self.folder / "state"
@@ -49,6 +50,7 @@ class VirtualSite:
         self.children = Children(self.folder)
         self.broker = Broker(self.folder / "broker", persistence=True)
         self._on_exit, self._log_level, self._progress = on_exit, log_level, progress
+        self._hold_s = hold_s
         self._short: Path | None = None
         self.run_dir = self.folder / "run"
 
@@ -86,7 +88,7 @@ class VirtualSite:
         await asyncio.to_thread(self.broker.start)
         reader_port, relay_port = _free_udp_port(), _free_tcp_port()
         site_file.write_site(self.folder, run_dir=self.run_dir, evses=len(self.evses),
-                             reader_port=reader_port, relay_port=relay_port)
+                             reader_port=reader_port, relay_port=relay_port, hold_s=self._hold_s)
         config = site_file.cabinet_of(self.site_file, control=self.control, on_exit=self._on_exit,
                                       gpio=self.run_dir / "gpio.sock", broker_port=self.broker.port)
         cabinet_config.write(config, self.folder / "cabinet.json")

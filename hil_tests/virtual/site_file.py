@@ -91,7 +91,7 @@ phases = %(phases)s
 max_a = 16
 failsafe_a = %(failsafe_a)d
 meter = "bay-%(id)s"
-board = { bus = "cabinet", unit = %(board_unit)d }
+board = { bus = "cabinet", unit = %(board_unit)d, hold_s = %(hold_s)d }
 contactor = { coil_gpio = %(coil)d, mirror_gpio = %(mirror)d }
 """
 
@@ -109,8 +109,12 @@ _FIRST_BOARD, _FIRST_METER, _FIRST_COIL, _FIRST_MIRROR = 11, 2, 4, 16
 _MOST_EVSES = 8
 
 
-def write_site(folder: Path, *, run_dir: Path, evses: int, reader_port: int, relay_port: int) -> Path:
-    """Write `site.toml` and `tariff.json`; the path of the former. 1 to 8 EVSEs with turned phases."""
+def write_site(folder: Path, *, run_dir: Path, evses: int, reader_port: int, relay_port: int,
+               hold_s: int = 60) -> Path:
+    """Write `site.toml` and `tariff.json`; the path of the former. 1 to 8 EVSEs with turned phases.
+
+    `hold_s`: how long the boards hold the failsafe current without a controller.
+    """
     if not 1 <= evses <= _MOST_EVSES:
         raise ValueError(f"evses: got {evses}, expected 1 to {_MOST_EVSES}")
     ids = [str(number + 1) for number in range(evses)]
@@ -121,7 +125,7 @@ def write_site(folder: Path, *, run_dir: Path, evses: int, reader_port: int, rel
         turned = phases[n % 3:] + phases[:n % 3]
         text += _EVSE % {"id": evse, "meter_unit": _FIRST_METER + n, "phases": json.dumps(turned),
                          "board_unit": _FIRST_BOARD + n, "coil": _FIRST_COIL + n,
-                         "mirror": _FIRST_MIRROR + n,
+                         "mirror": _FIRST_MIRROR + n, "hold_s": hold_s,
                          "failsafe_a": 6 if evses * 6 <= 32 else 0}  # 32: the fuse of the row
     path = folder / "site.toml"
     path.write_text(text, encoding="utf-8")
