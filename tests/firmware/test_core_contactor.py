@@ -90,3 +90,16 @@ def test_cycles_and_load_breaks_are_counted():
     bench.revoke()
     bench.run(100)
     assert bench.core.counts.load_breaks == 1
+
+
+def test_an_opening_by_the_supply_or_the_stop_proves_no_channel():
+    # Both open the coil without a command, so whose turn it is to open first stays as it was.
+    for name, value in (("supply_mv", 9000), ("stop_pressed", True)):
+        bench = Bench().charge()
+        setattr(bench.inputs, name, value)
+        bench.run(200)
+        assert not bench.closed, name
+        assert not bench.core.contactor.pi_first, name
+    bench = Bench().charge()
+    bench.stop()
+    assert bench.core.contactor.pi_first  # as an ordinary stop does

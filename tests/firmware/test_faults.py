@@ -108,6 +108,27 @@ def test_what_was_left_standing_shows_the_number_that_clears_it():
     assert faults.seq == 3  # no number comes twice
 
 
+def test_of_several_that_were_left_standing_the_newest_number_shows():
+    for issued, newest in ((0, 2), (0xFFFD, 0xFFFF), (0xFFFE, 0), (0xFFFF, 1)):
+        for first, second in ((r.FAULT_WELD, r.FAULT_RCD), (r.FAULT_RCD, r.FAULT_WELD)):
+            faults = Faults()
+            faults._issued = issued
+            faults.latch(first, True, False)
+            faults.latch(second, True, False)
+            latch(faults, r.FAULT_SELF_TEST)
+            assert faults.acknowledge(faults.seq) == r.FAULT_SELF_TEST
+            assert faults.seq == newest, issued
+
+
+def test_number_zero_is_one_like_any_other():
+    faults = Faults()
+    faults._issued = 0xFFFF
+    faults.latch(r.FAULT_WELD, True, False)
+    latch(faults, r.FAULT_RCD)
+    assert faults.acknowledge(1) == r.FAULT_RCD
+    assert (faults.bits, faults.seq) == (r.FAULT_WELD, 0)
+
+
 def test_numbers_wrap_and_still_reach_back():
     faults = Faults()
     faults._issued = 0xFFFE
@@ -183,12 +204,57 @@ def test_a_bad_cable_is_a_fault_with_a_car_and_outlasts_the_f_that_it_causes():
         room.car.state = r.PILOT_A
         room.turn()
         assert room.faults.bits == 0, state
+    for cable_a in (0, 13, 63):
+        room = Room()
+        room.cable_a = -1
+        room.turn()
+        room.cable_a = cable_a
+        room.turn()
+        assert room.faults.bits == 0, cable_a
+
+
+def test_no_fault_hides_or_ends_another():
     room = Room()
     room.cable_a = -1
+    room.not_closed = room.car.diode_fault = room.inputs.stop_pressed = True
+    room.inputs.supply_mv = 9000
+    room.inputs.temperature_dc = 720
+    for bit in LATCHED:
+        room.faults.latch(bit, True, False)
+    room.faults.heartbeat(True)
+    room.faults.memory(True)
+    room.car.state = r.PILOT_E
     room.turn()
+    assert room.faults.bits == 0x3FFF & ~r.FAULT_PROXIMITY
+    room.car.state = r.PILOT_C
+    room.turn()
+    assert room.faults.bits == 0x3FFF
+    left = 0x3FFF
+    room.inputs.stop_pressed = room.car.diode_fault = False
+    room.run(100)
+    left &= ~(r.FAULT_EMERGENCY_STOP | r.FAULT_DIODE)
+    assert room.faults.bits == left
+    room.inputs.supply_mv = 12000
+    room.run(1000)
+    left &= ~r.FAULT_BROWN_OUT
+    assert room.faults.bits == left
     room.cable_a = 32
     room.turn()
-    assert room.faults.bits == 0
+    left &= ~r.FAULT_PROXIMITY
+    assert room.faults.bits == left
+    room.car.state = r.PILOT_B
+    room.turn()
+    left &= ~r.FAULT_PILOT_SHORT
+    assert room.faults.bits == left
+    room.not_closed = False
+    room.car.state = r.PILOT_A
+    room.turn()
+    left &= ~r.FAULT_NOT_CLOSED
+    assert room.faults.bits == left
+    room.inputs.temperature_dc = 250
+    room.run(60_000)
+    left &= ~r.FAULT_TEMPERATURE
+    assert room.faults.bits == left
 
 
 def test_the_stop_outlasts_a_bouncing_button():
@@ -219,7 +285,7 @@ def test_the_supply_has_a_window_and_must_stand_a_second_in_a_narrower_one():
         room.run(900)
         room.inputs.supply_mv = better_mv
         room.turn()
-        room.inputs.supply_mv = 12000
+        room.inputs.supply_mv = 10800
         assert room.cleared_after(1100) == 1000, bad_mv
     for good_mv in (10500, 12000, 13800):
         room = Room()

@@ -73,6 +73,7 @@ def test_no_grant_rescues_a_stop_under_way():
     interlock.settle(0, 0, False)
     assert interlock.stopping
     assert interlock.missing(2, 0, True, True, True) == r.REFUSED_STOPPING
+    assert interlock.missing(2, 0, False, True, True) == r.REFUSED_STOPPING | r.REFUSED_NO_PWM
 
 
 def test_numbers_are_newer_by_up_to_half_the_circle():
