@@ -229,9 +229,10 @@ def test_counters_and_calibration_outlast_the_supply(board, outlet):
     until(lambda: abs(outlet.signed(r.CP_HIGH_MV) - (raw_mv * 101 // 100 + 100)) < 40)
     until(lambda: abs(outlet.signed(r.TEMPERATURE_DC) - 235) <= 5)
     outlet.charge()
+    until(lambda: outlet.u32(r.CYCLES) == 1)  # the mirror has ended its bounce
     board.set_pin("rcd", True)
     outlet.opened(20 * RCD_LIMIT_S)
-    until(lambda: outlet.u32(r.CYCLES) == 1 and outlet.u32(r.TRIPS) == 1)
+    until(lambda: outlet.u32(r.TRIPS) == 1 and outlet.u32(r.LOAD_BREAKS) == 1)
     saved = outlet.u32(r.KEPT_WRITES)
     time.sleep(0.1)  # a turn after the last event it is in flash
     for boot in (2, 3):
