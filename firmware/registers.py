@@ -1,7 +1,7 @@
 # The board's Modbus map. Holding (FC03) and input (FC04) registers are the same words.
 # scripts/generate_registers.py makes the controller's copy of this file, and the tables of
-# docs/pilot-board.md; a test compares them. "s16": two's complement. "u32": this word and the next, high
-# word first. Every other register is unsigned. Addresses are zero based.
+# docs/pilot-board.md; a test compares them. "s16": two's complement. "u32": this word and the next,
+# high word first. Every other register is unsigned. Addresses are zero based.
 # Exceptions: 2 no such register or not writable, 3 value out of range, 4 a condition is missing
 # (REFUSED_BITS says which).
 

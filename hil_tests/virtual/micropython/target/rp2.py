@@ -41,7 +41,8 @@ class DMA:
         if not self._active:
             return
         count = min(wanted, self.count)
-        self._target[2 * self._done : 2 * (self._done + count)] = samples[2 * phase : 2 * (phase + count)]
+        at, end = 2 * self._done, 2 * (self._done + count)
+        self._target[at:end] = samples[2 * phase : 2 * (phase + count)]
         self._done += count
         self.count -= count
         self._active = self.count > 0
