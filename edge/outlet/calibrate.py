@@ -8,7 +8,7 @@ from edge.controller.trouble import DeviceRefused
 from edge.outlet.board import PilotBoard
 from edge.outlet.board_service import BoardService
 from edge.outlet.calibration import CannotCalibrate, of_plateaus
-from edge.outlet.selftest import until_a
+from edge.outlet.selftest import settled
 from edge.outlet.settings import Calibration
 
 MEASURE_F_MS = 30_000  # for a person with a voltmeter
@@ -45,7 +45,7 @@ class Calibrator:
         return await self._verify(after, high_mv, low_mv)
 
     async def _check_idle(self) -> None:
-        status = await self._board.poll()
+        status = await settled(self._board)
         if status.pilot is not PilotState.A or status.mirror_closed or status.permit:
             raise DeviceRefused(
                 "cannot calibrate", where=self._board.where, expected="state A and an open contactor",
@@ -68,7 +68,7 @@ class Calibrator:
         if given_mv is None:
             given_mv = await self._millivolts(
                 f"steady -12 V for {f_ms // 1000} s: the same voltage, in mV, with its minus: ")
-        await until_a(self._board, f_ms / 1000)
+        await settled(self._board, f_ms / 1000)
         return given_mv, raw_mv
 
     async def _verify(self, wanted: Calibration, high_mv: int, low_mv: int) -> bool:
@@ -80,7 +80,7 @@ class Calibrator:
         await self._service.show_f(QUICK_F_MS)
         await asyncio.sleep(SETTLE_S)
         shown_low = (await self._board.poll()).cp_low_mv
-        await until_a(self._board, QUICK_F_MS / 1000)
+        await settled(self._board, QUICK_F_MS / 1000)
         good = abs(shown_high - high_mv) <= GOOD_MV and abs(shown_low - low_mv) <= GOOD_MV
         verdict = "ok  " if good else "FAIL"
         self._say(f"{verdict} the board now measures {shown_high} and {shown_low} mV, the voltmeter "

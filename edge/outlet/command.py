@@ -11,7 +11,7 @@ import msgspec
 
 from edge.bus.open import open_bus
 from edge.controller.pilot import BoardStatus
-from edge.controller.trouble import DeviceError
+from edge.controller.trouble import DeviceError, DeviceRefused
 from edge.outlet.board import PilotBoard
 from edge.outlet.board_service import BoardService
 from edge.outlet.calibrate import Calibrator
@@ -32,6 +32,8 @@ def main(argv: list[str]) -> int:
         return asyncio.run(_run(arguments))
     except CannotCalibrate as error:
         print(error, file=sys.stderr)
+    except DeviceRefused as refusal:
+        print(refusal, file=sys.stderr)
     except DeviceError as trouble:
         print(f"{trouble}\ncheck the board's 12 V, unit id, baud rate and parity, and the A/B wires",
               file=sys.stderr)

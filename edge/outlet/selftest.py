@@ -2,7 +2,7 @@
 
 import asyncio
 
-from edge.controller.pilot import PilotState
+from edge.controller.pilot import BoardStatus, PilotState
 from edge.controller.trouble import DeviceRefused
 from edge.outlet.board import PilotBoard
 from edge.outlet.board_service import BoardService
@@ -11,6 +11,7 @@ from edge.outlet.settings import SelfTest
 
 TEST_S = 4.0  # 1.2 s for the trip, 1 s to come back, and the board's turns
 LOOK_S = 0.1
+SETTLE_S = 2.0  # a car in C counts after 0.5 s
 SHOW_F_MS = 800
 
 
@@ -25,7 +26,7 @@ async def measure(board: PilotBoard, service: BoardService) -> Measured:
     except DeviceRefused as refused:
         refusal = str(refused)
     low_mv = await _low_mv(board, service)
-    return Measured(status=await board.poll(), registers=await service.registers(), self_test=test,
+    return Measured(status=await settled(board), registers=await service.registers(), self_test=test,
                     refusal=refusal, low_mv=low_mv)
 
 
@@ -42,21 +43,23 @@ async def self_test(service: BoardService) -> SelfTest | None:
 
 async def _low_mv(board: PilotBoard, service: BoardService) -> int | None:
     """The pilot at F, as the board measures it; afterwards it is in A again. None: not allowed now."""
-    if (await board.poll()).pilot is not PilotState.A:
+    if (await settled(board)).pilot is not PilotState.A:
         return None
     await service.show_f(SHOW_F_MS)
     await asyncio.sleep(SHOW_F_MS / 2000)
     low_mv = (await board.poll()).cp_low_mv
-    await until_a(board, SHOW_F_MS / 1000)
+    await settled(board, SHOW_F_MS / 1000)
     return low_mv
 
 
-async def until_a(board: PilotBoard, f_s: float) -> None:
-    """Wait until the pilot is back in A after state F of so long."""
-    for _ in range(round((f_s + 2.0) / LOOK_S)):
-        if (await board.poll()).pilot is PilotState.A:
-            return
+async def settled(board: PilotBoard, f_s: float = 0.0) -> BoardStatus:
+    """The status once the pilot is known: after the board's start, or after state F of so long."""
+    for _ in range(round((f_s + SETTLE_S) / LOOK_S)):
+        status = await board.poll()
+        if status.pilot not in (PilotState.UNKNOWN, PilotState.F):
+            break
         await asyncio.sleep(LOOK_S)
+    return status
 
 
 def lines(checks: tuple[Check, ...]) -> list[str]:
