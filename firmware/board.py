@@ -36,8 +36,8 @@ SLOTS = ("kept0", "kept1")
 
 
 def load_settings():
-    # unit, baud, parity of this board, and how long its monostable holds; flash that holds none gives
-    # the factory's.
+    # unit, baud, parity of this board, and the shortest time that its monostable holds; flash that holds
+    # none gives the factory's.
     settings = {"unit": 247, "baud": 19200, "parity": "E", "monostable_ms": 50}
     try:
         with open("board.json") as file:
@@ -82,7 +82,7 @@ class Board:
         self._shunt = pin(PIN_SHUNT, pin.OUT, value=0)
         self._pilot = machine.PWM(pin(PIN_PILOT), freq=PWM_HZ, duty_u16=STEADY)
         self._watchdog = machine.WDT(timeout=WATCHDOG_MS)
-        self.monostable_ms = settings["monostable_ms"]  # how long PERMIT outlasts the last pulse
+        self.monostable_ms = settings["monostable_ms"]  # PERMIT outlasts the last pulse at least so long
         self._permyriad = 10000
         self._pulse_level = 0
         self._rcd = pin(PIN_RCD, pin.IN, pin.PULL_UP)
@@ -97,7 +97,10 @@ class Board:
         self._deaf_ms = DEAF_MS
         self._sensed_ms = time.ticks_ms()
         parity = {"N": None, "E": 0, "O": 1}[settings["parity"]]
-        self._uart = machine.UART(0, baudrate=settings["baud"], parity=parity, timeout=0)
+        # buffers for more than the longest frame: `send` does not wait, and nothing is cut off
+        self._uart = machine.UART(
+            0, baudrate=settings["baud"], parity=parity, timeout=0, txbuf=512, rxbuf=512
+        )
         self._poll = select.poll()
         self._poll.register(self._uart, select.POLLIN)
         self.chunk = bytearray(256)

@@ -66,9 +66,9 @@ def serve(board, core, desk, slave, care):
         turn = now
         if passed > desk.loop_max_ms:
             desk.loop_max_ms = passed
-        if passed >= board.monostable_ms and core.outputs.permit:
-            # The pulses stopped for so long that the contactor has dropped: it does not close again by
-            # itself when they come back.
+        if passed + STEP_MS >= board.monostable_ms and core.outputs.permit:
+            # The pulses (one a turn) stopped for so long that the contactor may have dropped: it does not
+            # close again by itself when they come back.
             core.interlock.clear()
             core.outputs.permit = False
             board.drive(core.outputs)

@@ -205,6 +205,54 @@ def test_the_board_tells_its_memory_and_its_worst_turn(board, outlet, record_pro
     assert outlet.read(r.LOOP_MAX_MS) >= 4
 
 
+#: An ADC that hands out one capture for ever: the virtual one allocates, the real one is silicon.
+QUIET_ADC = """
+from sampling import empty_capture, windows_of
+PROXIMITY, SUPPLY, TEMPERATURE = 1, 2, 3
+class Sampler:
+    def __init__(self):
+        self.windows = windows_of(memoryview(empty_capture()))
+        self.count, self.channel, self.raw = 200, 1, 2000
+    def take(self):
+        self.channel = self.channel % 3 + 1
+        return True
+"""
+#: Bytes that a hundred turns of the board layer leave on the heap, with PWM and PERMIT on.
+COUNTS_BYTES = """
+import gc
+from board import Board, load_settings
+from core import Core
+def turns(board, core, count):
+    for _ in range(count):
+        board.wait(0)
+        board.receive()
+        board.ticks_ms()
+        board.sense(core.inputs, core.calibration)
+        board.drive(core.outputs)
+        board.feed_watchdog()
+board, core = Board(load_settings()), Core()
+core.outputs.permit, core.outputs.duty_permyriad = True, 5000
+turns(board, core, 5)
+gc.collect()
+gc.disable()
+before = gc.mem_alloc()
+turns(board, core, 100)
+print("left", gc.mem_alloc() - before, "bytes,", core.inputs.periods, "periods")
+"""
+
+
+def test_a_turn_of_the_board_layer_allocates_nothing(micropython, tmp_path):
+    if micropython.port != "unix":
+        pytest.skip("the port in node allocates at each crossing into JavaScript")
+    measuring = tmp_path / "firmware"
+    shutil.copytree(FIRMWARE, measuring, ignore=shutil.ignore_patterns("__pycache__"))
+    (measuring / "adc.py").write_text(QUIET_ADC)
+    (measuring / "main.py").write_text(COUNTS_BYTES)
+    with Board(tmp_path / "flash", unit=UNIT, firmware=measuring, runtime=micropython) as board:
+        until(lambda: "left" in board.console)
+        assert board.console.splitlines()[0] == "left 0 bytes, 4 periods"
+
+
 @IN_BOTH_PORTS
 def test_memory_is_given_back_between_turns(micropython, tmp_path):
     """The webassembly port collects only while no Python runs; until then its heap grows."""

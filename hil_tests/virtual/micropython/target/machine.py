@@ -112,7 +112,7 @@ def ADC(pin):
     return None  # the firmware reads it by its registers
 
 
-def UART(id, baudrate=9600, parity=None, timeout=0):
+def UART(id, baudrate=9600, parity=None, timeout=0, txbuf=256, rxbuf=256):
     # The line paces its bytes; a stream that can be polled is all that is needed here.
     return silicon.UART()
 
