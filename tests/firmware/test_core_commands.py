@@ -14,6 +14,10 @@ def test_an_unknown_command_does_nothing():
         assert (bench.permit, bench.told_da) == (True, 160)
 
 
+def test_nothing_was_refused_at_the_start():
+    assert Bench().core.refused_bits == 0
+
+
 def test_what_was_missing_is_told_until_a_command_is_accepted():
     bench = Bench().ready()
     bench.offer(160)
@@ -71,6 +75,14 @@ def test_no_self_test_while_anything_is_closed_and_nothing_opens_for_it():
     assert bench.core.refused_bits == r.REFUSED_REQUEST
 
 
+def test_no_self_test_under_permit_before_the_contactor_closes():
+    bench = Bench().ask()
+    bench.obeys = False
+    bench.grant()
+    assert bench.command(r.COMMAND_SELF_TEST) == REFUSED
+    assert bench.core.refused_bits == r.REFUSED_CONTACTOR_CLOSED
+
+
 def test_a_grant_and_a_test_never_meet():
     # A grant between the command and the turn that would begin the test.
     bench = Bench().ask()
@@ -100,9 +112,10 @@ def test_f_is_shown_for_a_while_to_measure_it():
         assert x1_after(bench, hold_ms + 40) >= hold_ms - 4
         bench.run(60)
         assert (bench.state, bench.duty, bench.faults) == ("A", 10000, 0)
-    bench.run(1000)
+    for _ in range(250):
+        bench.step()
+        assert not bench.core.outputs.rcd_test  # no car has left
     assert bench.core.pilot.plug_seq == number
-    assert not bench.core.residual.running  # no car has left
 
 
 def test_f_has_its_limits():
@@ -174,6 +187,12 @@ def test_the_wrap_of_the_clock_changes_nothing():
             assert shown(benches[0]) == shown(benches[1]), (before_wrap_ms, turn)
             assert benches[0].permit == (turn < 2974)  # 12 s after the grant: 5 + 1 + 6
         assert benches[1].now_ms > 2**30
+
+
+def test_the_uptime_is_the_boards_own():
+    bench = Bench(start_ms=2**30 - 5000)
+    bench.run(12_004)
+    assert bench.core.counts.uptime_s == 12
 
 
 def test_the_first_turn_of_all_counts_no_time():

@@ -157,6 +157,15 @@ def test_a_heartbeat_after_the_hold_rescues_nothing():
     assert not bench.permit
 
 
+def test_a_heartbeat_lowers_at_once_and_never_raises():
+    bench = charging()
+    assert bench.renew(100) == OK
+    assert bench.told_da == 100
+    assert bench.renew(320) == OK
+    bench.beat(10_000, 320)
+    assert bench.told_da == 100
+
+
 def test_a_heartbeat_of_zero_leaves_the_current_as_it_is():
     bench = charging(320)
     assert bench.renew(0) == OK

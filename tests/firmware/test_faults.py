@@ -304,6 +304,10 @@ def test_the_terminals_have_a_window_and_must_cool_for_a_minute():
         room.inputs.temperature_dc = better_dc
         room.run(61_000)
         assert room.faults.bits == r.FAULT_TEMPERATURE, bad_dc
+        room.inputs.temperature_dc = 250
+        room.run(59_000)
+        room.inputs.temperature_dc = bad_dc  # once more: the minute begins again
+        room.turn()
         for good_dc in (620, -300):
             room.inputs.temperature_dc = good_dc
             room.run(30_000)
