@@ -1,6 +1,7 @@
 # The thin layer over `machine`: pins, PWM, ADC, UART, watchdog, flash. RP2040 pin numbers.
 # No rule of safety stands here but three: outputs are safe before anything else happens, a residual
 # current takes PERMIT away in its own interrupt, and who does not know what the pilot says reads 0 V.
+import errno
 import json
 import os
 import select
@@ -28,7 +29,7 @@ PIN_RCD_TEST = 8  # 1: the residual current module tests itself
 PIN_REQUEST = 9  # 1: the Pi's relay feeds the coil
 PIN_SHUNT = 10  # 1: fires the shunt trip
 
-PWM_HZ = 1000
+PWM_HZ = 1000  # IEC 61851-1 Annex A: 1 kHz +-0.5 % (from memory; Megger's EVCC300 accepts 940 to 1040)
 STEADY = 65535
 WATCHDOG_MS = 1000
 DEAF_MS = 20  # without one whole period for so long nothing is known; a turn has 3 or more
@@ -51,10 +52,13 @@ class Flash:
     # Two slots of the file system, as kept.py wants them: read, append, erase.
 
     def read(self, slot):
+        # A slot that was never written is empty; one that cannot be read is damage, and kept.py counts it.
         try:
             with open(SLOTS[slot], "rb") as file:
                 return file.read()
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.ENOENT:
+                raise
             return b""
 
     def append(self, slot, data):

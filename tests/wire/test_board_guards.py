@@ -260,6 +260,17 @@ def test_a_record_torn_by_a_cut_is_counted_and_costs_nothing_else(board, outlet)
     assert outlet.faults & r.FAULT_MEMORY == 0
 
 
+def test_a_slot_that_cannot_be_read_is_damage_and_no_empty_one(board, outlet):
+    """In the unix port only: the other one copies the files of its flash, which a folder is not."""
+    board.power(False)
+    (board.folder / "kept0").unlink(missing_ok=True)
+    (board.folder / "kept0").mkdir()  # fails to open, with another error than "no such file"
+    board.power(True)
+    board.wait_ready()
+    assert outlet.read(r.KEPT_BAD) > 0
+    assert outlet.faults & r.FAULT_MEMORY
+
+
 def test_nothing_is_written_to_flash_under_permit(board, outlet):
     outlet.charge()
     until(lambda: outlet.u32(r.CYCLES) == 1)
