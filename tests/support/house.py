@@ -66,7 +66,7 @@ LIBRARIES: Mapping[str, frozenset[str]] = {
 }
 EVERYWHERE = {"msgspec"}
 #: MicroPython's own modules, on the board and on its virtual silicon.
-ON_THE_BOARD = {"gc", "sys", "json", "os", "errno", "select", "time", "machine", "rp2", "array",
+ON_THE_BOARD = {"gc", "sys", "json", "os", "select", "time", "machine", "rp2", "array",
                 "uctypes", "micropython"}
 
 #: Rule 14: who may catch everything, and what for. A handler that raises again is none of these.
