@@ -5,7 +5,7 @@ moves. Because it is a pure function of its events, a recording of them replays 
 the bit.
 """
 
-from edge.controller import cards, fault_rules, intake, moves, offers, restore, upkeep
+from edge.controller import cards, fault_register, intake, moves, offers, restore, upkeep
 from edge.controller.effects import Effect
 from edge.controller.events import Stamped
 from edge.controller.phase import Sign
@@ -21,7 +21,7 @@ def step(site: Site, stamped: Stamped) -> tuple[Site, tuple[Effect, ...]]:
     """Take one event in. Never raises for anything that an event can say."""
     turn = Turn(site, stamped.at)
     intake.take(turn, stamped.event)
-    fault_rules.update(turn)
+    fault_register.update(turn)
     cards.assign(turn)
     offers.share_out(turn)
     for _ in range(MAX_PASSES):  # a move of one outlet changes what others may have

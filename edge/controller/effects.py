@@ -117,6 +117,25 @@ class SaveSession(Tagged):
     session: Session | None
 
 
+class Keep(Tagged):
+    """Keep a value across restarts under its key, in the same transaction as the rows of this step.
+
+    `data` None: forget it.
+    """
+
+    GRANTS: ClassVar[bool] = False
+    key: str
+    data: msgspec.Raw | None
+
+
+class WakeCar(Tagged):
+    """Have the board show F for so long, then X1: some cars that sleep wake up by it."""
+
+    GRANTS: ClassVar[bool] = False
+    evse_id: str
+    pulse_s: float
+
+
 class RaiseFault(Tagged):
     """Tell people: a fault began (its row is a `Record` of its own)."""
 
@@ -153,5 +172,5 @@ class AnswerRequest(Tagged):
 Effect = (
     CloseContactor | RenewGrant | OpenContactor | OfferCurrent | LowerCurrent | WithdrawOffer
     | ReadMeter | PriceSession | Record | SaveSession | RaiseFault | ClearFault
-    | AcknowledgeBoard | AnswerRequest
+    | AcknowledgeBoard | AnswerRequest | Keep | WakeCar
 )

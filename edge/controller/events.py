@@ -2,12 +2,14 @@
 
 import msgspec
 
+from edge.controller.faults import FaultTally
 from edge.controller.idtoken import IdToken, Level, TokenRecord
 from edge.controller.pilot import BoardStatus
 from edge.controller.reading import Reading
 from edge.controller.request import Request
 from edge.controller.session import Session
 from edge.controller.struct import Tagged, Value
+from edge.controller.wear import ContactorWear
 
 
 class Header(Value):
@@ -18,12 +20,47 @@ class Header(Value):
     fresh_id: str
     utc: str | None = None  # ISO 8601 with milliseconds and Z; None: the clock is not known at all
     clock_ok: bool = False
+    random: float = 0.0  # 0 to 1, drawn anew for each event
 
 
 class Started(Tagged):
-    """The first event of a boot: the outlets as found, before any pin was claimed."""
+    """The first event of a boot, after everything that was kept (`*Restored`) and found.
+
+    `mains_back`: the computer itself has started, so the mains may just have returned for everybody.
+    `journal_new`: the journal began with this start: a new site, a replaced card, a damaged file.
+    """
 
     software: str
+    epoch: str = ""
+    journal_new: bool = False
+    mains_back: bool = False
+
+
+class OutletFound(Tagged):
+    """Relay and mirror as found at the start, before any pin was claimed. None: cannot be told."""
+
+    evse_id: str
+    relay_on: bool
+    pi_mirror_closed: bool | None
+
+
+class WearRestored(Tagged):
+    """What a contactor has done before this start."""
+
+    wear: ContactorWear
+
+
+class TallyRestored(Tagged):
+    """What was known of a fault before this start."""
+
+    tally: FaultTally
+
+
+class AvailabilityRestored(Tagged):
+    """An EVSE that was taken out of service before this start."""
+
+    evse_id: str
+    operational: bool
 
 
 class Tick(Tagged):
@@ -119,6 +156,33 @@ class JournalWell(Tagged):
     """Commits are quick again."""
 
 
+class JournalHurt(Tagged):
+    """The journal was found damaged at the start; what could be read was kept."""
+
+    error: str
+
+
+class DiskSeen(Tagged):
+    """Free space where the journal is."""
+
+    free_bytes: int
+    total_bytes: int
+
+
+class SensorSeen(Tagged):
+    """A temperature sensor was read. None: it gave no value."""
+
+    sensor_id: str
+    celsius: float | None
+
+
+class InputSeen(Tagged):
+    """A digital input was read: whether what it watches for is there. None: it cannot be told."""
+
+    input_id: str
+    active: bool | None
+
+
 class CloudSeen(Tagged):
     """What sync reports of its line."""
 
@@ -142,7 +206,8 @@ class SessionRestored(Tagged):
 Event = (
     Started | Tick | OutletSeen | BoardLost | ReadingTaken | MeterLost | CardPresented | ReaderLost
     | ReaderBack | GrantPassed | GrantFailed | SessionPriced | JournalStalled | JournalWell
-    | CloudSeen | RequestReceived | SessionRestored
+    | CloudSeen | RequestReceived | SessionRestored | OutletFound | WearRestored | TallyRestored
+    | AvailabilityRestored | JournalHurt | DiskSeen | SensorSeen | InputSeen
 )
 
 

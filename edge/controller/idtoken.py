@@ -48,4 +48,5 @@ class TokenRecord(Value):
     evse_ids: tuple[str, ...] = ()
     language: str | None = None
     expires_utc: str | None = None
+    limit_wh: int | None = None  # energy that one session may take; None: any
     min_level: Level = Level.UID

@@ -4,34 +4,42 @@ from typing import TypeVar, assert_never
 
 import msgspec
 
-from edge.controller import cards, requests
+from edge.controller import cards, fault_register, requests
 from edge.controller.effects import AnswerRequest, PriceSession, SaveSession, Stream
 from edge.controller.events import (
+    AvailabilityRestored,
     BoardLost,
     CardPresented,
     CloudSeen,
+    DiskSeen,
     Event,
     GrantFailed,
     GrantPassed,
+    InputSeen,
+    JournalHurt,
     JournalStalled,
     JournalWell,
     MeterLost,
+    OutletFound,
     OutletSeen,
     ReaderBack,
     ReaderLost,
     ReadingTaken,
     RequestReceived,
+    SensorSeen,
     SessionPriced,
     SessionRestored,
     Started,
+    TallyRestored,
     Tick,
+    WearRestored,
 )
 from edge.controller.pilot import BoardStatus, PilotState
 from edge.controller.reading import Quality, Reading
 from edge.controller.records import EV_BOOT, TX_CDR, BootNotification
 from edge.controller.session import ChargingState
 from edge.controller.signs import PLUGGED_IN, is_end, is_start, pilot
-from edge.controller.state import Outlet
+from edge.controller.state import Measured, Outlet
 from edge.controller.turn import Turn
 
 T = TypeVar("T")
@@ -85,8 +93,37 @@ def take(turn: Turn, event: Event) -> None:
             lost_ns = None if event.connected else turn.site.cloud_lost_ns or turn.now_ns
             turn.change(cloud_connected=event.connected, ack_age_s=event.last_ack_age_s,
                         pending=event.pending, cloud_lost_ns=lost_ns)
+        case (OutletFound() | WearRestored() | TallyRestored() | AvailabilityRestored()
+              | JournalHurt()):
+            _kept_or_found(turn, event)
+        case DiskSeen():
+            turn.change(free_bytes=event.free_bytes)
+        case SensorSeen():
+            if any(s.id == event.sensor_id for s in turn.plan.sensors):
+                turn.change(sensors={**turn.site.sensors, event.sensor_id: Measured(
+                    celsius=event.celsius, mono_ns=turn.now_ns)})
+        case InputSeen():
+            if any(i.id == event.input_id for i in turn.plan.inputs):
+                turn.change(inputs={**turn.site.inputs, event.input_id: event.active})
         case _:
             assert_never(event)
+
+
+def _kept_or_found(turn: Turn, event: OutletFound | WearRestored | TallyRestored | AvailabilityRestored
+                   | JournalHurt) -> None:
+    """What was kept across the restart, and what was found at the start."""
+    match event:
+        case OutletFound():
+            turn.set(event.evse_id, relay_on=event.relay_on, pi_mirror_closed=event.pi_mirror_closed)
+        case WearRestored():
+            if event.wear.evse_id in turn.outlets:
+                turn.set(event.wear.evse_id, wear=event.wear)
+        case TallyRestored():
+            fault_register.restore(turn, event.tally)
+        case AvailabilityRestored():
+            turn.set(event.evse_id, operational=event.operational)
+        case JournalHurt():
+            turn.change(journal_hurt=event.error)
 
 
 def _without(values: dict[str, T], key: str) -> dict[str, T]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from edge.controller.catalogue import CATALOGUE
 from edge.controller.effects import (
     CloseContactor,
     OpenContactor,
@@ -17,7 +18,7 @@ from edge.controller.effects import (
     Stream,
     WithdrawOffer,
 )
-from edge.controller.faults import CATALOGUE, FaultCode, Stops
+from edge.controller.faults import FaultCode, Stops
 from edge.controller.phase import Do, Phase, Sign
 from edge.controller.pilot import PilotState
 from edge.controller.reading import Reading, ReadingContext

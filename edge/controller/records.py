@@ -6,7 +6,8 @@ their `ref` (the plan: rows never hold a UID in clear).
 
 import msgspec
 
-from edge.controller.faults import CATALOGUE, Fault, Severity
+from edge.controller.catalogue import CATALOGUE
+from edge.controller.faults import Fault, Severity
 from edge.controller.idtoken import IdToken
 from edge.controller.reading import Reading, ReadingContext
 from edge.controller.session import Session
@@ -198,7 +199,7 @@ def notify_event(fault: Fault, evse: Evse | None, *, event_id: int, utc: str | N
                  cleared: bool) -> NotifyEvent:
     """A fault that began or ended. `techCode` is the catalogue's code."""
     kind = CATALOGUE[fault.code]
-    component = Component(name=kind.name, evse=evse_ref(evse) if evse else None,
+    component = Component(name=kind.component, evse=evse_ref(evse) if evse else None,
                           custom_data=CustomData(vendor_id=VENDOR, meter_id=fault.where))
     return NotifyEvent(generated_at=utc, seq_no=0, event_data=(EventData(
         event_id=event_id, timestamp=utc, trigger="Alerting", actual_value=str(not cleared).lower(),

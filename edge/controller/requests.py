@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from edge.controller import fault_rules
+from edge.controller import fault_register
+from edge.controller.catalogue import CATALOGUE
 from edge.controller.effects import AcknowledgeBoard
-from edge.controller.faults import CATALOGUE, Until
+from edge.controller.faults import Until
 from edge.controller.phase import LIVE
 from edge.controller.request import Request
 from edge.controller.session import StopReason
@@ -61,9 +62,9 @@ def _fault_clear(turn: Turn, args: dict[str, msgspec.Raw]) -> str | None:
         board = turn.outlets[fault.evse_id].board
         if board is not None:
             turn.emit(AcknowledgeBoard(evse_id=fault.evse_id, fault_seq=board.fault_seq))
-        fault_rules.acknowledge(turn, fault)
+        fault_register.acknowledge(turn, fault)
     else:
-        fault_rules.clear(turn, fault)  # and raised again in this step if its cause still stands
+        fault_register.clear(turn, fault)  # and raised again in this step if its cause still stands
     return None
 
 

@@ -22,6 +22,7 @@ class StopReason(enum.StrEnum):
 
     LOCAL = "Local"
     EV_DISCONNECTED = "EVDisconnected"
+    ENERGY_LIMIT_REACHED = "EnergyLimitReached"
     DE_AUTHORIZED = "DeAuthorized"
     EMERGENCY_STOP = "EmergencyStop"
     GROUND_FAULT = "GroundFault"
@@ -42,6 +43,7 @@ class Instant(Value):
     boot: int
     utc: str | None = None
     clock_ok: bool = False
+    repaired: bool = False  # `utc` was computed from `mono_ns` when the clock could be trusted again
 
 
 class Period(Value):
@@ -70,6 +72,8 @@ class Session(Value):
     start_reading: Reading | None = None
     end_reading: Reading | None = None
     last_wh: int | None = None
+    down_wh: int = 0  # of these, metered while no controller ran
+    limit_wh: int | None = None  # the card's credit: then the session stops in order
     saved: Instant | None = None  # when it was recorded last: so much is sure after a power cut
     periods: tuple[Period, ...] = ()
     ended: Instant | None = None

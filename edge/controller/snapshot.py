@@ -42,8 +42,6 @@ class FaultView(Value):
     severity: Severity
     where: str
     since_utc: str | None
-    cause: str
-    remedy: str
     detail: str = ""
 
 

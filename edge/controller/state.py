@@ -1,6 +1,6 @@
 """What the core remembers between two events. All of it is a value; nothing here decides."""
 
-from edge.controller.faults import Fault
+from edge.controller.faults import Fault, FaultTally
 from edge.controller.idtoken import Level, TokenRecord
 from edge.controller.phase import Phase
 from edge.controller.pilot import BoardStatus
@@ -9,6 +9,7 @@ from edge.controller.session import Session, StopReason
 from edge.controller.site import SitePlan
 from edge.controller.snapshot import ReceiptView
 from edge.controller.struct import Value
+from edge.controller.wear import ContactorWear
 
 
 class Card(Value):
@@ -37,6 +38,29 @@ class Offer(Value):
     raised_ns: int | None = None
 
 
+class Limit(Value):
+    """What somebody allows at most. `until_ns`: then it is forgotten; None: until it is changed."""
+
+    current_a: float
+    because: str
+    until_ns: int | None = None
+
+
+class Measured(Value):
+    """A sensor's last value and when it came."""
+
+    celsius: float | None
+    mono_ns: int
+
+
+class ClockState(Value):
+    """What is known of the wall clock: at `mono_ns` it said `utc_ms` (ms since 1970)."""
+
+    ok: bool = False
+    mono_ns: int = 0
+    utc_ms: int = 0
+
+
 class Outlet(Value):
     """One EVSE: facts as seen, the phase, and what was asked for. Times are monotonic ns."""
 
@@ -53,6 +77,10 @@ class Outlet(Value):
     disagree_ns: int | None = None  # mirrors differ since
     stuck_ns: int | None = None  # commanded off and still closed since
     fallen_ns: int | None = None  # charging, and open by both mirrors since
+    over_ns: int | None = None  # more current than offered since
+    odd_ns: int | None = None  # the pilot is at no known level since
+    closed_ns: int | None = None  # proven closed since
+    found_closed: bool = False  # at the start, and nothing explained it
     fed_ns: int | None = None  # the relay is off, and the board senses its supply since
     # as asked for
     offer: Offer = Offer()
@@ -64,6 +92,17 @@ class Outlet(Value):
     open_ns: int | None = None  # proven open since
     opened_at_ns: int | None = None  # last OpenContactor, for the minimum off time
     shorts: int = 0  # short charges in a row, and closings that failed
+    closings: tuple[int, ...] = ()  # the last ones, for the hammering rule
+    hammer_ns: int | None = None  # held off since
+    fault_open_ns: int | None = None  # last opened by a fault
+    not_before_ns: int = 0  # no closing before (stagger)
+    idle_ns: int | None = None  # offered, and the car rests, since
+    woken: bool = False  # the one attempt of this session was made
+    replug_ns: int | None = None  # the plug bounces since
+    paused: bool = False  # somebody asked for it
+    limit: Limit | None = None
+    operational: bool = True  # False: out of service as soon as no session runs
+    wear: ContactorWear | None = None
     read_asked_ns: int | None = None
     # the session
     session: Session | None = None
@@ -92,6 +131,13 @@ class Site(Value):
     meter_errors: dict[str, str]
     reader_errors: dict[str, str]
     pending: dict[str, int]
+    tallies: dict[str, FaultTally]  # keyed like `faults`
+    sensors: dict[str, Measured]
+    inputs: dict[str, bool | None]
+    caps: dict[str, Limit]  # of temperature and overload, per EVSE or circuit (`derate.py`)
+    clock: ClockState = ClockState()
+    free_bytes: int | None = None
+    journal_hurt: str | None = None
     started_ns: int | None = None
     journal_error: str | None = None
     cards: tuple[Card, ...] = ()
@@ -105,4 +151,5 @@ class Site(Value):
 def initial(plan: SitePlan) -> Site:
     """A site of which nothing is known yet: every contactor is to be open."""
     return Site(plan=plan, outlets={e.id: Outlet(evse_id=e.id) for e in plan.evses}, faults={},
-                readings={}, suspects={}, meter_errors={}, reader_errors={}, pending={})
+                readings={}, suspects={}, meter_errors={}, reader_errors={}, pending={}, tallies={},
+                sensors={}, inputs={}, caps={})

@@ -2,9 +2,10 @@
 
 import msgspec
 
+from edge.controller.catalogue import CATALOGUE
 from edge.controller.effects import Effect, Record, Stream
 from edge.controller.events import Header
-from edge.controller.faults import CATALOGUE, Fault, FaultCode, Stops
+from edge.controller.faults import Fault, FaultCode, Stops
 from edge.controller.session import Instant
 from edge.controller.site import Evse, SitePlan, Timers
 from edge.controller.state import Outlet, Site
@@ -66,7 +67,7 @@ class Turn:
         return since_ns is not None and self.now_ns - since_ns >= wait_s * NS
 
     def faults_of(self, evse_id: str) -> list[Fault]:
-        return [f for f in self.faults.values() if f.evse_id == evse_id]
+        return [f for f in self.faults.values() if f.concerns(evse_id)]
 
     def stands(self, evse_id: str, *stops: Stops) -> bool:
         """Whether a fault of this EVSE has one of these consequences."""

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from edge.controller.catalogue import CATALOGUE
 from edge.controller.effects import (
     AcknowledgeBoard,
     AnswerRequest,
@@ -31,7 +32,6 @@ from edge.controller.effects import (
     WithdrawOffer,
 )
 from edge.controller.events import Event, GrantFailed, GrantPassed, Header, SessionPriced
-from edge.controller.faults import CATALOGUE
 from edge.controller.reading import ReadingContext
 from edge.controller.session import Session
 from edge.controller.trouble import DeviceError

@@ -2,8 +2,9 @@
 
 from typing import Protocol
 
+from edge.controller.catalogue import CATALOGUE
 from edge.controller.events import Header
-from edge.controller.faults import CATALOGUE, Fault, Stops
+from edge.controller.faults import Fault, Stops
 from edge.controller.phase import LIVE, Phase
 from edge.controller.session import Session
 from edge.controller.signs import is_open
@@ -109,5 +110,4 @@ def _duration_s(session: Session | None, at: Header) -> int | None:
 def _fault(fault: Fault) -> FaultView:
     kind = CATALOGUE[fault.code]
     return FaultView(code=fault.code, name=kind.name, severity=kind.severity, where=fault.where,
-                     since_utc=fault.since_utc, cause=kind.cause, remedy=kind.remedy,
-                     detail=fault.detail)
+                     since_utc=fault.since_utc, detail=fault.detail)

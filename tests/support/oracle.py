@@ -15,7 +15,8 @@ from edge.controller.effects import (
     WithdrawOffer,
 )
 from edge.controller.events import OutletSeen, ReadingTaken, Stamped
-from edge.controller.faults import CATALOGUE, Stops
+from edge.controller.catalogue import CATALOGUE
+from edge.controller.faults import Stops
 from edge.controller.phase import ENERGISED, Phase
 from edge.controller.pilot import PilotState
 from edge.controller.reading import Quality

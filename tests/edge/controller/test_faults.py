@@ -25,7 +25,8 @@ from edge.controller.events import (
     ReaderLost,
     RequestReceived,
 )
-from edge.controller.faults import CATALOGUE, FaultCode, Stops, Until
+from edge.controller.catalogue import CATALOGUE
+from edge.controller.faults import FaultCode, Stops, Until
 from edge.controller.idtoken import Level, TokenRecord
 from edge.controller.pilot import BoardFault, PilotState
 from edge.controller.reading import Quality

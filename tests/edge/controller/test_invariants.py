@@ -12,7 +12,8 @@ from world import PLAN, World
 from edge.controller.core import step
 from edge.controller.effects import Effect
 from edge.controller.events import CardPresented, ReadingTaken, RequestReceived, Stamped
-from edge.controller.faults import CATALOGUE, Until
+from edge.controller.catalogue import CATALOGUE
+from edge.controller.faults import Until
 from edge.controller.idtoken import IdToken, Level, TokenRecord
 from edge.controller.pilot import BoardFault, PilotState
 from edge.controller.reading import PerPhase, Reading

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from edge.controller.faults import CATALOGUE, FaultCode
+from edge.controller.catalogue import CATALOGUE
+from edge.controller.faults import FaultCode
 from edge.controller.snapshot import (
     EvseView,
     FaultView,

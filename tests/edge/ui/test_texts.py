@@ -6,7 +6,8 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
-from edge.controller.faults import CATALOGUE, FaultCode, Severity
+from edge.controller.catalogue import CATALOGUE
+from edge.controller.faults import FaultCode, Severity
 from edge.controller.snapshot import Screen
 from edge.ui.screen_model import TEXT_COLUMNS
 from edge.ui.texts import Texts, catalogue_path, languages, own_name

@@ -1,0 +1,52 @@
+"""Faults of relay, interlock, contactor and mirror contact."""
+
+from edge.controller.faults import FaultCode
+from edge.controller.phase import Phase
+from edge.controller.rules.found import Standing, at_evse
+from edge.controller.signs import is_open
+from edge.controller.state import Outlet
+from edge.controller.turn import Turn
+
+
+def note_timers(turn: Turn, outlet: Outlet) -> None:
+    """Keep the moments from which disagreement and stuck contacts are counted."""
+    board = outlet.board
+    mirrors_differ = (board is not None and outlet.board_error is None
+                      and board.mirror_closed is not None
+                      and outlet.pi_mirror_closed is not None
+                      and board.mirror_closed != outlet.pi_mirror_closed)
+    off = not outlet.relay_on and not outlet.closing
+    stuck = off and outlet.pi_mirror_closed is True
+    fallen = (outlet.phase is Phase.CHARGING and outlet.pi_mirror_closed is False
+              and board is not None and board.mirror_closed is False)
+    fed = off and board is not None and outlet.board_error is None and board.request
+    since = {"disagree_ns": mirrors_differ, "stuck_ns": stuck, "fallen_ns": fallen, "fed_ns": fed,
+             "open_ns": is_open(outlet)}
+    changes = {name: (getattr(outlet, name) or turn.now_ns) if stands else None
+               for name, stands in since.items()}
+    if any(getattr(outlet, name) != value for name, value in changes.items()):
+        turn.set(outlet.evse_id, **changes)
+
+
+def standing(turn: Turn) -> Standing:
+    """Faults that mirrors, relay and the board's sense of it show."""
+    for outlet in list(turn.outlets.values()):
+        note_timers(turn, outlet)
+        yield from _of(turn, turn.outlets[outlet.evse_id])
+
+
+def _of(turn: Turn, outlet: Outlet) -> Standing:
+    evse_id, timers = outlet.evse_id, turn.timers
+    if turn.past(outlet.stuck_ns, timers.mirror_open_s):
+        yield at_evse(evse_id, FaultCode.CONTACTOR_WELDED, "closed although nothing commands it")
+    if turn.past(outlet.disagree_ns, timers.mirror_agree_s):
+        yield at_evse(evse_id, FaultCode.MIRROR_MISMATCH,
+                      "the Pi's and the board's mirror inputs differ")
+    if turn.past(outlet.fed_ns, timers.relay_open_s):
+        yield at_evse(evse_id, FaultCode.RELAY_STUCK,
+                      "the Pi's relay is off, and the board senses its supply")
+    if outlet.phase is Phase.CLOSING and turn.past(outlet.granted_ns, timers.mirror_close_s):
+        yield at_evse(evse_id, FaultCode.CONTACTOR_NOT_CLOSED,
+                      f"mirror still open {timers.mirror_close_s:g} s after the grant")
+    if turn.past(outlet.fallen_ns, timers.mirror_close_s):
+        yield at_evse(evse_id, FaultCode.CONTACTOR_NOT_CLOSED, "it opened while nothing asked it to")
