@@ -13,5 +13,9 @@ class JournalDamaged(JournalError):
     """The file is there and is no whole journal. Nothing was changed in it."""
 
 
+class JournalTooNew(JournalError):
+    """A later version of this software wrote the file. It is whole, and not ours to write."""
+
+
 class JournalInUse(JournalError):
     """Another process has this journal open. Its file belongs to one controller."""

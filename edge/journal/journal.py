@@ -59,6 +59,7 @@ class Journal:
         self._closing = False
         self.epoch = store.epoch
         self.boot = store.boot
+        self.new = store.new
         self.sqlite_version = sqlite_version
         self.latency = CommitStats()
         self.on_grown = on_grown
@@ -139,6 +140,10 @@ class Journal:
     async def sessions(self) -> dict[str, bytes]:
         """The sessions that are kept, by transaction id."""
         return await self._ask(self._store.sessions)
+
+    async def kept(self) -> dict[str, bytes]:
+        """Everything else that is kept across restarts, by its key."""
+        return await self._ask(self._store.kept)
 
     async def clock_floor_utc(self) -> str | None:
         """It cannot be earlier than this (ISO 8601 as recorded); `None`: nothing is known."""

@@ -21,12 +21,14 @@ class Batch(Value):
     """What one step records: all of it is committed, or none.
 
     `sessions`: transaction id to the bytes to keep across restarts, or `None` to forget them.
+    `kept`: the same for everything else that outlives a restart, by its key.
     `boot` None: the boot of the journal. `utc` None: the clock is not known at all.
     """
 
     mono_ns: int
     rows: tuple[NewRow, ...] = ()
     sessions: dict[str, bytes | None] = msgspec.field(default_factory=dict)
+    kept: dict[str, bytes | None] = msgspec.field(default_factory=dict)
     utc: str | None = None
     clock_ok: bool = False
     boot: int | None = None
@@ -34,7 +36,7 @@ class Batch(Value):
     @property
     def empty(self) -> bool:
         """Nothing to write: committed as soon as everything before it is."""
-        return not self.rows and not self.sessions
+        return not self.rows and not self.sessions and not self.kept
 
 
 class Row(Value):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edge.controller.effects import Stream
 
-VERSION = 1
+VERSION = 2
 
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -32,13 +32,20 @@ CREATE TABLE stream(name TEXT PRIMARY KEY, head INTEGER NOT NULL, head_hash BLOB
 CREATE TABLE session(transaction_id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 """
 
+_KEPT = """
+CREATE TABLE kept(key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+"""
+
 _ROWS = """
 CREATE TABLE row_{stream}(seq INTEGER PRIMARY KEY, type TEXT NOT NULL, utc TEXT,
   boot INTEGER NOT NULL, mono_ns INTEGER NOT NULL, clock_ok INTEGER NOT NULL,
   data BLOB NOT NULL, hash BLOB NOT NULL) STRICT;
 """
 
-DDL = _COMMON + "".join(_ROWS.format(stream=stream.value) for stream in Stream)
+DDL = _COMMON + _KEPT + "".join(_ROWS.format(stream=stream.value) for stream in Stream)
+
+#: What makes a file of this version one of the next; each in one transaction with the new number.
+MIGRATIONS = {1: _KEPT}
 
 
 def connect(path: Path, *, busy_s: float) -> sqlite3.Connection:

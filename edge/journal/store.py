@@ -13,7 +13,7 @@ from typing import Self
 
 from edge.controller.effects import Stream
 from edge.journal import schema
-from edge.journal.errors import BadBatch, JournalDamaged, JournalError
+from edge.journal.errors import BadBatch, JournalDamaged, JournalError, JournalTooNew
 from edge.journal.row import NO_ROW, Batch, Row, sealed
 
 _POISON = (OverflowError, ValueError, sqlite3.ProgrammingError, sqlite3.InterfaceError,
@@ -30,7 +30,10 @@ class Head:
 
 
 class Store:
-    """An open journal. `epoch` names the file for ever, `boot` counts how often it was opened."""
+    """An open journal. `epoch` names the file for ever, `boot` counts how often it was opened.
+
+    `new`: the file began with this opening.
+    """
 
     def __init__(self, path: Path, db: sqlite3.Connection, busy_s: float) -> None:
         self._path = path
@@ -38,6 +41,7 @@ class Store:
         self._db: sqlite3.Connection | None = db
         self.epoch = ""
         self.boot = 0
+        self.new = False
         self._closed = False
         self._heads: dict[Stream, Head] = {}
         self._acks_to_save: set[Stream] = set()
@@ -148,9 +152,15 @@ class Store:
 
     def sessions(self) -> dict[str, bytes]:
         """What the last batches asked to keep, by transaction id."""
+        return self._pairs("SELECT transaction_id, body FROM session")
+
+    def kept(self) -> dict[str, bytes]:
+        """Everything else that was kept, by its key."""
+        return self._pairs("SELECT key, body FROM kept")
+
+    def _pairs(self, question: str) -> dict[str, bytes]:
         try:
-            rows = self._connection().execute("SELECT transaction_id, body FROM session")
-            return dict(rows.fetchall())
+            return dict(self._connection().execute(question).fetchall())
         except sqlite3.Error as error:
             raise _translated(error, self._path) from error
 
@@ -167,9 +177,11 @@ class Store:
     def _start(self, db: sqlite3.Connection, new_epoch: Callable[[], str]) -> None:
         if not db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
             self._create(db, new_epoch())
+            self.new = True
         result = [found[0] for found in db.execute("PRAGMA quick_check(5)")]
         if result != ["ok"]:
             raise JournalDamaged(f"{self._path}: {'; '.join(result)}")
+        self._migrate(db)
         self.epoch, self.boot, self._heads = self._load(db)
         db.execute("BEGIN IMMEDIATE")
         db.execute("UPDATE meta SET v = v + 1 WHERE k = 'boot'")
@@ -189,11 +201,24 @@ class Store:
         db.execute("COMMIT")
         _sync_folder(self._path.parent)
 
+    def _migrate(self, db: sqlite3.Connection) -> None:
+        """Bring a file of an earlier version up to ours: rows and chains stay as they are."""
+        (found,) = db.execute("SELECT v FROM meta WHERE k = 'schema'").fetchone() or (None,)
+        while found in schema.MIGRATIONS:
+            db.execute("BEGIN IMMEDIATE")
+            for statement in schema.MIGRATIONS[found].split(";"):
+                db.execute(statement)
+            found += 1
+            db.execute("UPDATE meta SET v = ? WHERE k = 'schema'", (found,))
+            db.execute("COMMIT")
+
     def _load(self, db: sqlite3.Connection) -> tuple[str, int, dict[Stream, Head]]:
         meta = dict(db.execute("SELECT k, v FROM meta").fetchall())
-        if meta.get("schema") != schema.VERSION:
-            raise JournalDamaged(f"{self._path}: schema {meta.get('schema')}, expected"
-                                 f" {schema.VERSION}")
+        found = meta.get("schema")
+        if found != schema.VERSION:
+            newer = isinstance(found, int) and found > schema.VERSION
+            raise (JournalTooNew if newer else JournalDamaged)(
+                f"{self._path}: schema {found}, expected {schema.VERSION}")
         heads = {Stream(name): Head(seq, hash_, acked) for name, seq, hash_, acked in
                  db.execute("SELECT name, head, head_hash, acked FROM stream")}
         for stream, head in heads.items():
@@ -216,11 +241,13 @@ class Store:
                         row.hash))
             heads[new.stream] = Head(row.seq, row.hash, head.acked)
             rows.append(row)
-        for transaction_id, body in batch.sessions.items():
-            if body is None:
-                db.execute("DELETE FROM session WHERE transaction_id = ?", (transaction_id,))
-            else:
-                db.execute("INSERT OR REPLACE INTO session VALUES(?, ?)", (transaction_id, body))
+        for table, key, values in (("session", "transaction_id", batch.sessions),
+                                   ("kept", "key", batch.kept)):
+            for name, body in values.items():
+                if body is None:
+                    db.execute(f"DELETE FROM {table} WHERE {key} = ?", (name,))
+                else:
+                    db.execute(f"INSERT OR REPLACE INTO {table} VALUES(?, ?)", (name, body))
         return tuple(rows)
 
     @staticmethod
