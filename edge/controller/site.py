@@ -25,6 +25,12 @@ class CurvePoint(Value):
 CURVE = (CurvePoint(celsius=60, share=1.0), CurvePoint(celsius=70, share=0.5),
          CurvePoint(celsius=80, share=0.0))
 
+#: Of a board's own sensor. The board itself opens above 71 degrees (`firmware/faults.py`), so that all
+#: is taken in order before. The shares are OpenEVSE's steps (65, 68 and 71 degrees), a little earlier.
+BOARD_CURVE = (CurvePoint(celsius=58, share=1.0), CurvePoint(celsius=64, share=0.5),
+               CurvePoint(celsius=67, share=0.25), CurvePoint(celsius=69, share=0.0))
+BOARD_PANIC_C = 70.0
+
 
 class SensorPlace(enum.StrEnum):
     """Where a temperature sensor sits, which decides the fault that names it."""
@@ -82,7 +88,8 @@ class Evse(Value):
     meter_refresh_s: float = 1.0  # how old a register may be inside the meter
     ventilation: bool = False  # a car in state D may charge here
     ordinal: int = 1  # OCPP evse.id, from 1 in file order
-    curve: tuple[CurvePoint, ...] = CURVE  # of the board's own sensor
+    meter_step_wh: float = 10.0  # one step of its register
+    curve: tuple[CurvePoint, ...] = BOARD_CURVE  # of the board's own sensor
     rated_cycles: int = 1_000_000  # of the contactor, without load
     rated_load_breaks: int = 100_000
     nominal_v: float = 230.0

@@ -1,5 +1,6 @@
 """What the core remembers between two events. All of it is a value; nothing here decides."""
 
+from edge.controller.derate import Held
 from edge.controller.faults import Fault, FaultTally
 from edge.controller.idtoken import Level, TokenRecord
 from edge.controller.phase import Phase
@@ -51,6 +52,15 @@ class Measured(Value):
 
     celsius: float | None
     mono_ns: int
+
+
+class Stillness(Value):
+    """What flowed by a meter's own power, and for how long, since its register moved last."""
+
+    energy_wh: int
+    seen_ns: int  # of the last reading
+    flow_wh: float = 0.0
+    flow_s: float = 0.0
 
 
 class ClockState(Value):
@@ -134,7 +144,10 @@ class Site(Value):
     tallies: dict[str, FaultTally]  # keyed like `faults`
     sensors: dict[str, Measured]
     inputs: dict[str, bool | None]
-    caps: dict[str, Limit]  # of temperature and overload, per EVSE or circuit (`derate.py`)
+    caps: dict[str, Held]  # of temperatures ("temperature:<where>@<evse>", `derate.py`)
+    overloads: dict[str, Held]  # what is left for the EVSEs below, per "<circuit>@<phase>"
+    since: dict[str, int]  # when something began that a rule waits for (`Turn.lasting`)
+    registers: dict[str, Stillness]  # per meter that bills
     clock: ClockState = ClockState()
     free_bytes: int | None = None
     journal_hurt: str | None = None
@@ -152,4 +165,4 @@ def initial(plan: SitePlan) -> Site:
     """A site of which nothing is known yet: every contactor is to be open."""
     return Site(plan=plan, outlets={e.id: Outlet(evse_id=e.id) for e in plan.evses}, faults={},
                 readings={}, suspects={}, meter_errors={}, reader_errors={}, pending={}, tallies={},
-                sensors={}, inputs={}, caps={})
+                sensors={}, inputs={}, caps={}, overloads={}, since={}, registers={})

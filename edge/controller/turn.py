@@ -66,6 +66,19 @@ class Turn:
         """Whether `wait_s` have passed since a moment; never since an unknown one."""
         return since_ns is not None and self.now_ns - since_ns >= wait_s * NS
 
+    def lasting(self, key: str, stands: bool, began_ns: int | None = None) -> int | None:
+        """Since when something stands without a break (from `began_ns`, or now, on); None: it does
+        not. Forgotten as soon as it does not.
+        """
+        since = self.site.since
+        if stands:
+            if key not in since:
+                self.change(since={**since, key: self.now_ns if began_ns is None else began_ns})
+            return self.site.since[key]
+        if key in since:
+            self.change(since={k: v for k, v in since.items() if k != key})
+        return None
+
     def faults_of(self, evse_id: str) -> list[Fault]:
         return [f for f in self.faults.values() if f.concerns(evse_id)]
 

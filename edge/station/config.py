@@ -81,17 +81,23 @@ def to_plan(site: Site) -> plan.SitePlan:
     def refresh_s(meter: MeterSection) -> float:
         return catalogue.load(meter.model).refresh_s
 
+    def step_wh(meter: MeterSection) -> float:
+        billing = catalogue.load(meter.model).billing
+        return 10.0 if billing is None else float(billing.resolution_wh)
+
     meters = {meter.id: meter for meter in site.meters}
     billing = {evse.meter for evse in site.evses}
     return plan.SitePlan(
         id=site.site.id,
-        circuits=tuple(plan.Circuit(id=c.id, fuse_a=c.fuse_a, parent=c.parent) for c in site.circuits),
+        circuits=tuple(plan.Circuit(id=c.id, fuse_a=c.fuse_a, parent=c.parent, meter_id=c.meter)
+                       for c in site.circuits),
         evses=tuple(
             plan.Evse(
                 id=evse.id, label=evse.label, circuit=evse.circuit, phases=evse.phases,
                 max_a=evse.max_a, failsafe_a=evse.failsafe_a, meter_id=evse.meter,
                 meter_on_supply_side=meters[evse.meter].supply_side,
-                meter_refresh_s=refresh_s(meters[evse.meter]), ordinal=ordinal,
+                meter_refresh_s=refresh_s(meters[evse.meter]),
+                meter_step_wh=step_wh(meters[evse.meter]), ordinal=ordinal,
                 ventilation=evse.ventilation)
             for ordinal, evse in enumerate(site.evses, 1)),
         site_meters=tuple(dict.fromkeys(
