@@ -16,7 +16,8 @@ from PIL import Image, ImageDraw, ImageFont
 from rich.segment import Segment
 from textual.strip import Strip
 
-from edge.controller.faults import CATALOGUE, FaultCode
+from edge.controller.catalogue import CATALOGUE
+from edge.controller.faults import FaultCode
 from edge.controller.snapshot import (
     EvseView,
     FaultView,
@@ -52,8 +53,7 @@ RECEIPT = ReceiptView(
 def fault(code: FaultCode, where: str = "1") -> FaultView:
     """A standing fault as the controller would show it."""
     kind = CATALOGUE[code]
-    return FaultView(code=code, name=kind.name, severity=kind.severity, where=where, since_utc=None,
-                     cause=kind.cause, remedy=kind.remedy)
+    return FaultView(code=code, name=kind.name, severity=kind.severity, where=where, since_utc=None)
 
 
 def evse(screen: Screen, evse_id: str = "1", **fields: Any) -> EvseView:

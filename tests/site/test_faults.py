@@ -14,7 +14,7 @@ async def test_a_silent_meter_pauses_the_session_and_it_goes_on(tmp_path):
         await desk.energy(2)
         await desk.rig.ask("line_fault", line="cabinet", kind="silent", unit=METER_1)
         fault = await desk.until_fault("F102")
-        assert fault["cause"] and fault["remedy"] and fault["where"] == "bay-1"
+        assert fault["name"] and fault["severity"] == "failure" and fault["where"] == "bay-1"
         await desk.until_screen("fault")
 
         async def open_() -> bool:
@@ -37,7 +37,7 @@ async def test_a_pilot_board_that_is_gone_opens_and_is_named(tmp_path):
             return not await desk.rig.coil_on("1")
         await desk.until(open_, "contactor open")
         fault = await desk.until_fault("F101")
-        assert fault["remedy"]
+        assert fault["name"] == "pilot board lost"
         await desk.in_database("ev.fault.v1", "F101")
         await desk.rig.ask("line_clear", line="cabinet", unit=BOARD_1)
         await desk.until_fault("F101", stands=False)

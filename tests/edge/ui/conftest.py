@@ -33,8 +33,7 @@ RECEIPT = ReceiptView(
 
 def make_fault(code: FaultCode, where: str = "1") -> FaultView:
     kind = CATALOGUE[code]
-    return FaultView(code=code, name=kind.name, severity=kind.severity, where=where, since_utc=None,
-                     cause=kind.cause, remedy=kind.remedy)
+    return FaultView(code=code, name=kind.name, severity=kind.severity, where=where, since_utc=None)
 
 
 def make_evse(screen: Screen, evse_id: str = "1", **fields: object) -> EvseView:
