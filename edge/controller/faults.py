@@ -100,7 +100,7 @@ class FaultKind(Value):
     stops: Stops
     until: Until
     mrec: str = ""  # ChargeX minimum required error code
-    everest: str = ""  # the error type of EVerest that means the same
+    everest: tuple[str, ...] = ()  # the error types of EVerest that mean the same
 
 
 class Fault(Value):
