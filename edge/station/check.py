@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge.station.config import ConfigErrors, load
 from edge.station.config_sections import CircuitSection, EvseSection, Site
+from edge.station.config_senses import RulesSection, to_sensors
 
 
 def main(argv: list[str]) -> int:
@@ -43,10 +44,38 @@ def summary(site: Site) -> Iterator[str]:
                 yield f"    unit {evse.board.unit}: pilot board of evse {evse.id}"
     for reader in site.readers:
         yield f"reader {reader.id}: {reader.path}, serves {', '.join(reader.serves)}"
+    yield from _senses(site)
     yield f"tariff: {site.tariff.file}"
     yield f"cloud: {site.cloud.url if site.cloud else 'none'}"
+    yield from _rules(site)
     if site.site.location is None:
         yield "note: no [site.location]: CDRs will carry no address"
+
+
+def _senses(site: Site) -> Iterator[str]:
+    for entry in site.inputs:
+        yield (f"input {entry.id}: {entry.kind.value} when GPIO{entry.gpio} is {entry.active}, "
+               f"stops {_evses(entry.evses)}")
+    for sensor in site.sensors:
+        curve = ", ".join(f"{p.celsius:g} C {p.share:.0%}"
+                          for p in to_sensors((sensor,), ())[0].curve)
+        yield (f"sensor {sensor.id}: {sensor.place.value}, {sensor.file}, {_evses(sensor.evses)}; "
+               f"{curve}; opens at {sensor.panic_c:g} C, without a value {sensor.fallback_a:g} A")
+
+
+def _evses(ids: tuple[str, ...] | None) -> str:
+    return "all evses" if ids is None else f"evse {', '.join(ids)}"
+
+
+def _rules(site: Site) -> Iterator[str]:
+    """Only what the site chose otherwise than usual."""
+    usual = RulesSection()
+    for name in RulesSection.__struct_fields__:
+        value = getattr(site.rules, name)
+        if value != getattr(usual, name):
+            yield f"rule: {name} = {value:g}, usually {getattr(usual, name):g}"
+    if site.virtual_timers is not None:
+        yield "note: [virtual_timers]: the waits of safety are not the usual ones"
 
 
 def _circuits(site: Site, parent: str | None, indent: str) -> Iterator[str]:

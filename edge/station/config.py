@@ -14,6 +14,9 @@ from edge.outlet.settings import BoardSettings
 from edge.station.config_checks import check
 from edge.station.config_read import Findings, Problem, read_table
 from edge.station.config_sections import EvseSection, MeterSection, Site
+from edge.station.config_senses import curve_points, to_inputs, to_sensors, to_timers
+
+MB = 1_000_000
 
 
 class ConfigErrors(Exception):
@@ -62,7 +65,9 @@ def _with_absolute_paths(site: Site, folder: Path) -> Site:
         cloud = replace(cloud, **{name: absolute(file) for name in ("ca", "cert", "key")
                                   if (file := getattr(cloud, name)) is not None})
     return replace(
-        site, cloud=cloud, tariff=replace(site.tariff, file=absolute(site.tariff.file)),
+        site, cloud=cloud,
+        sensors=tuple(replace(s, file=absolute(s.file)) for s in site.sensors),
+        tariff=replace(site.tariff, file=absolute(site.tariff.file)),
         paths=replace(site.paths, state=absolute(site.paths.state), run=absolute(site.paths.run)))
 
 
@@ -76,29 +81,35 @@ def board_settings(evse: EvseSection) -> BoardSettings:
 
 def to_plan(site: Site) -> plan.SitePlan:
     """The part of a site that the core decides with."""
-    from edge.meter import catalogue
-
-    def refresh_s(meter: MeterSection) -> float:
-        return catalogue.load(meter.model).refresh_s
-
-    def step_wh(meter: MeterSection) -> float:
-        billing = catalogue.load(meter.model).billing
-        return 10.0 if billing is None else float(billing.resolution_wh)
-
     meters = {meter.id: meter for meter in site.meters}
+    ids = tuple(evse.id for evse in site.evses)
     billing = {evse.meter for evse in site.evses}
+    rules = site.rules
     return plan.SitePlan(
         id=site.site.id,
         circuits=tuple(plan.Circuit(id=c.id, fuse_a=c.fuse_a, parent=c.parent, meter_id=c.meter)
                        for c in site.circuits),
-        evses=tuple(
-            plan.Evse(
-                id=evse.id, label=evse.label, circuit=evse.circuit, phases=evse.phases,
-                max_a=evse.max_a, failsafe_a=evse.failsafe_a, meter_id=evse.meter,
-                meter_on_supply_side=meters[evse.meter].supply_side,
-                meter_refresh_s=refresh_s(meters[evse.meter]),
-                meter_step_wh=step_wh(meters[evse.meter]), ordinal=ordinal,
-                ventilation=evse.ventilation)
-            for ordinal, evse in enumerate(site.evses, 1)),
+        evses=tuple(_evse(evse, ordinal, meters[evse.meter])
+                    for ordinal, evse in enumerate(site.evses, 1)),
         site_meters=tuple(dict.fromkeys(
-            c.meter for c in site.circuits if c.meter is not None and c.meter not in billing)))
+            c.meter for c in site.circuits if c.meter is not None and c.meter not in billing)),
+        sensors=to_sensors(site.sensors, ids), inputs=to_inputs(site.inputs, ids),
+        timers=to_timers(rules, site.virtual_timers), wear_warning=rules.wear_warning,
+        undervoltage=rules.undervoltage, overvoltage=rules.overvoltage,
+        disk_low_bytes=rules.disk_low_mb * MB, disk_full_bytes=rules.disk_full_mb * MB)
+
+
+def _evse(evse: EvseSection, ordinal: int, meter: MeterSection) -> plan.Evse:
+    from edge.meter import catalogue
+
+    model = catalogue.load(meter.model)
+    found = plan.Evse(
+        id=evse.id, label=evse.label, circuit=evse.circuit, phases=evse.phases,
+        max_a=evse.max_a, failsafe_a=evse.failsafe_a, meter_id=evse.meter,
+        meter_on_supply_side=meter.supply_side, meter_refresh_s=model.refresh_s,
+        meter_step_wh=10.0 if model.billing is None else float(model.billing.resolution_wh),
+        ordinal=ordinal, ventilation=evse.ventilation, nominal_v=evse.nominal_v,
+        rated_cycles=evse.contactor.rated_cycles,
+        rated_load_breaks=evse.contactor.rated_load_breaks)
+    curve = evse.temperature_curve
+    return found if curve is None else msgspec.structs.replace(found, curve=curve_points(curve))

@@ -8,6 +8,13 @@ from pathlib import Path
 
 from edge.station.config_read import Findings, Key, Problem, one_of, suggestion, toml_text
 from edge.station.config_sections import Site
+from edge.station.config_senses import (
+    check_curve,
+    check_inputs,
+    check_rules,
+    check_sensors,
+    check_virtual_timers,
+)
 from edge.station.config_wiring import check_fuses, check_wiring
 
 LANGUAGES = ("en", "sv")
@@ -16,7 +23,7 @@ LANGUAGES = ("en", "sv")
 def check(site: Site, folder: Path, findings: Findings) -> None:
     """Report everything that does not fit together."""
     for part in (_check_identity, _check_duplicate_ids, _check_references, check_wiring, check_fuses,
-                 _check_bus_urls, _check_meter_models, _check_readers, _check_cloud):
+                 _check_bus_urls, _check_meter_models, _check_readers, _check_cloud, _check_senses):
         part(site, findings)
     _check_tariff(site, folder, findings)
 
@@ -48,7 +55,8 @@ def _check_duplicate_ids(site: Site, findings: Findings) -> None:
     tables = {
         "circuit": [c.id for c in site.circuits or ()], "bus": [b.id for b in site.buses or ()],
         "meter": [m.id for m in site.meters or ()], "evse": [e.id for e in site.evses or ()],
-        "reader": [r.id for r in site.readers or ()]}
+        "reader": [r.id for r in site.readers or ()], "input": [n.id for n in site.inputs or ()],
+        "sensor": [s.id for s in site.sensors or ()]}
     for name, ids in tables.items():
         findings.add_reused((((name, i, "id"), id_, f"an earlier {name}") for i, id_ in enumerate(ids)),
                             "an id of its own")
@@ -76,6 +84,11 @@ def _check_references(site: Site, findings: Findings) -> None:
     for i, reader in enumerate(site.readers or ()):
         for j, evse_id in enumerate(reader.serves or ()):
             refer(("reader", i, "serves", j), evse_id, evses, "EVSE")
+    stops = [("input", i, entry.evses) for i, entry in enumerate(site.inputs or ())]
+    stops += [("sensor", i, sensor.evses) for i, sensor in enumerate(site.sensors or ())]
+    for table, i, ids in stops:
+        for j, evse_id in enumerate(ids or ()):
+            refer((table, i, "evses", j), evse_id, evses, "EVSE")
 
 
 def _check_bus_urls(site: Site, findings: Findings) -> None:
@@ -129,6 +142,18 @@ def _check_readers(site: Site, findings: Findings) -> None:
                              "each EVSE once")
     findings.add_reused(((("reader", i, "path"), reader.path, f'reader "{reader.id}"')
                          for i, reader in enumerate(site.readers or ())), "a reader of its own")
+
+
+def _check_senses(site: Site, findings: Findings) -> None:
+    check_inputs(site.inputs or (), findings)
+    check_sensors(site.sensors or (), findings)
+    for i, evse in enumerate(site.evses or ()):
+        check_curve(("evse", i, "temperature_curve"), evse.temperature_curve, findings)
+    findings.add_reused(((("sensor", i, "file"), sensor.file, f'sensor "{sensor.id}"')
+                         for i, sensor in enumerate(site.sensors or ())), "a file of its own")
+    if site.rules is not None:
+        check_rules(site.rules, findings)
+    check_virtual_timers(site.virtual_timers, site.site is not None and site.site.virtual, findings)
 
 
 def _check_cloud(site: Site, findings: Findings) -> None:

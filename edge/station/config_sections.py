@@ -5,22 +5,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from edge.controller.site import Timers
 from edge.controller.struct import Value
-
-Id = Annotated[str, Meta(
-    pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z",
-    description="a name of 1 to 32 letters, digits, dots or dashes, in quotes")]
-Ref = Annotated[str, Meta(min_length=1, description="an id that this file declares, in quotes")]
-Text = Annotated[str, Meta(min_length=1, max_length=100, description="a text in quotes")]
-File = Annotated[str, Meta(min_length=1, description="a path in quotes")]
-Unit = Annotated[int, Meta(ge=1, le=247, description="a Modbus unit id from 1 to 247")]
-Gpio = Annotated[int, Meta(ge=2, le=27, description="a BCM GPIO number from 2 to 27")]
-Phase = Annotated[str, Meta(pattern=r"^L[123]\Z")]
-
-
-def _amperes(least: int, most: int) -> Meta:
-    return Meta(ge=least, le=most, description=(
-        f"a number of amperes from {least} to {most}, without quotes and without a unit"))
+from edge.station.config_senses import Curve, InputSection, RulesSection, SensorSection
+from edge.station.config_types import File, Gpio, Id, Phase, Ref, Text, Unit, amperes
 
 
 class Support(Value):
@@ -89,13 +77,15 @@ class PathsSection(Value):
     state: File = "/var/lib/forecourt"
     run: File = "/run/forecourt"
     socket_groups: SocketGroups = SocketGroups()
+    state_limit_mb: Annotated[int, Meta(ge=10, le=1_000_000, description=(
+        "megabytes from 10 on that the state folder may hold; without it: the disk"))] | None = None
 
 
 class CircuitSection(Value):
     """`[[circuit]]`: a fuse. Without `parent`: the grid connection."""
 
     id: Id
-    fuse_a: Annotated[float, _amperes(6, 2000)]
+    fuse_a: Annotated[float, amperes(6, 2000)]
     parent: Ref | None = None
     meter: Ref | None = None
 
@@ -137,6 +127,10 @@ class ContactorSection(Value):
 
     coil_gpio: Gpio
     mirror_gpio: Gpio
+    rated_cycles: Annotated[int, Meta(ge=1, le=100_000_000, description=(
+        "the contactor's mechanical life in its data sheet, a whole number of cycles"))] = 1_000_000
+    rated_load_breaks: Annotated[int, Meta(ge=1, le=100_000_000, description=(
+        "the contactor's electrical life in its data sheet, a whole number of cycles"))] = 100_000
 
 
 class EvseSection(Value):
@@ -147,13 +141,16 @@ class EvseSection(Value):
     circuit: Ref
     phases: Annotated[tuple[Phase, ...], Meta(
         min_length=1, max_length=3, description='one or three of "L1", "L2", "L3", in a list')]
-    max_a: Annotated[float, _amperes(6, 80)]
-    failsafe_a: Annotated[float, _amperes(0, 80)]
+    max_a: Annotated[float, amperes(6, 80)]
+    failsafe_a: Annotated[float, amperes(0, 80)]
     meter: Ref
     board: BoardSection
     contactor: ContactorSection
     ventilation: Annotated[bool, Meta(description=(
         "true only where a car that needs ventilation may charge"))] = False
+    temperature_curve: Curve | None = None  # of the board's own sensor
+    nominal_v: Annotated[float, Meta(ge=90, le=300, description=(
+        "volts from 90 to 300 between a phase and neutral"))] = 230.0
 
 
 class ReaderSection(Value):
@@ -194,3 +191,7 @@ class Site(Value):
     paths: PathsSection = PathsSection()
     readers: tuple[ReaderSection, ...] = msgspec.field(name="reader", default=())
     cloud: CloudSection | None = None
+    inputs: tuple[InputSection, ...] = msgspec.field(name="input", default=())
+    sensors: tuple[SensorSection, ...] = msgspec.field(name="sensor", default=())
+    rules: RulesSection = RulesSection()
+    virtual_timers: Timers | None = None

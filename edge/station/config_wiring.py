@@ -6,9 +6,9 @@ fall back to `failsafe_a`, and no fuse may mind.
 
 from edge.station.config_read import Findings, Key
 from edge.station.config_sections import CircuitSection, EvseSection, Site
+from edge.station.config_types import LEAST_OFFER_A
 
 LEAST_STATE_F_MS = 300  # IEC 61851-1 Table A.5 as EVerest cites it: a car may miss less
-LEAST_OFFER_A = 6  # IEC 61851-1: the pilot cannot offer less, except nothing
 
 
 def check_wiring(site: Site, findings: Findings) -> None:
@@ -33,6 +33,8 @@ def _check_pins(site: Site, findings: Findings) -> None:
             for name in ("coil_gpio", "mirror_gpio"):
                 pin = getattr(evse.contactor, name)
                 pins.append((("evse", i, "contactor", name), pin, f'evse "{evse.id}"'))
+    for i, entry in enumerate(site.inputs or ()):
+        pins.append((("input", i, "gpio"), entry.gpio, f'input "{entry.id}"'))
     findings.add_reused(pins, "a pin of its own")
 
 
