@@ -78,3 +78,8 @@ class Texts:
         call = "fault.call.danger" if danger else "fault.call"
         return (self.text(f"fault.{code.value}"), self.text(f"fault.{code.value}.do"),
                 self.text(call, phone=phone, code=code.value, bay=bay))
+
+    def service(self, code: FaultCode) -> tuple[str, str, str]:
+        """The three parts for a technician: likely cause, what to measure with which result, remedy."""
+        key = f"fault.{code.value}"
+        return self.text(f"{key}.cause"), self.text(f"{key}.measure"), self.text(f"{key}.remedy")

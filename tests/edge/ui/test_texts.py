@@ -1,4 +1,5 @@
 import re
+from functools import cache
 from importlib.resources import files
 from string import Formatter
 
@@ -20,6 +21,7 @@ def read(language: str) -> Catalog:
         return read_po(file, locale=language, abort_invalid=True)
 
 
+@cache
 def words(language: str) -> dict[str, str]:
     return {str(m.id): str(m.string) for m in read(language) if m.id}
 
@@ -82,6 +84,40 @@ def test_every_fault_says_what_happened_what_to_do_and_whom_to_call(
     assert "+46 10 000 00 00" in call
     assert code.value in call
     assert "Bay 1" in call
+
+
+PARTS = ("", ".do", ".cause", ".measure", ".remedy")
+QUANTITY = re.compile(r"\d\s?(?:(?:V|mV|ohm|kohm|Mohm|A|MB|°C)\b|%)|`[a-z]+ ?[^`]*`")
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("code", list(FaultCode))
+def test_every_fault_has_words_of_its_own_for_driver_and_technician(code: FaultCode, part: str) -> None:
+    # not by way of Texts, which would fall back to English
+    texts = {language: words(language).get(f"fault.{code}{part}", "") for language in ("sv", "en")}
+    for language, text in texts.items():
+        assert text.strip(), f"{code}{part} says nothing in {language}"
+        assert text == text.strip()
+        assert text[0].isupper() or text[0] in "0123456789`"
+        assert text.endswith("."), f"{code}{part} in {language} is no sentence"
+        assert "{" not in text
+    assert texts["sv"] != texts["en"], "copied and not translated?"
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+@pytest.mark.parametrize("code", list(FaultCode))
+def test_what_to_measure_names_a_result(code: FaultCode, language: str) -> None:
+    cause, measure, remedy = Texts(language).service(code)
+    assert QUANTITY.search(measure), measure
+    assert len({cause, measure, remedy}) == 3
+    assert max(map(len, (cause, measure, remedy))) <= 200, "six rows of a screen at the most"
+
+
+@pytest.mark.parametrize("code", list(FaultCode))
+def test_both_languages_measure_the_same(code: FaultCode) -> None:
+    figures = [re.findall(r"[+-]?\d+(?:\.\d+)?", Texts(language).service(code)[1].replace(",", "."))
+               for language in ("sv", "en")]
+    assert sorted(figures[0]) == sorted(figures[1])
 
 
 @pytest.mark.parametrize("screen", list(Screen))
