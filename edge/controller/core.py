@@ -5,7 +5,17 @@ moves. Because it is a pure function of its events, a recording of them replays 
 the bit.
 """
 
-from edge.controller import cards, fault_register, intake, moves, offers, restore, upkeep
+from edge.controller import (
+    cards,
+    clockwork,
+    fault_register,
+    intake,
+    moves,
+    offers,
+    restore,
+    upkeep,
+    wearing,
+)
 from edge.controller.effects import Effect
 from edge.controller.events import Stamped
 from edge.controller.phase import Sign
@@ -20,6 +30,7 @@ MAX_MOVES = 8  # per outlet and event: a bound against a table that would chase 
 def step(site: Site, stamped: Stamped) -> tuple[Site, tuple[Effect, ...]]:
     """Take one event in. Never raises for anything that an event can say."""
     turn = Turn(site, stamped.at)
+    clockwork.watch(turn)
     intake.take(turn, stamped.event)
     fault_register.update(turn)
     cards.assign(turn)
@@ -30,6 +41,8 @@ def step(site: Site, stamped: Stamped) -> tuple[Site, tuple[Effect, ...]]:
             break
     offers.settle(turn)
     upkeep.run(turn)
+    restore.keep_alive(turn)
+    wearing.run(turn)
     return turn.result()
 
 

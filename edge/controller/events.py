@@ -146,6 +146,16 @@ class SessionPriced(Tagged):
     receipt: tuple[tuple[str, str], ...] = ()  # (text key or literal, amount), in display order
 
 
+class SessionSetAside(Tagged):
+    """A session that the journal keeps and that cannot be read, or one that cannot be priced.
+
+    Its bytes stay where they are for a technician, and pricing is tried again at the next start.
+    """
+
+    transaction_id: str
+    error: str
+
+
 class JournalStalled(Tagged):
     """A commit has been outstanding for too long, or failed. No grant passes meanwhile."""
 
@@ -207,7 +217,7 @@ Event = (
     Started | Tick | OutletSeen | BoardLost | ReadingTaken | MeterLost | CardPresented | ReaderLost
     | ReaderBack | GrantPassed | GrantFailed | SessionPriced | JournalStalled | JournalWell
     | CloudSeen | RequestReceived | SessionRestored | OutletFound | WearRestored | TallyRestored
-    | AvailabilityRestored | JournalHurt | DiskSeen | SensorSeen | InputSeen
+    | AvailabilityRestored | SessionSetAside | JournalHurt | DiskSeen | SensorSeen | InputSeen
 )
 
 

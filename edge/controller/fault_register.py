@@ -1,24 +1,30 @@
 """The register of faults: which begin and which end with this event, and how often each has come.
 
+Tallies are kept with the rows of a beginning and an end, never more often. After a restart a fault
+that stood stands on: a latched one until it is ended as its kind says, any other until its rule had
+the time to find its cause again.
+
 Kinds are data (`catalogue.py`), causes are found by `rules/`. What an EVSE suffers from is a *set*:
 one that ends unmasks nothing while another stands (`Turn.stands`).
 """
 
 import msgspec
 
+from edge.controller import kept
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.effects import ClearFault, RaiseFault, Stream
-from edge.controller.faults import Fault, FaultTally, Until
+from edge.controller.faults import LATCHING, Fault, FaultTally, Until
 from edge.controller.pilot import PilotState
 from edge.controller.records import EV_FAULT, notify_event
-from edge.controller.rules import board, contactor, electrical, meter, station, surroundings
+from edge.controller.rules import board, contactor, electrical, life, meter, station, surroundings
 from edge.controller.rules.found import Found
 from edge.controller.signs import pilot
+from edge.controller.state import Outlet
 from edge.controller.turn import Turn, fault_key
 
 ACKNOWLEDGED_S = 3.0  # so long an acknowledgement is good
 
-RULES = (board.standing, contactor.standing, meter.standing, electrical.standing,
+RULES = (board.standing, contactor.standing, life.standing, meter.standing, electrical.standing,
          surroundings.standing, station.standing)
 
 
@@ -37,28 +43,62 @@ def update(turn: Turn) -> None:
 
 
 def restore(turn: Turn, tally: FaultTally) -> None:
-    """What was known before this start; a fault that latched stands on."""
+    """What was known before this start; a fault that stood stands on."""
     key = fault_key(tally.code, tally.where)
-    turn.change(tallies={**turn.site.tallies, key: tally})
-    if tally.standing is not None:
-        turn.faults[key] = tally.standing
+    fault = tally.standing
+    if fault is not None and fault.evse_id not in (None, *turn.outlets):
+        fault = None  # its EVSE left the site file
+    if fault is not None:  # an acknowledgement is good for seconds
+        fault = turn.faults[key] = msgspec.structs.replace(fault, acknowledged_ns=None)
+    turn.change(tallies={**turn.site.tallies, key: msgspec.structs.replace(tally, standing=fault)})
 
 
 def _raise(turn: Turn, found: Found) -> None:
-    fault = Fault(code=found.code, where=found.where, since_utc=turn.at.utc, detail=found.detail,
-                  since_mono_ns=turn.now_ns, evse_id=found.evse_id, evse_ids=found.evse_ids)
+    board = turn.outlets[found.evse_id].board if found.evse_id is not None else None
+    fault = Fault(code=found.code, where=found.where, detail=found.detail, evse_id=found.evse_id,
+                  evse_ids=found.evse_ids, since_utc=turn.at.utc if turn.at.clock_ok else None,
+                  since_mono_ns=turn.now_ns, boot=turn.at.boot,
+                  plug=(board.boot_count, board.plug_seq) if board is not None else None)
     turn.faults[fault_key(found.code, found.where)] = fault
     turn.emit(RaiseFault(fault=fault))
     _record(turn, fault, cleared=False)
+    _tally(turn, fault, cleared=False)
+
+
+def _tally(turn: Turn, fault: Fault, *, cleared: bool) -> None:
+    key = fault_key(fault.code, fault.where)
+    tally = turn.site.tallies.get(key) or FaultTally(code=fault.code, where=fault.where)
+    if cleared:
+        tally = msgspec.structs.replace(tally, standing=None)
+    else:
+        if tally.count == 0:
+            tally = msgspec.structs.replace(tally, first_utc=fault.since_utc, first_boot=fault.boot,
+                                            first_mono_ns=fault.since_mono_ns)
+        tally = msgspec.structs.replace(
+            tally, count=tally.count + 1, last_utc=fault.since_utc, last_boot=fault.boot,
+            last_mono_ns=fault.since_mono_ns, standing=fault)
+    turn.change(tallies={**turn.site.tallies, key: tally})
+    turn.emit(kept.keep_tally(tally))
 
 
 def _may_clear(turn: Turn, fault: Fault) -> bool:
     until = CATALOGUE[fault.code].until
-    if until is Until.GONE:
-        return True
+    if until not in LATCHING:
+        if turn.at.boot == fault.boot:
+            return until is Until.GONE
+        return turn.past(turn.site.started_ns, turn.timers.meter_lost_s)  # the slowest rule has looked
     if until is Until.UNPLUG and fault.evse_id is not None:
-        return pilot(turn.outlets[fault.evse_id]) is PilotState.A
+        return _car_left(fault, turn.outlets[fault.evse_id])
     return fault.acknowledged_ns is not None and not turn.past(fault.acknowledged_ns, ACKNOWLEDGED_S)
+
+
+def _car_left(fault: Fault, outlet: Outlet) -> bool:
+    """Nobody there now, or the same board has counted another plug since."""
+    if outlet.board is None or outlet.board_error is not None:
+        return False
+    now = (outlet.board.boot_count, outlet.board.plug_seq)
+    return pilot(outlet) is PilotState.A or (
+        fault.plug is not None and now[0] == fault.plug[0] and now[1] != fault.plug[1])
 
 
 def acknowledge(turn: Turn, fault: Fault) -> None:
@@ -74,6 +114,7 @@ def clear(turn: Turn, fault: Fault) -> None:
     del turn.faults[fault_key(fault.code, fault.where)]
     turn.emit(ClearFault(fault=fault))
     _record(turn, fault, cleared=True)
+    _tally(turn, fault, cleared=True)
 
 
 def _record(turn: Turn, fault: Fault, *, cleared: bool) -> None:

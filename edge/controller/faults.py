@@ -104,7 +104,10 @@ class FaultKind(Value):
 
 
 class Fault(Value):
-    """A fault that stands. `where` is an EVSE, reader, meter, sensor, input, circuit or site id."""
+    """A fault that stands. `where` is an EVSE, reader, meter, sensor, input, circuit or site id.
+
+    `since_utc` None: no clock was to be trusted then. `since_mono_ns` is of the boot `boot`.
+    """
 
     code: FaultCode
     where: str
@@ -114,6 +117,8 @@ class Fault(Value):
     evse_id: str | None = None  # the one that it belongs to
     evse_ids: tuple[str, ...] = ()  # all that it concerns, where that is not one
     acknowledged_ns: int | None = None  # when a technician cleared it, if its cause stood then
+    boot: int = 0
+    plug: tuple[int, int] | None = None  # board boot and plug count then: which car it belongs to
 
     def concerns(self, evse_id: str) -> bool:
         """Whether it does to this EVSE what its kind says."""
@@ -123,7 +128,9 @@ class Fault(Value):
 class FaultTally(Value):
     """How often a fault has begun at a place, and when first and last; kept across restarts.
 
-    `standing`: one that latched and has not ended. Wall times are None where no clock was trusted.
+    `standing`: one that has not ended. A latched one stands on after a restart, any other until it is
+    clear that its cause is gone: each begins and ends once in the rows. Wall times are None where no
+    clock was trusted; then they can be repaired for as long as boot and monotonic time tell them.
     """
 
     code: FaultCode
@@ -131,4 +138,8 @@ class FaultTally(Value):
     count: int = 0
     first_utc: str | None = None
     last_utc: str | None = None
+    first_boot: int = 0
+    first_mono_ns: int = 0
+    last_boot: int = 0
+    last_mono_ns: int = 0
     standing: Fault | None = None

@@ -4,7 +4,7 @@ from typing import TypeVar, assert_never
 
 import msgspec
 
-from edge.controller import cards, fault_register, requests
+from edge.controller import cards, fault_register, requests, restore
 from edge.controller.effects import AnswerRequest, PriceSession, SaveSession, Stream
 from edge.controller.events import (
     AvailabilityRestored,
@@ -29,14 +29,17 @@ from edge.controller.events import (
     SensorSeen,
     SessionPriced,
     SessionRestored,
+    SessionSetAside,
     Started,
     TallyRestored,
     Tick,
     WearRestored,
 )
+from edge.controller.phase import Phase
 from edge.controller.pilot import BoardStatus, PilotState
+from edge.controller.plug import left_ns
 from edge.controller.reading import Quality, Reading
-from edge.controller.records import EV_BOOT, TX_CDR, BootNotification
+from edge.controller.records import EV_BOOT, TX_CDR, VENDOR, BootData, BootNotification
 from edge.controller.session import ChargingState
 from edge.controller.signs import PLUGGED_IN, is_end, is_start, pilot
 from edge.controller.state import Measured, Outlet
@@ -44,6 +47,7 @@ from edge.controller.turn import Turn
 
 T = TypeVar("T")
 
+TOGETHER_S = 10.0  # boards that start anew within this time lost their supply together
 BRIEF_S = 2.0  # so long a reading of the register alone does not displace one with currents and power
 
 
@@ -96,6 +100,8 @@ def take(turn: Turn, event: Event) -> None:
         case (OutletFound() | WearRestored() | TallyRestored() | AvailabilityRestored()
               | JournalHurt()):
             _kept_or_found(turn, event)
+        case SessionSetAside():
+            turn.change(set_aside=(*turn.site.set_aside, f"{event.transaction_id}: {event.error}"))
         case DiskSeen():
             turn.change(free_bytes=event.free_bytes)
         case SensorSeen():
@@ -131,9 +137,18 @@ def _without(values: dict[str, T], key: str) -> dict[str, T]:
 
 
 def _started(turn: Turn, event: Started) -> None:
-    turn.change(started_ns=turn.now_ns)
+    turn.change(started_ns=turn.now_ns, same_computer=not event.mains_back)
+    outlets = turn.outlets.values()
+    sessions = tuple(o.restored.transaction_id for o in outlets if o.restored is not None)
+    data = BootData(
+        vendor_id=VENDOR, epoch=event.epoch, journal_new=event.journal_new, sessions=sessions,
+        tallies=len(turn.site.tallies), wear=sum(o.wear is not None for o in outlets),
+        found_closed=restore.found_closed(turn))
+    if event.mains_back:
+        restore.stagger(turn)
     turn.record(Stream.EV, EV_BOOT, BootNotification(
-        reason="PowerUp", timestamp=turn.at.utc, firmware_version=event.software))
+        reason="PowerUp" if event.mains_back or event.journal_new else "ApplicationReset",
+        timestamp=turn.at.utc, firmware_version=event.software, custom_data=data))
 
 
 def _outlet_seen(turn: Turn, event: OutletSeen) -> None:
@@ -146,6 +161,8 @@ def _outlet_seen(turn: Turn, event: OutletSeen) -> None:
         plugged_ns = None
     if outlet.board is not None and outlet.board.boot_count != event.board.boot_count:
         _board_restarted(turn, outlet, event.board)
+        turn.set(event.evse_id, board_began_ns=turn.now_ns)
+        _mains_were_away(turn)
     turn.set(event.evse_id, board=event.board, board_error=None, seen_ns=turn.now_ns,
              pi_mirror_closed=event.pi_mirror_closed, relay_on=event.relay_on, plugged_ns=plugged_ns)
 
@@ -154,11 +171,21 @@ def _board_restarted(turn: Turn, outlet: Outlet, board: BoardStatus) -> None:
     """A watchdog's second leaves nobody the time to change cars; anything longer does (`signs.py`)."""
     session, lost_s = outlet.session, turn.timers.board_lost_s
     if (session is None or session.ended is not None or outlet.board_error is not None
-            or turn.past(outlet.seen_ns, lost_s)):
+            or turn.past(outlet.seen_ns, lost_s)
+            or board.pilot is PilotState.A or outlet.phase is Phase.REPLUG):
         return
     session = msgspec.structs.replace(session, board_boot=board.boot_count, plug_seq=board.plug_seq)
     turn.emit(SaveSession(transaction_id=session.transaction_id, session=session))
     turn.set(outlet.evse_id, session=session)
+
+
+def _mains_were_away(turn: Turn) -> None:
+    """Every board lost its supply, and the computer has one of its own: that is a mains return too."""
+    began = [o.board_began_ns for o in turn.outlets.values()]
+    if len(began) > 1 and all(ns is not None and not turn.past(ns, TOGETHER_S) for ns in began):
+        restore.stagger(turn)
+        for evse_id in turn.outlets:
+            turn.set(evse_id, board_began_ns=None)
 
 
 def _reading_taken(turn: Turn, event: ReadingTaken) -> None:
@@ -172,6 +199,7 @@ def _reading_taken(turn: Turn, event: ReadingTaken) -> None:
     turn.change(readings=site.readings if brief else {**site.readings, reading.meter_id: reading},
                 meter_errors=errors, suspects=_without(site.suspects, reading.meter_id))
     for evse_id in turn.outlets:
+        restore.metered_while_down(turn, turn.outlets[evse_id], reading)
         _meter_session(turn, evse_id, reading)
 
 
@@ -213,4 +241,5 @@ def _session_restored(turn: Turn, event: SessionRestored) -> None:
     if session.charging_state is ChargingState.IDLE and session.ended is not None:
         turn.emit(PriceSession(evse_id=session.evse_id, session=session))
         return
-    turn.set(session.evse_id, restored=session)
+    metered = session.end_reading is None and session.start_reading is not None
+    turn.set(session.evse_id, restored=session, down_from_wh=session.least_wh if metered else None)

@@ -21,6 +21,7 @@ TX_CDR = "tx.cdr.v1"
 EV_FAULT = "ev.fault.v1"
 EV_STATUS = "ev.status.v1"
 EV_BOOT = "ev.boot.v1"
+EV_CLOCK = "ev.clock.v1"
 EV_SECURITY = "ev.security.v1"
 TM_METER = "tm.meter.v1"
 
@@ -44,6 +45,7 @@ class CustomData(Wire):
     boot: int | None = None
     mono_ns: int | None = None
     because: str | None = None
+    down_wh: int | None = None
 
 
 class EvseRef(Wire):
@@ -128,10 +130,32 @@ class NotifyEvent(Wire):
     event_data: tuple[EventData, ...]
 
 
+class BootData(Wire):
+    """What this start found: journal, open sessions, kept values, contactors that nobody closed."""
+
+    vendor_id: str
+    epoch: str = ""
+    journal_new: bool = False
+    sessions: tuple[str, ...] = ()
+    tallies: int = 0
+    wear: int = 0
+    found_closed: tuple[str, ...] = ()  # EVSE ids
+
+
 class BootNotification(Wire):
     reason: str
     timestamp: str | None
     firmware_version: str
+    custom_data: BootData | None = None
+
+
+class ClockSet(Wire):
+    """At `mono_ns` of boot `boot` it was `utc`, while the clock had said `was_utc` (None: nothing)."""
+
+    boot: int
+    mono_ns: int
+    utc: str
+    was_utc: str | None = None
 
 
 class SecurityEvent(Wire):
@@ -192,7 +216,8 @@ def transaction_event(session: Session, evse: Evse, *, event_type: str, trigger:
             stopped_reason=session.stop_reason if event_type == "Ended" else None),
         evse=evse_ref(evse), id_token=id_token(session.token, session.token.level),
         meter_value=meter,
-        custom_data=CustomData(vendor_id=VENDOR, plug_seq=session.plug_seq))
+        custom_data=CustomData(vendor_id=VENDOR, plug_seq=session.plug_seq,
+                               down_wh=session.down_wh or None))
 
 
 def notify_event(fault: Fault, evse: Evse | None, *, event_id: int, utc: str | None,

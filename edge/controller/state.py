@@ -84,6 +84,7 @@ class Outlet(Value):
     pi_mirror_closed: bool | None = None
     relay_on: bool = False
     plugged_ns: int | None = None
+    board_began_ns: int | None = None  # last seen to have started anew
     disagree_ns: int | None = None  # mirrors differ since
     stuck_ns: int | None = None  # commanded off and still closed since
     fallen_ns: int | None = None  # charging, and open by both mirrors since
@@ -113,6 +114,9 @@ class Outlet(Value):
     limit: Limit | None = None
     operational: bool = True  # False: out of service as soon as no session runs
     wear: ContactorWear | None = None
+    worn_ns: int | None = None  # closed, and its seconds are counted up to here
+    under_load: bool | None = None  # when it was last told to open
+    down_from_wh: int | None = None  # kept register of a session, until the first reading of this boot
     read_asked_ns: int | None = None
     # the session
     session: Session | None = None
@@ -151,6 +155,8 @@ class Site(Value):
     clock: ClockState = ClockState()
     free_bytes: int | None = None
     journal_hurt: str | None = None
+    set_aside: tuple[str, ...] = ()  # sessions that could not be read or priced, and why
+    same_computer: bool = True  # it has not started anew since: monotonic times compare
     started_ns: int | None = None
     journal_error: str | None = None
     cards: tuple[Card, ...] = ()

@@ -50,6 +50,8 @@ def _renew(turn: Turn, outlet: Outlet) -> None:
 
 def _reopen(turn: Turn, outlet: Outlet) -> None:
     """Energised without a phase that explains it: open, and again until it is proven."""
+    if turn.site.started_ns is None:
+        return  # what explains it may still be on its way out of the journal
     board = outlet.board
     live = outlet.relay_on or (board is not None and board.permit and outlet.board_error is None)
     lost = turn.has(FaultCode.BOARD_LOST, outlet.evse_id)

@@ -1,4 +1,4 @@
-"""A file that is no whole journal is set aside: not a byte of it is changed, and a new one may begin."""
+"""A file that is no whole journal is set aside, not a byte of it changed, and a new one may begin."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -20,6 +20,7 @@ from edge.controller.effects import (
     ClearFault,
     CloseContactor,
     Effect,
+    Keep,
     LowerCurrent,
     OfferCurrent,
     OpenContactor,
@@ -29,9 +30,17 @@ from edge.controller.effects import (
     Record,
     RenewGrant,
     SaveSession,
+    WakeCar,
     WithdrawOffer,
 )
-from edge.controller.events import Event, GrantFailed, GrantPassed, Header, SessionPriced
+from edge.controller.events import (
+    Event,
+    GrantFailed,
+    GrantPassed,
+    Header,
+    SessionPriced,
+    SessionSetAside,
+)
 from edge.controller.reading import ReadingContext
 from edge.controller.session import Session
 from edge.controller.trouble import DeviceError
@@ -54,6 +63,8 @@ class OutletPort(Protocol):
     def renew(self, current_a: float, grant_s: float) -> None: ...
 
     def acknowledge(self, fault_seq: int) -> None: ...
+
+    def wake(self, pulse_s: float) -> None: ...
 
     async def offer(self, current_a: float) -> None: ...
 
@@ -84,6 +95,7 @@ class Runner:
         """Carry out the effects of one step."""
         rows: list[NewRow] = []
         sessions: dict[str, bytes | None] = {}
+        kept: dict[str, bytes | None] = {}
         grants: list[tuple[Effect, _Mark]] = []
         for effect in effects:
             if isinstance(effect, LowerCurrent):
@@ -98,11 +110,13 @@ class Runner:
             elif isinstance(effect, SaveSession):
                 sessions[effect.transaction_id] = (
                     None if effect.session is None else msgspec.json.encode(effect.session))
+            elif isinstance(effect, Keep):
+                kept[effect.key] = None if effect.data is None else bytes(effect.data)
             else:
                 self._now(effect)
-        if rows or sessions:
-            self._scribe.write(Batch(rows=tuple(rows), sessions=sessions, mono_ns=at.mono_ns,
-                                     utc=at.utc, clock_ok=at.clock_ok))
+        if rows or sessions or kept:
+            self._scribe.write(Batch(rows=tuple(rows), sessions=sessions, kept=kept,
+                                     mono_ns=at.mono_ns, utc=at.utc, clock_ok=at.clock_ok))
         for effect, mark in grants:
             self._spawn(self._grant(effect, mark))
 
@@ -141,6 +155,8 @@ class Runner:
                          effect.fault.where)
             case AcknowledgeBoard():
                 self._outlets[effect.evse_id].acknowledge(effect.fault_seq)
+            case WakeCar():
+                self._outlets[effect.evse_id].wake(effect.pulse_s)
             case AnswerRequest():
                 self._answer(effect.request_id, effect.refusal)
 
@@ -154,11 +170,20 @@ class Runner:
         trace.mark("committed", type(effect).__name__ + ":" + getattr(effect, "evse_id", ""))
         match effect:
             case PriceSession():
-                self._hand_in(self._price(effect.evse_id, effect.session))
+                self._hand_in(self._priced(effect))
             case OfferCurrent() | LowerCurrent():
                 await self._offer(effect.evse_id, effect.current_a, self._mark(effect) == mark)
             case CloseContactor():
                 await self._close(effect, mark)
+
+    def _priced(self, effect: PriceSession) -> SessionPriced | SessionSetAside:
+        """A session that cannot be priced stays in the journal: it stops no other, and no start."""
+        try:
+            return self._price(effect.evse_id, effect.session)
+        except (LookupError, ValueError, ArithmeticError, msgspec.MsgspecError) as error:
+            log.exception("session %s: cannot be priced", effect.session.transaction_id)
+            return SessionSetAside(transaction_id=effect.session.transaction_id,
+                                   error=f"cannot be priced: {error}")
 
     async def _offer(self, evse_id: str, current_a: float, wanted: bool) -> None:
         if not wanted:

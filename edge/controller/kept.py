@@ -1,0 +1,45 @@
+"""What outlives a restart beside the sessions: how each value is named, written and read again."""
+
+import msgspec
+
+from edge.controller.effects import Keep
+from edge.controller.events import AvailabilityRestored, TallyRestored, WearRestored
+from edge.controller.faults import FaultTally
+from edge.controller.struct import Value
+from edge.controller.wear import ContactorWear
+
+Restored = WearRestored | TallyRestored | AvailabilityRestored
+
+
+def keep_wear(wear: ContactorWear) -> Keep:
+    """`wear:<evse>`: what a contactor has done."""
+    return Keep(key=f"wear:{wear.evse_id}", data=_raw(wear))
+
+
+def keep_tally(tally: FaultTally) -> Keep:
+    """`tally:<code>@<where>`: how often a fault has come, and whether it stands."""
+    return Keep(key=f"tally:{tally.code}@{tally.where}", data=_raw(tally))
+
+
+def keep_availability(evse_id: str, *, operational: bool) -> Keep:
+    """`available:<evse>`: only what is out of service is kept."""
+    return Keep(key=f"available:{evse_id}", data=None if operational else msgspec.Raw(b"false"))
+
+
+def restored(key: str, body: bytes) -> Restored | None:
+    """The event that hands a kept value in; None for a key that is somebody else's.
+
+    Raises `msgspec.MsgspecError` for what cannot be read: another version may have written it.
+    """
+    kind, _, name = key.partition(":")
+    if kind == "wear":
+        return WearRestored(wear=msgspec.json.decode(body, type=ContactorWear))
+    if kind == "tally":
+        return TallyRestored(tally=msgspec.json.decode(body, type=FaultTally))
+    if kind == "available":
+        return AvailabilityRestored(evse_id=name, operational=msgspec.json.decode(body, type=bool))
+    return None
+
+
+def _raw(value: Value) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
