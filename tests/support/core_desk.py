@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import msgspec
 
+from edge.controller.clockwork import text
 from edge.controller.core import step
 from edge.controller.effects import (
     CloseContactor,
     Effect,
+    Keep,
     LowerCurrent,
     OfferCurrent,
     OpenContactor,
@@ -39,6 +41,7 @@ from edge.controller.state import Outlet, Site, initial
 NS = 1_000_000_000
 ANNA = IdToken(ref="a" * 32, last4="5E80")
 BERT = IdToken(ref="b" * 32, last4="1234")
+UTC_MS = 1_795_254_000_000  # 2026-11-21T09:40:00Z, when the monotonic clock of a desk says 0
 
 
 def plan(evses: int = 2, fuse_a: float = 32, **changes: object) -> SitePlan:
@@ -87,19 +90,23 @@ class Desk:
         self.now_ns = 1_000 * NS
         self.boot = 1
         self.clock_ok = True
+        self.utc_ms: int | None = UTC_MS  # what the wall clock is ahead of the monotonic one; None: dead
+        self.random = 0.0
         self.count = 0
         self.log: list[Effect] = []
         self.devices = {e.id: Device() for e in site_plan.evses}
         self.grants = True  # False: the journal does not commit, so nothing that grants passes
         self.sessions: dict[str, Session] = {}
+        self.kept: dict[str, bytes] = {}
         self.feed(Started(software="test"))
         self.run(0.5)
 
     # time and events
     def feed(self, event: Event) -> tuple[Effect, ...]:
         self.count += 1
-        at = Header(mono_ns=self.now_ns, boot=self.boot, fresh_id=f"id-{self.count}",
-                    utc=f"2026-11-21T10:00:{self.count % 60:02d}.000Z", clock_ok=self.clock_ok)
+        utc = None if self.utc_ms is None else text(self.utc_ms + self.now_ns // 1_000_000)
+        at = Header(mono_ns=self.now_ns, boot=self.boot, fresh_id=f"id-{self.count}", utc=utc,
+                    clock_ok=self.clock_ok and utc is not None, random=self.random)
         self.site, effects = step(self.site, Stamped(at=at, event=event))
         self.log.extend(effects)
         for effect in effects:
@@ -168,6 +175,10 @@ class Desk:
                     self.sessions.pop(transaction_id, None)
                 else:
                     self.sessions[transaction_id] = session
+            case Keep(key=key, data=None):
+                self.kept.pop(key, None)
+            case Keep(key=key, data=data):
+                self.kept[key] = bytes(data)
             case PriceSession(evse_id=evse_id, session=session):
                 self.feed(SessionPriced(
                     evse_id=evse_id, transaction_id=session.transaction_id, currency="SEK",
