@@ -32,8 +32,8 @@ class Gpio(Protocol):
     def claim_output(self, pin: int, level: bool) -> None:
         """Make a line an output that starts with this level, without a glitch."""
 
-    def claim_input(self, pin: int) -> None:
-        """Make a line an input without pull resistor."""
+    def claim_input(self, pin: int, pull: bool | None = None) -> None:
+        """Make a line an input. `pull`: the level that it shows while nothing holds it; None: any."""
 
     def write(self, pin: int, level: bool) -> None:
         """Set a claimed output."""
@@ -76,10 +76,11 @@ class RpiGpio:
         lib = self._gpio
         self._ask("claim", pin, lambda: lib.setup(pin, lib.OUT, initial=int(level)))
 
-    def claim_input(self, pin: int) -> None:
-        """Make a line an input without pull resistor (the cabinet wires its own)."""
+    def claim_input(self, pin: int, pull: bool | None = None) -> None:
+        """Make a line an input, with the Pi's own resistor (some 50 kOhm) to `pull`; None: without."""
         lib = self._gpio
-        self._ask("claim", pin, lambda: lib.setup(pin, lib.IN, pull_up_down=lib.PUD_OFF))
+        resistor = lib.PUD_OFF if pull is None else lib.PUD_UP if pull else lib.PUD_DOWN
+        self._ask("claim", pin, lambda: lib.setup(pin, lib.IN, pull_up_down=resistor))
 
     def write(self, pin: int, level: bool) -> None:
         """Set a claimed output."""

@@ -80,6 +80,7 @@ class OutletDriver:
         self._word = 0  # of the board's offer: the latest is not undone by repeating an older one
         self._opening = asyncio.Lock()  # an opening in order is under way
         self._hurries = 0  # urgent openings
+        self._unread: set[str] = set()  # lines that could not be read
         self.looked = asyncio.Event()  # the first poll ended, well or not
 
     async def run(self) -> None:
@@ -107,8 +108,8 @@ class OutletDriver:
                 self._lost(str(error))
             return
         self._well_ns = self._clock_ns()
-        self._report(OutletSeen(evse_id=self.evse_id, board=status, relay_on=self.contactor.coil_on(),
-                                pi_mirror_closed=self.contactor.mirror_closed()))
+        self._report(OutletSeen(evse_id=self.evse_id, board=status, relay_on=self._coil_on(),
+                                pi_mirror_closed=self._mirror_closed()))
         self._tell_clock()
 
     def _tell_clock(self) -> None:
@@ -124,8 +125,28 @@ class OutletDriver:
         if self._clock_ns() - self._reported_ns < REPORT_S * 1e9 and self._last is None:
             return
         self._last, self._reported_ns = None, self._clock_ns()
-        self._hand_in(BoardLost(evse_id=self.evse_id, error=error, relay_on=self.contactor.coil_on(),
-                                pi_mirror_closed=self.contactor.mirror_closed()))
+        self._hand_in(BoardLost(evse_id=self.evse_id, error=error, relay_on=self._coil_on(),
+                                pi_mirror_closed=self._mirror_closed()))
+
+    def _coil_on(self) -> bool:
+        """A line that cannot be read counts as on: the core then opens what nothing explains."""
+        level = self._level(self.contactor.coil_on, "relay")
+        return level is None or level
+
+    def _mirror_closed(self) -> bool | None:
+        return self._level(self.contactor.mirror_closed, "mirror")
+
+    def _level(self, read: Callable[[], bool], what: str) -> bool | None:
+        """None: unknown. To the log once, not ten times a second."""
+        try:
+            level = read()
+        except DeviceError as error:
+            if what not in self._unread:
+                log.error("evse %s: %s unknown: %s", self.evse_id, what, error)
+            self._unread.add(what)
+            return None
+        self._unread.discard(what)
+        return level
 
     def _report(self, seen: OutletSeen) -> None:
         """Once a second, and whenever something changed that anybody decides by."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -25,18 +26,24 @@ from edge.outlet.board import PilotBoard
 from edge.outlet.board_service import BoardService
 from edge.outlet.contactor import Contactor
 from edge.outlet.gpio import Gpio, RpiGpio
+from edge.outlet.inputs import ContactInput
+from edge.outlet.temperature import read_celsius
 from edge.rfid.lookup import TokenLookup
 from edge.station.clock import Clock
-from edge.station.config import board_settings, to_plan
+from edge.station.config import MB, board_settings, to_plan
 from edge.station.config_billing import cdr_facts
 from edge.station.config_sections import Site
 from edge.station.desk import Desk
+from edge.station.disk_watch import DiskWatch, room
+from edge.station.input_driver import READS_THAT_COUNT, InputDriver
 from edge.station.meter_driver import PERIOD_S, MeterDriver
 from edge.station.outlet_driver import OutletDriver
 from edge.station.pricing import Pricing, read_tariff, read_tariff_text
 from edge.station.reader_driver import ReaderDriver
 from edge.station.runner import Runner
 from edge.station.scribe import Scribe
+from edge.station.sensor_driver import PERIOD_S as SENSOR_PERIOD_S
+from edge.station.sensor_driver import SensorDriver
 from edge.station.snapshots import Snapshots
 from edge.station.station import Station
 
@@ -75,7 +82,7 @@ async def running(site: Site, software: str) -> AsyncIterator[Station]:
             lines[bus.id] = line = open_bus(bus.url)
             await line.start()
             stack.push_async_callback(line.close)
-        outlets = _outlets(site, lines, RpiGpio(), station)
+        outlets = _outlets(site, lines, gpio := RpiGpio(), station)
         stack.callback(make_safe, outlets)
         meters = _meters(site, lines, station)
         tokens = await TokenLookup.open(state_dir)
@@ -85,6 +92,7 @@ async def running(site: Site, software: str) -> AsyncIterator[Station]:
         await _restore(station, journal, meters, software)
         stack.push_async_callback(station.stop)
         _start(station, outlets, meters)
+        _start_senses(site, gpio, station)
         readers = _readers(site, tokens, station)
         for reader in readers:
             await reader.start()
@@ -149,6 +157,26 @@ def _start(station: Station, outlets: Mapping[str, OutletDriver],
     for n, meter in enumerate(meters.values()):
         station.spawn(meter.run(n * PERIOD_S / max(1, len(meters))))
     station.spawn(station.tick())
+
+
+def _start_senses(site: Site, gpio: Gpio, station: Station) -> None:
+    """Inputs, sensors and the disk. Raises `DeviceError` for a line that cannot be claimed."""
+    contacts = {n.id: ContactInput(gpio, n.gpio, active_high=n.active == "high") for n in site.inputs}
+    for contact in contacts.values():
+        contact.claim()
+    inputs = InputDriver(contacts, hand_in=station.hand_in, clock_ns=station.clock.mono_ns)
+    for _ in range(READS_THAT_COUNT):  # before anything is decided about an outlet
+        inputs.look()
+    if contacts:
+        station.spawn(inputs.run())
+    for n, sensor in enumerate(site.sensors):
+        driver = SensorDriver(sensor.id, partial(read_celsius, Path(sensor.file)),
+                              hand_in=station.hand_in)
+        station.spawn(driver.run(n * SENSOR_PERIOD_S / len(site.sensors)))
+    limit_mb = site.paths.state_limit_mb
+    station.spawn(DiskWatch(
+        partial(room, Path(site.paths.state), None if limit_mb is None else limit_mb * MB),
+        hand_in=station.hand_in).run())
 
 
 async def _first_look(looked: Iterable[asyncio.Event]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from virtual_time import now_ns
 
 from edge.controller.pilot import BoardStatus, PilotState
-from edge.controller.trouble import DeviceTimeout
+from edge.controller.trouble import DeviceRefused, DeviceTimeout
 from edge.outlet.settings import BoardSettings
 
 
@@ -83,16 +83,23 @@ class FakeContactor:
     def __init__(self, log: list[str] | None = None) -> None:
         self.log = [] if log is None else log
         self.on = False
+        self.unreadable = False
 
     def set(self, on: bool) -> None:
         self.log.append("relay on" if on else "relay off")
         self.on = on
 
     def coil_on(self) -> bool:
+        self._look()
         return self.on
 
     def mirror_closed(self) -> bool:
+        self._look()
         return False
+
+    def _look(self) -> None:
+        if self.unreadable:
+            raise DeviceRefused("read", where="GPIO", got="an error", expected="a level")
 
 
 class Tasks:

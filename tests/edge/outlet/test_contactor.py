@@ -28,7 +28,8 @@ class FakeLines:
         self.calls.append(("out", pin, level))
         self.level[pin] = level
 
-    def claim_input(self, pin: int) -> None:
+    def claim_input(self, pin: int, pull: bool | None = None) -> None:
+        assert pull is None  # the cabinet wires its own resistor
         self.calls.append(("in", pin))
 
     def write(self, pin: int, level: bool) -> None:

@@ -240,3 +240,26 @@ async def test_a_board_is_told_the_time_after_each_start_and_hourly_but_only_a_t
     await asyncio.sleep(2 * CLOCK_S)
     assert len(outlet.board.told_utc_s) == 4
     running.cancel()
+
+
+@virtual
+async def test_lines_that_cannot_be_read_are_unknown_and_end_nothing():
+    outlet = Outlet()
+    outlet.contactor.unreadable = True
+    running = asyncio.ensure_future(outlet.driver.run())
+    await asyncio.sleep(1)
+    assert not running.done()
+    seen = outlet.events[-1][1]
+    assert isinstance(seen, OutletSeen)
+    assert seen.pi_mirror_closed is None and seen.relay_on
+    outlet.board.silent = True
+    await asyncio.sleep(5)
+    lost = outlet.events[-1][1]
+    assert isinstance(lost, BoardLost)
+    assert lost.pi_mirror_closed is None and lost.relay_on
+    outlet.board.silent = outlet.contactor.unreadable = False
+    await asyncio.sleep(1)
+    seen = outlet.events[-1][1]
+    assert isinstance(seen, OutletSeen)
+    assert seen.pi_mirror_closed is False and not seen.relay_on
+    running.cancel()
