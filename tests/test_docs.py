@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 from house import LIBRARIES, MAY_IMPORT, ROOT
 
-from edge.controller.phase import diagram
+from edge.controller.phase import charging_states, diagram
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
@@ -168,6 +168,7 @@ def test_the_diagram_is_that_of_the_code() -> None:
     (drawn,) = (match["text"] for match in FENCE.finditer(text) if match["kind"] == "mermaid")
     assert drawn.strip() == diagram(), (
         "python -c 'from edge.controller.phase import diagram; print(diagram())' prints the new one")
+    assert charging_states() in text
 
 
 @pytest.fixture(scope="module")

@@ -163,6 +163,7 @@ def _outlet_seen(turn: Turn, event: OutletSeen) -> None:
         _board_restarted(turn, outlet, event.board)
         turn.set(event.evse_id, board_began_ns=turn.now_ns)
         _mains_were_away(turn)
+    turn.set(event.evse_id, replug_ns=left_ns(turn, turn.outlets[event.evse_id], event.board))
     turn.set(event.evse_id, board=event.board, board_error=None, seen_ns=turn.now_ns,
              pi_mirror_closed=event.pi_mirror_closed, relay_on=event.relay_on, plugged_ns=plugged_ns)
 

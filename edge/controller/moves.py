@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from edge.controller.catalogue import CATALOGUE
+from edge.controller.closing import is_open, just_opened, spent
 from edge.controller.effects import (
     CloseContactor,
     OpenContactor,
@@ -16,18 +17,21 @@ from edge.controller.effects import (
     ReadMeter,
     SaveSession,
     Stream,
+    WakeCar,
     WithdrawOffer,
 )
 from edge.controller.faults import FaultCode, Stops
-from edge.controller.phase import Do, Phase, Sign
+from edge.controller.phase import CHARGING_STATES, ENERGISED, TRIGGERS, Do, Phase, Sign
 from edge.controller.pilot import PilotState
+from edge.controller.plug import PLUGGED_IN, pilot, same_board
 from edge.controller.reading import Reading, ReadingContext
 from edge.controller.records import TX_EVENT, meter_value, transaction_event
 from edge.controller.session import ChargingState, Period, Session, StopReason
-from edge.controller.signs import PLUGGED_IN, is_open, pilot, same_board
 from edge.controller.snapshot import ReceiptView
 from edge.controller.state import Offer, Outlet, Stop
-from edge.controller.turn import Turn
+from edge.controller.turn import NS, Turn
+
+WAKE_X1_S = 1.0  # X1 after F, so that the car sees the edge of PWM (EVerest: 0.75 s)
 
 _FAULT_REASONS = {
     FaultCode.RESIDUAL_CURRENT: StopReason.GROUND_FAULT,
@@ -78,13 +82,14 @@ def begin(turn: Turn, outlet: Outlet, sign: Sign) -> None:
         evse_id=outlet.evse_id, began=turn.instant, plug_seq=board.plug_seq,
         token=msgspec.structs.replace(card.record.token, level=card.level),
         group_ref=card.record.group_ref, board_boot=board.boot_count, meter_id=evse.meter_id,
-        tariff=turn.plan.tariff)
+        tariff=turn.plan.tariff, limit_wh=card.record.limit_wh)
     turn.used_ids.add(session.transaction_id)
     session = msgspec.structs.replace(
         session, periods=(_period(turn, session, ChargingState.EV_CONNECTED),))
     session = tell(turn, session, "Started", "Authorized")
     turn.set(outlet.evse_id, session=session, card=None, stop=None, receipt=None, message=None,
-             began_ns=turn.now_ns, sampled_ns=turn.now_ns, language=card.record.language, shorts=0)
+             began_ns=turn.now_ns, sampled_ns=turn.now_ns, language=card.record.language, shorts=0,
+             idle_ns=None, woken=False, paused=False, replug_ns=None)
 
 
 def read_start(turn: Turn, outlet: Outlet, sign: Sign) -> None:
@@ -111,11 +116,14 @@ def close(turn: Turn, outlet: Outlet, sign: Sign) -> None:
 
 
 def note_charging(turn: Turn, outlet: Outlet, sign: Sign) -> None:
-    set_charging_state(turn, outlet, ChargingState.CHARGING, "ChargingStateChanged")
+    """Proven closed: counted against hammering."""
+    turn.set(outlet.evse_id, closings=(*outlet.closings, turn.now_ns)[-turn.timers.hammer_count - 1:])
 
 
 def take_power(turn: Turn, outlet: Outlet, reason: str, *, urgent: bool) -> Outlet:
     """Relay off and grant revoked; safe to repeat, so it is done whenever it might be needed."""
+    if reason in _BY_FAULT and (outlet.phase in ENERGISED or just_opened(turn, outlet)):
+        outlet = turn.set(outlet.evse_id, fault_open_ns=turn.now_ns)
     if outlet.closing or outlet.relay_on or not is_open(outlet):
         turn.emit(OpenContactor(evse_id=outlet.evse_id, urgent=urgent, reason=reason))
         outlet = turn.set(outlet.evse_id, opened_at_ns=turn.now_ns)
@@ -123,11 +131,10 @@ def take_power(turn: Turn, outlet: Outlet, reason: str, *, urgent: bool) -> Outl
 
 
 def open_(turn: Turn, outlet: Outlet, sign: Sign) -> None:
-    """C -> B, or the board took PERMIT back: open at once, the offer stands (IEC seq. 8.1)."""
+    """C -> B, or the board took PERMIT back: open at once (IEC seq. 8.1)."""
     long = outlet.phase is Phase.CHARGING and turn.past(outlet.since_ns, turn.timers.short_s)
     outlet = take_power(turn, outlet, sign, urgent=True)
-    outlet = turn.set(outlet.evse_id, shorts=0 if long else outlet.shorts + 1)
-    set_charging_state(turn, outlet, ChargingState.SUSPENDED_EV, "ChargingStateChanged")
+    turn.set(outlet.evse_id, shorts=0 if long else outlet.shorts + 1)
 
 
 def withdraw_offer(turn: Turn, outlet: Outlet) -> Outlet:
@@ -142,9 +149,8 @@ def withdraw_offer(turn: Turn, outlet: Outlet) -> Outlet:
 def withdraw(turn: Turn, outlet: Outlet, sign: Sign) -> None:
     outlet = withdraw_offer(turn, outlet)
     outlet = turn.set(outlet.evse_id, x1_ns=outlet.x1_ns or turn.now_ns)
-    set_charging_state(turn, outlet, ChargingState.SUSPENDED_EVSE, "ChargingStateChanged")
     if sign is Sign.STOP_ASKED:
-        _keep_stop(turn, turn.outlets[outlet.evse_id])
+        _keep_stop(turn, outlet)
 
 
 def _keep_stop(turn: Turn, outlet: Outlet) -> None:
@@ -167,30 +173,56 @@ def _urgent(outlet: Outlet, sign: Sign) -> bool:
 
 
 def open_paused(turn: Turn, outlet: Outlet, sign: Sign) -> None:
-    outlet = take_power(turn, outlet, sign, urgent=_urgent(outlet, sign))
-    withdraw_offer(turn, outlet)
-    set_charging_state(turn, turn.outlets[outlet.evse_id], ChargingState.SUSPENDED_EVSE,
-                       "ChargingStateChanged")
+    withdraw_offer(turn, take_power(turn, outlet, sign, urgent=_urgent(outlet, sign)))
 
 
 def open_ending(turn: Turn, outlet: Outlet, sign: Sign) -> None:
     """Power goes first; then the reason is fixed, the rest of the end follows the meter."""
+    left = outlet.session.periods[-1].start if (
+        outlet.phase is Phase.REPLUG and outlet.session is not None) else None
     outlet = take_power(turn, outlet, sign, urgent=_urgent(outlet, sign))
     outlet = withdraw_offer(turn, outlet)
     stop = _stop_reason(turn, outlet, sign)
     session = outlet.session
     if session is not None:
         session = msgspec.structs.replace(session, stop_reason=stop.reason,
-                                           ended=session.ended or turn.instant)
+                                           ended=session.ended or left or turn.instant)
         turn.emit(SaveSession(transaction_id=session.transaction_id, session=session))
-    turn.set(outlet.evse_id, session=session, stop=stop, read_asked_ns=None, open_ns=None)
+    turn.set(outlet.evse_id, session=session, stop=stop, read_asked_ns=None, open_ns=None,
+             replug_ns=None)
+
+
+def open_replug(turn: Turn, outlet: Outlet, sign: Sign) -> None:
+    """The plug left. Its first edge (the row that this makes) is the end if nothing comes back."""
+    withdraw_offer(turn, take_power(turn, outlet, sign, urgent=True))
+
+
+def plugged_again(turn: Turn, outlet: Outlet, sign: Sign) -> None:
+    """The session goes on with this plug; the board looked at its cable and looks at its diode."""
+    session, board = outlet.session, outlet.board
+    if session is not None and board is not None:
+        turn.set(outlet.evse_id, replug_ns=None, idle_ns=None, session=msgspec.structs.replace(
+            session, plug_seq=board.plug_seq))
+
+
+def wake(turn: Turn, outlet: Outlet, sign: Sign) -> None:
+    """F for some seconds, then X1, then the offer anew: some cars that sleep wake up by it."""
+    pulse_s = turn.timers.wake_pulse_s
+    withdraw_offer(turn, outlet)
+    turn.emit(WakeCar(evse_id=outlet.evse_id, pulse_s=pulse_s))
+    turn.set(outlet.evse_id, woken=True, idle_ns=None,
+             not_before_ns=turn.now_ns + int((pulse_s + WAKE_X1_S) * NS))
 
 
 def _stop_reason(turn: Turn, outlet: Outlet, sign: Sign) -> Stop:
     """A wish that was on its way keeps its reason, whatever happens while it is carried out."""
     if outlet.stop is not None:
         return outlet.stop
+    if spent(outlet):
+        return Stop(reason=StopReason.ENERGY_LIMIT_REACHED, trigger="EnergyLimitReached")
     if sign is Sign.UNPLUGGED:
+        if outlet.phase is Phase.REPLUG:
+            return Stop(reason=StopReason.EV_DISCONNECTED, trigger="EVDeparted")
         if pilot(outlet) is not PilotState.A and not same_board(outlet):
             return Stop(reason=StopReason.POWER_LOSS, trigger="AbnormalCondition")
         return Stop(reason=StopReason.EV_DISCONNECTED, trigger="EVDeparted")
@@ -202,7 +234,8 @@ def _stop_reason(turn: Turn, outlet: Outlet, sign: Sign) -> Stop:
 
 
 def resume(turn: Turn, outlet: Outlet, sign: Sign) -> None:
-    set_charging_state(turn, outlet, ChargingState.EV_CONNECTED, "ChargingStateChanged")
+    """Nothing holds it any more; the offer follows."""
+    turn.set(outlet.evse_id, idle_ns=None)
 
 
 def finish(turn: Turn, outlet: Outlet, sign: Sign) -> None:
@@ -250,17 +283,23 @@ def forget(turn: Turn, outlet: Outlet, sign: Sign) -> None:
     turn.set(outlet.evse_id, card=None, stop=None, plugged_ns=None, language=None, read_asked_ns=None)
 
 
+_BY_FAULT = frozenset({Sign.TRIPPED, Sign.CUT})
 _ENDS_X1 = frozenset({Sign.RELEASED, Sign.CAR_RESTS, Sign.PERMIT_LOST})
 
 _ACTIONS: Mapping[Do, Callable[[Turn, Outlet, Sign], None]] = {
     Do.NOTHING: lambda _turn, _outlet, _sign: None,
     Do.BEGIN: begin, Do.READ_START: read_start, Do.CLOSE: close, Do.NOTE_CHARGING: note_charging,
     Do.OPEN: open_, Do.WITHDRAW: withdraw, Do.OPEN_PAUSED: open_paused,
-    Do.OPEN_ENDING: open_ending, Do.RESUME: resume, Do.FINISH: finish, Do.FORGET: forget,
+    Do.OPEN_ENDING: open_ending, Do.OPEN_REPLUG: open_replug, Do.PLUGGED_AGAIN: plugged_again,
+    Do.WAKE: wake, Do.RESUME: resume, Do.FINISH: finish, Do.FORGET: forget,
 }
 
 
 def make(turn: Turn, evse_id: str, sign: Sign, to: Phase, do: Do) -> None:
-    """Carry out a move: the action with the outlet as it was, then the new phase."""
+    """Carry out a move: the action with the outlet as it was, then the new phase and its state."""
     _ACTIONS[do](turn, turn.outlets[evse_id], sign)
-    turn.set(evse_id, phase=to, since_ns=turn.now_ns)
+    outlet = turn.set(evse_id, phase=to, since_ns=turn.now_ns)
+    states, session = CHARGING_STATES[to], outlet.session
+    if states is not None and session is not None:
+        set_charging_state(turn, outlet, states[any(p.charging for p in session.periods)],
+                           TRIGGERS[do])

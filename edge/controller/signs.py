@@ -6,36 +6,22 @@ that it rests on is known and fresh.
 
 from collections.abc import Callable, Mapping
 
+from edge.controller.closing import ASKING, CLOSING, meets, spent
+from edge.controller.closing import asks as asks
+from edge.controller.closing import is_open as is_open
 from edge.controller.faults import Stops
 from edge.controller.idtoken import IdToken
-from edge.controller.phase import ENERGISED, LIVE, TABLE, Move, Phase, Sign
+from edge.controller.phase import ENERGISED, TABLE, Move, Phase, Sign
 from edge.controller.pilot import PilotState
+from edge.controller.plug import PLUGGED_IN as PLUGGED_IN
+from edge.controller.plug import back, bounced, unplugged
+from edge.controller.plug import pilot as pilot
+from edge.controller.plug import same_board as same_board
 from edge.controller.reading import ReadingContext
 from edge.controller.state import Outlet
 from edge.controller.turn import NS, Turn
 
-PLUGGED_IN = frozenset({PilotState.B, PilotState.C, PilotState.D})
-FREE_SHORTS = 3
 LOW_CURRENT_A = 1.0  # below it the contacts may open without wear
-
-
-def pilot(outlet: Outlet) -> PilotState:
-    """The pilot as last seen; unknown while the board is lost."""
-    return PilotState.UNKNOWN if outlet.board is None or outlet.board_error else outlet.board.pilot
-
-
-def asks(turn: Turn, outlet: Outlet) -> bool:
-    """The car asks for energy; in state D it asks for ventilation too, which not every site has."""
-    state = pilot(outlet)
-    return state is PilotState.C or (
-        state is PilotState.D and turn.evse(outlet.evse_id).ventilation)
-
-
-def is_open(outlet: Outlet) -> bool:
-    """Proven open: relay off, and every mirror that can be read says so."""
-    board_open = outlet.board_error is not None or (
-        outlet.board is not None and outlet.board.mirror_closed is False)
-    return not outlet.relay_on and outlet.pi_mirror_closed is False and board_open
 
 
 def is_closed(outlet: Outlet) -> bool:
@@ -43,22 +29,6 @@ def is_closed(outlet: Outlet) -> bool:
     return (outlet.board is not None and outlet.granted_ns is not None
             and outlet.board.mono_ns > outlet.granted_ns
             and outlet.pi_mirror_closed is True and outlet.board.mirror_closed is True)
-
-
-def same_board(outlet: Outlet) -> bool:
-    """Whether the board has run since the session began, so that its plug count means something."""
-    return (outlet.session is not None and outlet.board is not None
-            and outlet.board.boot_count == outlet.session.board_boot)
-
-
-def _unplugged(outlet: Outlet) -> bool:
-    """Pilot A now, or a board (that we lost for a while) cannot say that A never was."""
-    if pilot(outlet) is PilotState.A:
-        return True
-    if (outlet.session is None or outlet.board is None or outlet.board_error is not None
-            or outlet.phase not in LIVE | {Phase.STOPPING}):
-        return False
-    return not same_board(outlet) or outlet.board.plug_seq != outlet.session.plug_seq
 
 
 def _permit_lost(outlet: Outlet) -> bool:
@@ -97,40 +67,20 @@ def _welded(turn: Turn, outlet: Outlet) -> bool:
         outlet.since_ns, turn.timers.mirror_open_s * 2)
 
 
-def _start_read(turn: Turn, outlet: Outlet) -> bool:
-    """The start register stands, the meter answered in the last 10 s, and there is what to grant."""
-    evse, session = turn.evse(outlet.evse_id), outlet.session
-    if outlet.offer.current_a < 6.0:
-        return False
-    if not evse.meter_on_supply_side:
-        return True  # dead until the contactor closes: its first reading after that will start it
-    reading = turn.site.readings.get(evse.meter_id)
-    return (session is not None and session.start_reading is not None and reading is not None
-            and not turn.past(reading.mono_ns, turn.timers.meter_lost_s))
-
-
-def _car_asks(turn: Turn, outlet: Outlet) -> bool:
-    board = outlet.board
-    return (asks(turn, outlet) and board is not None and board.diode_ok and not board.dark
-            and not board.testing and board.pwm_on
-            and board.offered_a >= 6.0 and outlet.offer.current_a >= 6.0
-            and is_open(outlet)
-            and (outlet.opened_at_ns is None
-                 or turn.past(outlet.opened_at_ns, _min_off_s(turn, outlet))))
-
-
-def _min_off_s(turn: Turn, outlet: Outlet) -> float:
-    """A car that asks and rests by turns for hours wears the contacts and fills the journal."""
-    return turn.timers.min_off_s * (1 << min(max(outlet.shorts - FREE_SHORTS, 0), 6))
+def _sleeps(turn: Turn, outlet: Outlet) -> bool:
+    """Offered for long, and the car never asked in this session, or at a time that does not count."""
+    return (not outlet.woken and turn.timers.wake_after_s > 0
+            and turn.past(outlet.idle_ns, turn.timers.wake_after_s))
 
 
 def _held(turn: Turn, outlet: Outlet) -> bool:
-    return (turn.stands(outlet.evse_id, Stops.PAUSE)
+    return (outlet.paused or turn.stands(outlet.evse_id, Stops.PAUSE)
             or turn.shares.get(outlet.evse_id, (0.0, ""))[0] < 6.0)
 
 
 def _free(turn: Turn, outlet: Outlet) -> bool:
-    return (not turn.stands(outlet.evse_id, Stops.PAUSE, Stops.CUT, Stops.AT_ONCE)
+    return (not outlet.paused
+            and not turn.stands(outlet.evse_id, Stops.PAUSE, Stops.CUT, Stops.AT_ONCE)
             and pilot(outlet) in PLUGGED_IN
             and turn.shares.get(outlet.evse_id, (0.0, ""))[0] >= 6.0)
 
@@ -143,25 +93,30 @@ def in_use(turn: Turn, token: IdToken) -> bool:
 
 def _card(turn: Turn, outlet: Outlet) -> bool:
     """A card may begin a session only where nothing stands against it, and only one."""
-    return (outlet.card is not None and pilot(outlet) in PLUGGED_IN and is_open(outlet)
+    return (outlet.card is not None and outlet.operational
+            and pilot(outlet) in PLUGGED_IN and is_open(outlet)
             and not in_use(turn, outlet.card.record.token)
             and not turn.stands(outlet.evse_id, Stops.AT_ONCE, Stops.CUT, Stops.ORDERLY))
 
 
 _PREDICATES: Mapping[Sign, Callable[[Turn, Outlet], bool]] = {
-    Sign.UNPLUGGED: lambda _, o: _unplugged(o),
+    Sign.BOUNCED: bounced,
+    Sign.UNPLUGGED: unplugged,
     Sign.TRIPPED: lambda t, o: t.stands(o.evse_id, Stops.AT_ONCE),
     Sign.CUT: lambda t, o: t.stands(o.evse_id, Stops.CUT),
     Sign.PERMIT_LOST: lambda _, o: _permit_lost(o),
     Sign.CAR_RESTS: lambda _, o: pilot(o) is PilotState.B,
-    Sign.STOP_ASKED: lambda t, o: o.stop is not None or t.stands(o.evse_id, Stops.ORDERLY),
+    Sign.STOP_ASKED: lambda t, o: (o.stop is not None or spent(o)
+                                   or t.stands(o.evse_id, Stops.ORDERLY)),
     Sign.HELD: _held,
     Sign.GRANT_FAILED: lambda _, o: o.close_error is not None,
     Sign.RELEASED: _released,
     Sign.END_READ: _end_read,
     Sign.CLOSED: lambda _, o: is_closed(o),
-    Sign.START_READ: _start_read,
-    Sign.CAR_ASKS: _car_asks,
+    Sign.BACK: lambda _, o: back(o),
+    Sign.START_READ: lambda t, o: meets(t, o, CLOSING),
+    Sign.CAR_ASKS: lambda t, o: meets(t, o, ASKING),
+    Sign.SLEEPS: _sleeps,
     Sign.FREE: _free,
     Sign.CARD: _card,
     Sign.PLUGGED: lambda _, o: pilot(o) in PLUGGED_IN,

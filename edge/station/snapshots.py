@@ -4,7 +4,7 @@ from typing import Protocol
 
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.events import Header
-from edge.controller.faults import Fault, Stops
+from edge.controller.faults import Fault, Severity, Stops
 from edge.controller.phase import LIVE, Phase
 from edge.controller.session import Session
 from edge.controller.signs import is_open
@@ -19,6 +19,7 @@ from edge.controller.snapshot import (
     SyncView,
 )
 from edge.controller.state import Outlet, Site
+from edge.controller.turn import fault_key
 
 _SCREENS = {
     Phase.VACANT: Screen.AVAILABLE,
@@ -29,11 +30,14 @@ _SCREENS = {
     Phase.CHARGING: Screen.CHARGING,
     Phase.PAUSING: Screen.PAUSED,
     Phase.PAUSED: Screen.PAUSED,
+    Phase.REPLUG: Screen.REPLUG,
+    Phase.REPLUG: Screen.PAUSED,
     Phase.STOPPING: Screen.STOPPING,
     Phase.ENDING: Screen.STOPPING,
     Phase.FINISHED: Screen.FINISHED,
 }
-_NOT_FAULTED = frozenset({Stops.NOTHING})
+_MIN_A = 6.0
+_HELD = frozenset({Phase.READY, Phase.PREPARING, Phase.PAUSING, Phase.PAUSED})
 
 
 class Prices(Protocol):
@@ -62,7 +66,7 @@ class Snapshots:
                         for evse in site.plan.evses),
             sync=SyncView(connected=bool(site.cloud_connected), last_ack_age_s=site.ack_age_s,
                           pending=site.pending),
-            faults=tuple(_fault(f) for f in site.faults.values() if f.evse_id is None))
+            faults=tuple(_fault(site, f) for f in site.faults.values() if f.evse_id is None))
 
     def _evse(self, site: Site, evse: Evse, price: tuple[PriceLine, ...], waiting: bool,
               at: Header) -> EvseView:
@@ -71,25 +75,24 @@ class Snapshots:
         reading = site.readings.get(evse.meter_id)
         fresh = reading is not None and at.mono_ns - reading.mono_ns < (
             site.plan.timers.meter_lost_s * 1e9)
-        faults = [f for f in site.faults.values() if f.evse_id == evse.id]
+        faults = [f for f in site.faults.values() if f.concerns(evse.id)]
         live = outlet.phase in LIVE or outlet.phase in (Phase.STOPPING, Phase.ENDING)
         return EvseView(
             id=evse.id, label=evse.label, state=outlet.status or "Unavailable",
             screen=_screen(outlet, faults, waiting=waiting),
             charging_state=session.charging_state if session else None,
-            offered_a=outlet.offer.current_a, because=outlet.offer.because,
+            offered_a=outlet.offer.current_a, because=_because(site, outlet, at),
             energy_wh=session.energy_wh if session else None,
             power_w=reading.power_w if live and fresh and reading is not None else None,
             cost_incl_vat=self._prices.cost_so_far(session, at) if session else None,
             duration_s=_duration_s(session, at), token_last4=session.token.last4 if session else None,
             language=outlet.language, message=outlet.message,
             contactor_closed=None if outlet.pi_mirror_closed is None else not is_open(outlet),
-            price=price, receipt=outlet.receipt, faults=tuple(_fault(f) for f in faults))
+            price=price, receipt=outlet.receipt, faults=tuple(_fault(site, f) for f in faults))
 
 
 def _screen(outlet: Outlet, faults: list[Fault], *, waiting: bool) -> Screen:
-    stopping = [f for f in faults if CATALOGUE[f.code].stops not in _NOT_FAULTED]
-    if stopping and outlet.phase not in (Phase.STOPPING, Phase.ENDING):
+    if any(map(_stops, faults)) and outlet.phase not in (Phase.STOPPING, Phase.ENDING):
         return Screen.FAULT
     if outlet.phase is Phase.VACANT:
         if waiting:
@@ -101,13 +104,42 @@ def _screen(outlet: Outlet, faults: list[Fault], *, waiting: bool) -> Screen:
     return _SCREENS[outlet.phase]
 
 
+def _stops(fault: Fault) -> bool:
+    """Less current stops nobody, and a pause of the contactor's own making is only a pause."""
+    kind = CATALOGUE[fault.code]
+    if kind.severity is Severity.NOTICE and kind.stops is Stops.PAUSE:
+        return False
+    return kind.stops not in (Stops.DERATE, Stops.NOTHING)
+
+
+def _because(site: Site, outlet: Outlet, at: Header) -> str:
+    """What set the offer; or, where a session gets nothing, what it waits for."""
+    if outlet.offer.current_a > 0 or outlet.phase not in _HELD:
+        return outlet.offer.because
+    if outlet.paused:
+        return "request"
+    if outlet.not_before_ns > at.mono_ns:
+        return "stagger"
+    if outlet.limit is not None and outlet.limit.current_a < _MIN_A:
+        return "limit"
+    hot = next((key for key, held in site.caps.items()
+                if key.endswith(f"@{outlet.evse_id}") and held.current_a < _MIN_A), None)
+    if hot is not None:
+        return hot.rpartition("@")[0]
+    # What is left: the fuses, while it is paused; before that it waits for a few seconds only.
+    return "circuit" if outlet.phase is Phase.PAUSED else "rest"
+
+
 def _duration_s(session: Session | None, at: Header) -> int | None:
     if session is None or session.began.mono_ns > at.mono_ns:
         return None
     return (at.mono_ns - session.began.mono_ns) // 1_000_000_000
 
 
-def _fault(fault: Fault) -> FaultView:
-    kind = CATALOGUE[fault.code]
+def _fault(site: Site, fault: Fault) -> FaultView:
+    kind, tally = CATALOGUE[fault.code], site.tallies.get(fault_key(fault.code, fault.where))
     return FaultView(code=fault.code, name=kind.name, severity=kind.severity, where=fault.where,
-                     since_utc=fault.since_utc, detail=fault.detail)
+                     since_utc=fault.since_utc, detail=fault.detail,
+                     count=tally.count if tally else 0,
+                     first_utc=tally.first_utc if tally else None,
+                     last_utc=tally.last_utc if tally else None)

@@ -201,5 +201,5 @@ def test_a_grant_that_does_not_pass_leaves_the_contactor_open(desk):
     assert desk.effects(CloseContactor) and not desk.devices["1"].relay
     desk.unplug()
     desk.poll("1")
-    assert desk.outlet().phase == "ending"
+    assert desk.outlet().phase == "replug"
     assert desk.devices["1"].pilot is PilotState.A
