@@ -11,6 +11,7 @@ from registers import (
     COMMAND_REVOKE,
     COMMAND_SELF_TEST,
     COMMAND_SHOW_F,
+    COMMAND_WAKE,
     COMMAND_WITHDRAW,
     PILOT_A,
     PILOT_B,
@@ -29,6 +30,8 @@ from settings import MAX_DA, MIN_DA
 TTL_MIN_MS = 100  # our own choice: shorter than any poll, a grant would only flicker
 SHOW_F_MIN_MS = 100  # our own choice: long enough to be measured ...
 SHOW_F_MAX_MS = 30000  # ... and over before a driver gives up
+WAKE_MIN_MS = 1000  # the order
+WAKE_MAX_MS = 5000
 
 
 def execute(core, command, sequence, current_da, ttl_ms):
@@ -51,6 +54,8 @@ def execute(core, command, sequence, current_da, ttl_ms):
         return _self_test(core)
     if command == COMMAND_SHOW_F:
         return _show_f(core, ttl_ms)
+    if command == COMMAND_WAKE:
+        return _wake(core, ttl_ms)
     return BAD_VALUE
 
 
@@ -102,12 +107,7 @@ def _renew(core, sequence, current_da, ttl_ms):
 
 def _self_test(core):
     # Only with the contactor open, and nothing opens for it.
-    inputs = core.inputs
-    bits = 0
-    if core.interlock.permit or inputs.mirror_closed or core.contactor.closed:
-        bits |= REFUSED_CONTACTOR_CLOSED
-    if inputs.request:
-        bits |= REFUSED_REQUEST
+    bits = _energised(core)
     if bits:
         return _refuse(core, bits)
     return OK if core.residual.start() else _refuse(core, REFUSED_CONTACTOR_CLOSED)
@@ -121,6 +121,36 @@ def _show_f(core, hold_ms):
         return _refuse(core, REFUSED_CAR)
     core.offer.show_f(hold_ms)
     return OK
+
+
+def _wake(core, pulse_ms):
+    # To a car that rests, with nothing closed that could stay closed: in F nobody can be seen to leave.
+    if not WAKE_MIN_MS <= pulse_ms <= WAKE_MAX_MS:
+        return BAD_VALUE
+    if core.offer.waking:
+        return OK  # the same write once more, because its answer was lost: prolongs nothing
+    bits = _energised(core)
+    state = core.pilot.state
+    if not PILOT_B <= state <= PILOT_D:
+        bits |= REFUSED_NO_CAR
+    elif state != PILOT_B:
+        bits |= REFUSED_CAR
+    if core.faults.blocking:
+        bits |= REFUSED_FAULT
+    if bits:
+        return _refuse(core, bits)
+    core.offer.wake(pulse_ms)
+    return OK
+
+
+def _energised(core):
+    # REFUSED_* bits of what feeds the coil, or shows that it is fed.
+    bits = 0
+    if core.interlock.permit or core.inputs.mirror_closed or core.contactor.closed:
+        bits |= REFUSED_CONTACTOR_CLOSED
+    if core.inputs.request:
+        bits |= REFUSED_REQUEST
+    return bits
 
 
 def _valid(core, current_da, ttl_ms):

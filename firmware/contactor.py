@@ -18,6 +18,7 @@ from registers import (
 
 SUSPECT_MS = 250  # default of WELD_SUSPECT_MS; the order: at least twice the drop-out time
 WELD_MS = 1000  # OpenEVSE: a stuck relay is one that is closed 1 s after the opening
+HELD_MS = 3000  # our own choice: the controller drops its relay 1 s after PERMIT; it has not in three
 SHUNT_MS = 200  # our own choice: one pulse, long for a shunt trip, short for its coil
 CLOSE_MS = 1000  # our own choice: many times the pull-in time of any contactor
 LOST_MS = 100  # our own choice: it fell while charging; an emergency stop ends PERMIT long before
@@ -42,7 +43,8 @@ CASES = (
      "nothing; no grant before it is off"),
     (1, 0, 1, CASE_CLOSED_WITHOUT_PERMIT, "closed without permit",
      "the board opened first; drops out, or is held past the interlock, or is welded", SUSPECT_MS,
-     "INTERLOCK_STUCK if it opens once REQUEST falls; closed even then: WELD"),
+     "INTERLOCK_STUCK if it opens once REQUEST falls; closed even then: WELD; if REQUEST stays for 3 s: "
+     "INTERLOCK_STUCK, and one pulse to the shunt trip"),
     (1, 1, 0, CASE_CLOSING, "closing",
      "the coil is fed; pulls in, or cannot, or fell", CLOSE_MS,
      "NOT_CLOSED; 100 ms after it fell"),
@@ -85,10 +87,12 @@ class Contactor:
         self._command_ms = 0  # since they changed, at most
         self._coil_ms = 0  # since both were last on, at most
         self._wrong_ms = -1  # how long it is closed although not both are on, at least; -1: it is not
+        self._overdue = False  # REQUEST alone has kept it closed for too long
         self._held = 0  # commands that were off for too long while it stayed closed
         self._other_ms = -1  # how long the mirror has read other than `closed`; -1: it does not
         self._then_ms = 0  # at the first such sample: the time that is measured,
         self._then_commands = 0  # the commands,
+        self._then_clean = False  # whether they came straight from both on,
         self._then_asks = False  # whether the car asked for energy,
         self._then_fed = True  # whether the coil's supply was in order
         self._charged = False  # it was closed with both on
@@ -152,6 +156,7 @@ class Contactor:
             # A healthy one drops out when the first command goes; one that was held, at the second.
             self._then_ms = self._command_ms if mirror_closed or self._held else self._coil_ms
             self._then_commands = commands
+            self._then_clean = self._clean
             self._then_asks = asks
             self._then_fed = fed
             return
@@ -183,7 +188,7 @@ class Contactor:
         elif self._held & REQUEST and (not commands & PERMIT or not self._then_fed):
             self.relay_stuck = True
             self.pi_first = True
-        elif self._charged and self._clean and self._then_fed:
+        elif self._charged and self._then_clean and self._then_fed:
             if commands == REQUEST:
                 self.pi_first = True  # the board's channel is proved, next time the other
             elif commands == PERMIT:
@@ -196,6 +201,7 @@ class Contactor:
         # a sample that reads open.
         if commands == BOTH or not (self.closed or mirror_closed):
             self._wrong_ms = -1
+            self._overdue = False
         elif self._wrong_ms < 0 or commands != self._commands:
             self._wrong_ms = 0
         else:
@@ -206,14 +212,23 @@ class Contactor:
             return
         if commands:
             self._held |= BOTH & ~commands
+            if commands == REQUEST and self._wrong_ms >= HELD_MS and not self._overdue:
+                # Live although we permit nothing, and nobody opens it: whatever holds it, its breaker must.
+                self._overdue = self.interlock_stuck = True
+                self.pi_first = False
+                self._fire(EVENT_SHUNT)
             return
         self.weld_suspected = True
         if self._wrong_ms >= WELD_MS:
             self._held = 0  # it was the weld that held it
             if not self.weld:
-                self.weld = self.shunt = True
-                self._shunt_ms = SHUNT_MS
-                self.events |= EVENT_WELD | EVENT_SHUNT
+                self.weld = True
+                self._fire(EVENT_WELD | EVENT_SHUNT)
+
+    def _fire(self, events):
+        self.shunt = True
+        self._shunt_ms = SHUNT_MS
+        self.events |= events
 
     def _judge_open(self, dt_ms, commands, mirror_closed):
         if commands != BOTH:

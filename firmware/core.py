@@ -25,6 +25,7 @@ from registers import (
     PILOT_A,
     PILOT_C,
     PILOT_D,
+    PILOT_F,
 )
 from residual import Residual
 from settings import MAX_DA, MIN_DA, Calibration, Settings
@@ -95,6 +96,8 @@ class Core:
         said = pilot.car_state
         pilot.step(dt_ms, inputs, self.outputs.duty_permyriad)
         self.cable_a = self.proximity.step(dt_ms, inputs.pp_ohm, pilot.state != PILOT_A)
+        if pilot.state == PILOT_F and self.offer.waking and self.proximity.gone:
+            pilot.unplugged = True  # the pilot cannot show it now; whoever is there afterwards is another
         self._watch_contactor(dt_ms, inputs)
         self._watch_residual(dt_ms, inputs, said > PILOT_A and pilot.state == PILOT_A)
         self.faults.step(dt_ms, inputs, pilot, self.cable_a, self.contactor.not_closed)

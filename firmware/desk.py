@@ -145,6 +145,7 @@ class Desk:
             | (r.PERMIT_STOPPING if core.interlock.stopping else 0)
             | (r.PERMIT_REQUEST if core.inputs.request else 0)
             | (r.PERMIT_WELD_SUSPECTED if contactor.weld_suspected else 0)
+            | (r.PERMIT_WAKING if core.offer.waking else 0)
             | (r.PERMIT_TESTING if core.residual.running else 0)
             | (r.PERMIT_TEST_OK if core.residual.ok else 0)
             | (r.PERMIT_PI_FIRST if contactor.pi_first else 0)
@@ -248,7 +249,11 @@ class Desk:
         calibration = self.core.calibration
         calibration.show(self._calibration, 0)
         calibration.write(values)
+        lost = self.kept.lost
+        self.kept.lost = False  # what flash holds makes sense again
         if self.kept.save(self.core.counts, calibration):
+            self.core.faults.memory(False)
             return 0
+        self.kept.lost = lost
         calibration.restore(self._calibration)
         return r.REFUSED_NOT_KEPT

@@ -7,6 +7,7 @@ from registers import (
     FAULT_INTERLOCK_STUCK,
     FAULT_MEMORY,
     FAULT_NOT_CLOSED,
+    FAULT_PILOT_LOW,
     FAULT_PILOT_SHORT,
     FAULT_PROXIMITY,
     FAULT_RCD,
@@ -60,7 +61,7 @@ class Faults:
         self._set(FAULT_HEARTBEAT, lost)
 
     def memory(self, lost):
-        # Counters and calibration could not be read at this start.
+        # Counters and calibration were lost, and nobody has calibrated it since.
         self._set(FAULT_MEMORY, lost)
 
     # --- latched
@@ -114,8 +115,10 @@ class Faults:
         self._set(FAULT_DIODE, pilot.diode_fault)
         if pilot.state == PILOT_E:
             self.bits |= FAULT_PILOT_SHORT
+        elif pilot.held_low:
+            self.bits |= FAULT_PILOT_LOW
         elif pilot.state == PILOT_A or pilot.state == PILOT_B:
-            self.bits &= ~FAULT_PILOT_SHORT
+            self.bits &= ~(FAULT_PILOT_SHORT | FAULT_PILOT_LOW)
         if not_closed:
             self.bits |= FAULT_NOT_CLOSED
         elif pilot.state == PILOT_A:

@@ -10,6 +10,8 @@ from array import array
 from crc import crc16
 
 _FORMAT = 0x4B01  # first word; another layout gets another one
+_FORMAT_LOST = 0x4B81  # the same layout, written after everything was lost and before it was calibrated again
+_FORMATS = (_FORMAT, _FORMAT_LOST)
 _SEQUENCE = 1
 _COUNTS = 3
 _CALIBRATION = 19
@@ -23,7 +25,9 @@ class Kept:
     def __init__(self, flash, slot_records=SLOT_RECORDS):
         self.writes = 0  # number of the newest record: records written, ever
         self.bad = 0  # records found torn or damaged by `load`
-        self.lost = False  # something was in flash and nothing of it could be read
+        # Something was in flash and nothing of it could be read, at this start or an earlier one. Each
+        # record says so again, until the desk saves a calibration that somebody has made since.
+        self.lost = False
         self.failed = False  # the last `save` failed
         self._flash = flash
         self._slot_records = slot_records
@@ -123,13 +127,13 @@ class Kept:
         end = at + RECORD_BYTES
         return (
             end <= len(data)
-            and _u16(data, at) == _FORMAT
+            and _u16(data, at) in _FORMATS
             and crc16(data, at, end - 2) == _u16(data, end - 2)
         )
 
     def _fill(self, counts, calibration):
         record = self._record
-        _put16(record, 0, _FORMAT)
+        _put16(record, 0, _FORMAT_LOST if self.lost else _FORMAT)
         _put32(record, _SEQUENCE, self.writes)
         _put32(record, _COUNTS, counts.resets)
         _put32(record, _COUNTS + 2, counts.trips)
@@ -163,6 +167,8 @@ class Kept:
         if calibration.restore(self._words):
             self._calibration_seq = calibration.seq
         else:
+            self.lost = True
+        if _u16(record, 0) == _FORMAT_LOST:
             self.lost = True
 
 

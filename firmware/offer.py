@@ -10,6 +10,7 @@ RAISE_EVERY_MS = 5000 + SLACK_MS
 # No PWM after X1 until B or so long: the car has 3 s to open S2 (sequence 10.1, Tinkerforge), the board
 # waits 6 (10.2: EVerest, Tinkerforge, SmartEVSE, esp32-evse).
 DARK_MS = 6000 + SLACK_MS
+WOKEN_MS = 750 + SLACK_MS  # the order: X1 after the pulse that wakes a car, before PWM may follow
 
 
 class Offer:
@@ -26,10 +27,16 @@ class Offer:
         self._raise_ms = 0  # until the next raise
         self._dark_ms = 0  # until PWM may come back
         self._f_ms = 0  # how long F is still shown
+        self._wake_ms = 0  # until a car that is being woken may be offered anything
 
     @property
     def shows_f(self):
         return self._f_ms > 0
+
+    @property
+    def waking(self):
+        # F is shown to wake a car, or X1 after it.
+        return self._wake_ms > 0
 
     def ask(self, current_da):
         self.asked_da = current_da
@@ -45,12 +52,18 @@ class Offer:
         self.asked_da = self.told_da = 0
         self._put()
 
+    def wake(self, pulse_ms):
+        # F for so long, then X1. The caller has seen that the car rests and that nothing is closed.
+        self.show_f(pulse_ms)
+        self._wake_ms = self._f_ms + WOKEN_MS
+
     def settle(self, dt_ms, state, car_state, ceiling_da, blocking, f_ms):
         # Bring `told_da` nearer to `asked_da`. `ceiling_da`: what the cable carries; `blocking`: bits of
         # the faults that take power away; `f_ms`: how long F follows on a fault in C or D, 0 never.
         self._raise_ms = max(0, self._raise_ms - dt_ms)
         self._dark_ms = max(0, self._dark_ms - dt_ms)
         self._f_ms = max(0, self._f_ms - dt_ms)
+        self._wake_ms = 0 if state == PILOT_A else max(0, self._wake_ms - dt_ms)
         asks = car_state == PILOT_C or car_state == PILOT_D
         if blocking:
             if not self._faulty and asks and f_ms > 0:
@@ -73,7 +86,7 @@ class Offer:
         elif want_da < self.told_da:
             self._tell(want_da)
         elif self.told_da == 0:
-            if self._dark_ms == 0 and self._f_ms == 0 and not self.hold:
+            if self._dark_ms == self._f_ms == self._wake_ms == 0 and not self.hold:
                 self._tell(want_da)
         elif want_da > self.told_da and self._raise_ms == 0:
             self._tell(want_da)

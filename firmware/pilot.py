@@ -67,7 +67,7 @@ class Pilot:
         self.diode_fault = False
         self.dark = False
         self.held_low = False
-        self._unplugged = False  # A was seen since the last car; after a reset we do not know
+        self.unplugged = False  # A was seen since the last car; after a reset we do not know
         self._duty = X1
         self._skipped = False  # the last turn's readings were not used
         self._gap_ms = 0  # since the last reading that was used
@@ -160,14 +160,14 @@ class Pilot:
         if state <= PILOT_D:
             self.car_state = state
         if PILOT_B <= state <= PILOT_D:
-            if self._unplugged:
-                self._unplugged = False
+            if self.unplugged:
+                self.unplugged = False
                 self.plug_seq = (self.plug_seq + 1) & 0xFFFF
         else:
             self.diode_ok = False
             self._good = 0
         if state == PILOT_A:
-            self._unplugged = True
+            self.unplugged = True
             self.diode_fault = False
             self._bad = 0
         if state <= PILOT_B:

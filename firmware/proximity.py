@@ -31,6 +31,11 @@ class Proximity:
         self._age_ms = 0
         self._plug_a = -1  # lowest rating that has stood since this plug; -1: none yet
 
+    @property
+    def gone(self):
+        # A plug was read, and now none is: pulled, or its contact broke.
+        return self._plug_a > 0 and self._read_a == NONE_FITTED and self._age_ms >= SETTLE_MS
+
     def step(self, dt_ms, pp_ohm, plugged):
         # One reading; `plugged`: the pilot does not say A. Returns `cable_a`.
         read_a = cable_a(pp_ohm)

@@ -5,7 +5,7 @@
 # Exceptions: 2 no such register or not writable, 3 value out of range, 4 a condition is missing
 # (REFUSED_BITS says which).
 
-MAP_VERSION_NOW = 2
+MAP_VERSION_NOW = 3
 
 # EVSE-WB/DIN (SimpleEVSE), so that other tools can read the board. What they write may only lower the
 # current: it never grants, acknowledges or counts as a heartbeat.
@@ -24,7 +24,7 @@ WB_ERRORS = 1007  # bit 0 relay on, bit 1 diode check failed, bit 2 ventilation 
 BASE = 1100
 BOOT_COUNT = 1100  # +1 at each start, kept through power loss
 PLUG_SEQ = 1101  # +1 at each A -> B (or C, D): proves that it is still the same car
-PERMIT_BITS = 1102  # bits PERMIT_*; bits 8 to 11 are the pilot state PILOT_*
+PERMIT_BITS = 1102  # bits PERMIT_*; bits 8 to 10 are the pilot state PILOT_*
 FAULT_BITS = 1103  # bits FAULT_*
 FAULT_SEQ = 1104  # number of the newest latched fault; an acknowledgement must carry it
 GRANT_SEQ = 1105  # of the last grant that was accepted
@@ -65,7 +65,7 @@ BLOCK_COUNT = 38
 COMMAND = 1140  # COMMAND_*
 COMMAND_SEQ = 1141  # grant: new; renewal: new; acknowledgement: FAULT_SEQ; else 0
 COMMAND_DA = 1142  # 0.1 A, 60..800; offer, grant, renewal (there 0 leaves the current as it is)
-COMMAND_TTL_MS = 1143  # ms; grant, renewal; 100..30000 for COMMAND_SHOW_F
+COMMAND_TTL_MS = 1143  # ms; grant, renewal; to show F: 100..30000; to wake: 1000..5000
 COMMAND_COUNT = 4
 
 COMMAND_OFFER = 1  # tell the car this current; raises are applied at most every 5 s
@@ -76,6 +76,7 @@ COMMAND_REVOKE = 5  # PERMIT off at once
 COMMAND_ACK = 6  # clear the latched faults up to this number
 COMMAND_SELF_TEST = 7  # test the residual current module now; only with the contactor open
 COMMAND_SHOW_F = 8  # steady -12 V for COMMAND_TTL_MS, only without a car: to measure the low plateau
+COMMAND_WAKE = 9  # F for COMMAND_TTL_MS, then X1 for 750 ms: wakes a car in B; only with nothing closed
 
 # Wall clock, told by the controller: one FC16 over both words. It dates trips, it decides nothing.
 CLOCK_UTC = 1150  # s since 1970, u32; 0 not told since the start
@@ -124,6 +125,7 @@ PERMIT_COASTING = 0x10  # the heartbeat was lost, the failsafe current holds
 PERMIT_STOPPING = 0x20  # X1 was set under PERMIT, which falls at B or after 6 s
 PERMIT_REQUEST = 0x40  # the Pi's relay feeds the coil, as the board senses it
 PERMIT_WELD_SUSPECTED = 0x80  # the mirror is closed for too long after both coil commands went off
+PERMIT_WAKING = 0x800  # a car is being woken: F, then X1; an offer waits until it is over
 PERMIT_TESTING = 0x1000  # the self-test of the residual current module runs
 PERMIT_TEST_OK = 0x2000  # its last one passed
 PERMIT_PI_FIRST = 0x4000  # at the next normal stop the Pi's relay should open first, else the board
@@ -143,7 +145,8 @@ FAULT_INTERLOCK_STUCK = 0x200  # the coil held without PERMIT; latched until ack
 FAULT_RELAY_STUCK = 0x400  # the coil held without REQUEST; latched until acknowledged
 FAULT_NOT_CLOSED = 0x800  # both coil commands on for 1 s, mirror open; until A
 FAULT_TEMPERATURE = 0x1000  # terminals out of range; until back in range for 60 s
-FAULT_MEMORY = 0x2000  # nothing readable in flash where something was: counters and calibration lost
+FAULT_MEMORY = 0x2000  # counters and calibration were lost from flash; until it is calibrated again
+FAULT_PILOT_LOW = 0x4000  # the pilot stays at -12 V by itself: its driver failed; until A or B
 
 REFUSED_NOT_C = 0x01  # the car does not ask: not C, nor D where the site is ventilated
 REFUSED_NO_PWM = 0x02  # no current is offered
@@ -159,7 +162,7 @@ REFUSED_SELF_TEST = 0x400  # the residual current module was not tested, or is b
 REFUSED_DARK = 0x800  # the car came to C without PWM
 REFUSED_REQUEST = 0x1000  # the Pi's relay is on before the grant
 REFUSED_CONTACTOR_CLOSED = 0x2000  # only with the contactor open
-REFUSED_CAR = 0x4000  # only without a car
+REFUSED_CAR = 0x4000  # only without a car; for COMMAND_WAKE: only with one that rests
 REFUSED_NOT_KEPT = 0x8000  # flash did not take the calibration
 
 PILOT_UNKNOWN = 0

@@ -1,3 +1,3 @@
 # Version of this firmware. The map's version is in registers.py.
 MAJOR = 0
-MINOR = 2
+MINOR = 3

@@ -34,6 +34,7 @@ class BoardFault(enum.StrEnum):
     NOT_CLOSED = "not_closed"
     TEMPERATURE = "temperature"
     MEMORY = "memory"  # the board's counters and calibration were lost
+    PILOT_LOW = "pilot_low"  # at -12 V although the board does not show F: its driver failed
 
 
 class BoardStatus(Value):
@@ -60,4 +61,5 @@ class BoardStatus(Value):
     test_ok: bool = False  # its last one passed
     pi_first: bool = False  # at the next stop in order the Pi's relay opens first, else the board
     dark: bool = False  # the car came to C without PWM: no grant until it goes back to B
+    waking: bool = False  # the pulse that wakes a car (pilot F), or the X1 after it
     temperature_c: float | None = None  # at the contactor's terminals; None: no sensor answers

@@ -96,6 +96,13 @@ class PilotBoard:
         """PERMIT off at once."""
         await self._link.command(BusClass.REVOKE, r.COMMAND_REVOKE)
 
+    async def wake(self, pulse_ms: int) -> None:
+        """State F for 1000..5000 ms, then X1 for 750 ms, in which an offer waits. Ends the offer.
+
+        Refused unless a car rests (B) with nothing closed. `BoardStatus.waking` tells while it lasts.
+        """
+        await self._link.command(BusClass.GRANT, r.COMMAND_WAKE, ttl_ms=pulse_ms)
+
     async def acknowledge(self, fault_seq: int) -> None:
         """Clear the latched faults up to this `BoardStatus.fault_seq`, if their causes ended."""
         await self._link.command(BusClass.GRANT, r.COMMAND_ACK, seq=fault_seq)
@@ -116,7 +123,7 @@ class PilotBoard:
         temperature_dc = signed(words[r.TEMPERATURE_DC - r.BASE])
         return BoardStatus(
             mono_ns=sent_ns,
-            pilot=_PILOTS.get(bits >> 8 & 0xF, PilotState.UNKNOWN),
+            pilot=_PILOTS.get(bits >> 8 & 0x7, PilotState.UNKNOWN),
             pwm_on=bool(bits & r.PERMIT_PWM),
             offered_a=words[r.OFFER_DA - r.BASE] / 10,
             permit=bool(bits & r.PERMIT_ON),
@@ -133,6 +140,7 @@ class PilotBoard:
             request=bool(bits & r.PERMIT_REQUEST),
             weld_suspected=bool(bits & r.PERMIT_WELD_SUSPECTED),
             testing=bool(bits & r.PERMIT_TESTING), test_ok=bool(bits & r.PERMIT_TEST_OK),
+            waking=bool(bits & r.PERMIT_WAKING),
             pi_first=bool(bits & r.PERMIT_PI_FIRST), dark=bool(bits & r.PERMIT_DARK),
             temperature_c=None if temperature_dc == NO_SENSOR_DC else temperature_dc / 10)
 

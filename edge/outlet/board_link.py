@@ -14,7 +14,8 @@ _REFUSALS = {
     r.REFUSED_SELF_TEST: "the residual current module was not tested, or is being tested",
     r.REFUSED_DARK: "the car asked before current was offered, and has to rest first",
     r.REFUSED_REQUEST: "the Pi's relay feeds the coil already",
-    r.REFUSED_CONTACTOR_CLOSED: "the contactor is not open", r.REFUSED_CAR: "a car is plugged in",
+    r.REFUSED_CONTACTOR_CLOSED: "the contactor is not open",
+    r.REFUSED_CAR: "a car is plugged in, or does not rest",
     r.REFUSED_NOT_KEPT: "its flash did not take the calibration"}
 
 

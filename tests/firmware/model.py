@@ -14,6 +14,7 @@ LATE_MS = 40  # "at least 5 s" may be that much more
 RAISE_MS = 5000
 STOP_MS = 6000
 DARK_MS = 6000
+WOKEN_MS = 750
 MIN_DA = 60
 MAX_DA = 800
 HARMLESS = r.FAULT_HEARTBEAT | r.FAULT_MEMORY
@@ -46,6 +47,8 @@ class Model:
         self.no_pwm_since = NEVER  # X1 under a car that asks
         self.f_since = None
         self.f_ms = 0
+        self.woken_at = None  # F that wakes a car began
+        self.wake_ms = 0
         self.faulty = False
 
     # --- what is so, from outside
@@ -146,6 +149,7 @@ class Model:
             self.no_pwm_since = NEVER
         if core.pilot.state == r.PILOT_A:
             self.changed_at = NEVER
+            self.woken_at = None
         self._end_f()
         self._tell(min(self.asked, 10 * core.cable_a if core.cable_a else MAX_DA), asks)
 
@@ -173,13 +177,21 @@ class Model:
             self._change(want)
         elif self.told == 0:
             since_ms = self.now - self.no_pwm_since
-            ready = self.f_since is None and not self.core.offer.hold
+            ready = self.f_since is None and not self.core.offer.hold and not self._wakes(told == want)
             if ready and (since_ms > DARK_MS + LATE_MS or (since_ms >= DARK_MS and told == want)):
                 self._change(want)
         elif want > self.told:
             since_ms = self.now - self.changed_at
             if since_ms > RAISE_MS + LATE_MS or (since_ms >= RAISE_MS and told == want):
                 self._change(want)
+
+    def _wakes(self, offered):
+        # Whether F or the X1 after it lasts; around its end the firmware says.
+        if self.woken_at is not None:
+            past_ms = self.now - self.woken_at - self.wake_ms - WOKEN_MS
+            if past_ms > 2 * LATE_MS or (past_ms >= 0 and offered):
+                self.woken_at = None
+        return self.woken_at is not None
 
     def _change(self, current_da):
         self.told = current_da
@@ -233,6 +245,8 @@ class Model:
             return OK
         if command == r.COMMAND_SHOW_F:
             return self._measure(ttl_ms)
+        if command == r.COMMAND_WAKE:
+            return self._wake(ttl_ms)
         if command == r.COMMAND_ACK or command == r.COMMAND_SELF_TEST:
             return answer  # these have tests of their own; here it only matters what follows
         return BAD_VALUE
@@ -294,6 +308,23 @@ class Model:
         if self.core.pilot.state != r.PILOT_A:
             return REFUSED
         self._show_f(duration_ms)
+        self.asked = self.told = 0
+        return OK
+
+    def _wake(self, pulse_ms):
+        core = self.core
+        if not 1000 <= pulse_ms <= 5000:
+            return BAD_VALUE
+        if self._wakes(not core.offer.waking):
+            return OK
+        closed = core.inputs.mirror_closed or core.contactor.closed
+        if core.pilot.state != r.PILOT_B or self.permit or closed or core.inputs.request:
+            return REFUSED
+        if self.blocking():
+            return REFUSED
+        self._show_f(pulse_ms)
+        self.woken_at = self.now
+        self.wake_ms = pulse_ms
         self.asked = self.told = 0
         return OK
 

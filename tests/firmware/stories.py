@@ -40,7 +40,8 @@ EVENTS = (
     ("acknowledge", (0, 0, 0, 1)),
     ("self_test", (0,)),
     ("show_f", (99, 100, 500)),
-    ("unknown", (0, 9, 65535)),
+    ("wake", (999, 1000, 2500)),
+    ("unknown", (0, 10, 65535)),
     ("lower", CURRENTS),
     ("turn_off", (0,)),
     ("heal", (0,)),
@@ -131,6 +132,8 @@ class Story:
             self.command(r.COMMAND_SELF_TEST)
         elif kind == "show_f":
             self.command(r.COMMAND_SHOW_F, 0, 0, value)
+        elif kind == "wake":
+            self.command(r.COMMAND_WAKE, 0, 0, value)
         else:
             self.command(value)
 

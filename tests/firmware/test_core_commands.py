@@ -8,7 +8,7 @@ REFUSED = 4
 
 
 def test_an_unknown_command_does_nothing():
-    for command in (0, 9, 99, 0xFFFF):
+    for command in (0, 10, 99, 0xFFFF):
         bench = Bench().charge()
         assert bench.command(command, 99, 320, 5000) == BAD_VALUE
         assert (bench.permit, bench.told_da) == (True, 160)

@@ -20,7 +20,7 @@ GRANT_BITS = (
 # what must hold at every moment; the Pi's relay need not be off any more
 STANDING = ("state", "ventilation", "dark", "diode", "fault", "test_ok", "test_runs", "request")
 COMMANDS = (0, r.COMMAND_OFFER, r.COMMAND_WITHDRAW, r.COMMAND_GRANT, r.COMMAND_RENEW, r.COMMAND_REVOKE,
-            r.COMMAND_ACK, r.COMMAND_SELF_TEST, r.COMMAND_SHOW_F, 9, 0xFFFF)
+            r.COMMAND_ACK, r.COMMAND_SELF_TEST, r.COMMAND_SHOW_F, r.COMMAND_WAKE, 10, 0xFFFF)
 
 
 class Situation:
@@ -117,7 +117,7 @@ def test_permit_stays_only_while_every_standing_condition_holds():
     situation = Situation()
     core = situation.core
     for case in combinations(STANDING):
-        for command in (r.COMMAND_RENEW, r.COMMAND_OFFER, 9):
+        for command in (r.COMMAND_RENEW, r.COMMAND_OFFER, r.COMMAND_WAKE, 10):
             situation.put(case, True)
             core.command(command, 101, 160, 5000)
             assert core.outputs.permit == (missing(case) & ~r.REFUSED_REQUEST == 0), (command, case)
@@ -128,7 +128,7 @@ def test_every_blocking_fault_alone_refuses_and_opens():
     core = situation.core
     (case,) = combinations(())
     names = [name for name in dir(r) if name.startswith("FAULT_") and name not in NO_FAULT]
-    assert len(names) == 14
+    assert len(names) == 15
     for name in names:
         harmless = name in ("FAULT_HEARTBEAT", "FAULT_MEMORY")
         case["fault"] = getattr(r, name)

@@ -11,6 +11,7 @@ class Car:
     def __init__(self, state=r.PILOT_B):
         self.state = state
         self.diode_fault = False
+        self.held_low = False
 
 
 class Room:
@@ -43,7 +44,8 @@ def test_what_blocks_and_what_does_not():
     assert BLOCKING & r.FAULT_HEARTBEAT == 0
     assert BLOCKING & r.FAULT_MEMORY == 0
     for name in ("DIODE", "PILOT_SHORT", "RCD", "WELD", "BROWN_OUT", "EMERGENCY_STOP", "PROXIMITY",
-                 "SELF_TEST", "INTERLOCK_STUCK", "RELAY_STUCK", "NOT_CLOSED", "TEMPERATURE"):
+                 "SELF_TEST", "INTERLOCK_STUCK", "RELAY_STUCK", "NOT_CLOSED", "TEMPERATURE",
+                 "PILOT_LOW"):
         assert BLOCKING & getattr(r, "FAULT_" + name), name
     faults = Faults()
     faults.heartbeat(True)
@@ -63,6 +65,24 @@ def test_a_short_stands_until_the_car_is_seen_idle():
         assert room.faults.bits == r.FAULT_PILOT_SHORT
         room.car.state = state
         room.run(1000)
+        assert room.faults.bits == left, state
+
+
+def test_a_driver_that_stays_low_stands_until_the_car_is_seen():
+    for state, left in ((r.PILOT_C, r.FAULT_PILOT_LOW), (r.PILOT_D, r.FAULT_PILOT_LOW),
+                        (r.PILOT_E, r.FAULT_PILOT_LOW | r.FAULT_PILOT_SHORT),
+                        (r.PILOT_F, r.FAULT_PILOT_LOW), (r.PILOT_UNKNOWN, r.FAULT_PILOT_LOW),
+                        (r.PILOT_A, 0), (r.PILOT_B, 0)):
+        room = Room()
+        room.car.state = r.PILOT_F
+        room.turn()
+        assert room.faults.bits == 0  # what the board itself shows
+        room.car.held_low = True
+        room.turn()
+        assert room.faults.bits == r.FAULT_PILOT_LOW
+        room.car.held_low = False
+        room.car.state = state
+        room.turn()
         assert room.faults.bits == left, state
 
 

@@ -142,7 +142,7 @@ class Outlet:
 
     @property
     def state(self):
-        return self.bits >> 8 & 0xF
+        return self.bits >> 8 & 0x7
 
     @property
     def faults(self):

@@ -22,6 +22,7 @@ _BOARD_FAULTS = {
     BoardFault.NOT_CLOSED: FaultCode.CONTACTOR_NOT_CLOSED,
     BoardFault.TEMPERATURE: FaultCode.TEMPERATURE,
     BoardFault.MEMORY: FaultCode.BOARD_MEMORY,
+    BoardFault.PILOT_LOW: FaultCode.PILOT_ODD,
 }  # a lost heartbeat is ours: it ends with our next command, and nobody need come
 
 

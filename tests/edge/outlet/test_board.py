@@ -69,7 +69,7 @@ async def test_a_poll_reads_everything(line, board):
 
 @pytest.mark.parametrize(("code", "state"), [
     (0, PilotState.UNKNOWN), (1, PilotState.A), (2, PilotState.B), (3, PilotState.C), (4, PilotState.D),
-    (5, PilotState.E), (6, PilotState.F), (9, PilotState.UNKNOWN)])
+    (5, PilotState.E), (6, PilotState.F), (7, PilotState.UNKNOWN)])
 async def test_every_pilot_state_has_its_name(line, board, code, state):
     line.words[r.PERMIT_BITS] = code << 8
     assert (await board.poll()).pilot is state
@@ -88,7 +88,7 @@ async def test_a_poll_is_one_short_frame_unless_the_board_started_again(line, bo
 async def test_another_map_is_no_board_of_ours(line, board):
     line.words[r.MAP_VERSION] = 1
     for _ in range(2):
-        with pytest.raises(BadAnswer, match=r"version 1.*version 2"):
+        with pytest.raises(BadAnswer, match=r"version 1.*version 3"):
             await board.poll()
 
 
@@ -99,6 +99,7 @@ async def test_another_map_is_no_board_of_ours(line, board):
     (lambda b: b.grant(16, 5), BusClass.GRANT, (r.COMMAND_GRANT, 8, 160, 5000)),
     (lambda b: b.renew(13.7, 2.5), BusClass.GRANT, (r.COMMAND_RENEW, 21, 137, 2500)),
     (lambda b: b.renew(0, 5), BusClass.GRANT, (r.COMMAND_RENEW, 21, 0, 5000)),
+    (lambda b: b.wake(4000), BusClass.GRANT, (r.COMMAND_WAKE, 0, 0, 4000)),
     (lambda b: b.revoke(), BusClass.REVOKE, (r.COMMAND_REVOKE, 0, 0, 0)),
     (lambda b: b.acknowledge(9), BusClass.GRANT, (r.COMMAND_ACK, 9, 0, 0))])
 async def test_a_command_is_one_write_in_its_class(line, board, send, klass, words):
@@ -167,12 +168,13 @@ async def test_a_silent_board_is_a_device_error(line, board):
 @pytest.mark.parametrize(("bit", "field"), [
     (r.PERMIT_REQUEST, "request"), (r.PERMIT_WELD_SUSPECTED, "weld_suspected"),
     (r.PERMIT_TESTING, "testing"), (r.PERMIT_TEST_OK, "test_ok"), (r.PERMIT_PI_FIRST, "pi_first"),
-    (r.PERMIT_DARK, "dark"), (r.PERMIT_ON, "permit"), (r.PERMIT_PWM, "pwm_on"),
+    (r.PERMIT_DARK, "dark"), (r.PERMIT_WAKING, "waking"),
+    (r.PERMIT_ON, "permit"), (r.PERMIT_PWM, "pwm_on"),
     (r.PERMIT_DIODE_OK, "diode_ok"), (r.PERMIT_MIRROR_CLOSED, "mirror_closed")])
 async def test_each_bit_says_one_thing_and_none_is_taken_for_the_pilot(line, board, bit, field):
     line.words[r.PERMIT_BITS] = r.PILOT_B << 8 | bit
     status = await board.poll()
-    fields = ("request", "weld_suspected", "testing", "test_ok", "pi_first", "dark", "permit",
+    fields = ("request", "weld_suspected", "testing", "test_ok", "pi_first", "dark", "waking", "permit",
               "pwm_on", "diode_ok", "mirror_closed")
     assert [name for name in fields if getattr(status, name)] == [field]
     assert status.pilot is PilotState.B
