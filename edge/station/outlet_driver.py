@@ -44,6 +44,8 @@ class BoardPort(Protocol):
 
     async def revoke(self) -> None: ...
 
+    async def wake(self, pulse_ms: int) -> None: ...
+
     async def acknowledge(self, fault_seq: int) -> None: ...
 
     async def configure(self, settings: BoardSettings) -> None: ...
@@ -210,6 +212,11 @@ class OutletDriver:
 
     def renew(self, current_a: float, grant_s: float) -> None:
         self._spawn(self._once(self.board.renew(current_a, grant_s), "renew"))
+
+    def wake(self, pulse_s: float) -> None:
+        """State F for so long, once; the board refuses it unless a car rests. Ends the offer."""
+        self._last_word()
+        self._spawn(self._once(self.board.wake(round(pulse_s * 1000)), "wake the car"))
 
     def acknowledge(self, fault_seq: int) -> None:
         self._spawn(self._once(self.board.acknowledge(fault_seq), "acknowledge"))

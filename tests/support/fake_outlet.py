@@ -66,6 +66,10 @@ class FakeBoard:
         await self._frame("revoke")
         self.permit = False
 
+    async def wake(self, pulse_ms: int) -> None:
+        await self._frame(f"wake {pulse_ms}")
+        self.offered_a = 0.0
+
     async def acknowledge(self, fault_seq: int) -> None:
         await self._frame(f"acknowledge {fault_seq}")
 

@@ -166,8 +166,20 @@ async def test_a_renewal_or_acknowledgement_that_fails_is_no_failure_of_the_stat
     outlet.board.silent = True
     outlet.driver.renew(16, 5)
     outlet.driver.acknowledge(7)
+    outlet.driver.wake(4)
     await asyncio.sleep(1)
-    assert not outlet.tasks.failures and outlet.board.fails == -2
+    assert not outlet.tasks.failures and outlet.board.fails == -3
+
+
+@virtual
+async def test_a_car_is_woken_once_and_no_older_offer_is_repeated_after_it():
+    outlet = Outlet()
+    outlet.board.fails = 1
+    outlet.driver.lower(16)
+    await asyncio.sleep(0.03)  # it failed and waits for its second try
+    outlet.driver.wake(2.5)
+    await asyncio.sleep(1)
+    assert outlet.log == ["wake 2500"]
 
 
 @virtual
