@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from PIL import Image, ImageDraw, ImageFont
 from rich.segment import Segment
 from textual.strip import Strip
@@ -72,6 +73,7 @@ def snapshot(*evses: EvseView, faults: tuple[FaultView, ...] = ()) -> Snapshot:
 
 LIVE: dict[str, Any] = {"energy_wh": 23412, "power_w": 10938.0, "cost_incl_vat": "114.72",
                         "duration_s": 7690, "token_last4": "4F2A", "offered_a": 16.0}
+NOTHING: dict[str, Any] = {"power_w": 0.0, "offered_a": 0.0, "charging_state": "SuspendedEVSE"}
 
 
 def samples() -> dict[str, tuple[Snapshot, str | None]]:
@@ -85,6 +87,18 @@ def samples() -> dict[str, tuple[Snapshot, str | None]]:
         "waiting_for_car": evse(Screen.WAITING_FOR_CAR, token_last4="4F2A", offered_a=16.0),
         "charging": evse(Screen.CHARGING, because="circuit:row-a", **LIVE),
         "paused": evse(Screen.PAUSED, charging_state="SuspendedEV", **LIVE),
+        "paused_hot": evse(Screen.PAUSED, because="temperature:cabinet", **(LIVE | NOTHING),
+                           faults=(fault(FaultCode.HOT),)),
+        "paused_by_site": evse(Screen.PAUSED, because="request", **(LIVE | NOTHING)),
+        "hold_off": evse(Screen.PAUSED, **(LIVE | NOTHING), faults=(fault(FaultCode.HAMMERING),)),
+        "after_mains": evse(Screen.WAITING_FOR_CAR, token_last4="4F2A", because="stagger"),
+        "hot": evse(Screen.CHARGING, because="temperature:cabinet", **LIVE,
+                    faults=(fault(FaultCode.HOT),)),
+        "replug": evse(Screen.REPLUG, token_last4="4F2A"),
+        "car_mode": evse(Screen.TAP_CARD, faults=(fault(FaultCode.CAR_MODE),)),
+        "attention": evse(Screen.FAULT, faults=(fault(FaultCode.AUTH_TIMEOUT),)),
+        "limit_reached": evse(Screen.FINISHED, token_last4="4F2A",
+                              receipt=replace(RECEIPT, stop_reason="EnergyLimitReached")),
         "stopping": evse(Screen.STOPPING, **LIVE),
         "finished": evse(Screen.FINISHED, receipt=RECEIPT, token_last4="4F2A"),
         "fault": evse(Screen.FAULT, faults=(fault(FaultCode.CONTACTOR_WELDED),)),

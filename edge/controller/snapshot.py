@@ -21,6 +21,7 @@ class Screen(enum.StrEnum):
     WAITING_FOR_CAR = "waiting_for_car"  # current is offered, the car has not asked
     CHARGING = "charging"
     PAUSED = "paused"
+    REPLUG = "replug"  # the plug came out of a young session: back in within seconds
     STOPPING = "stopping"
     FINISHED = "finished"  # receipt; unplug
     FAULT = "fault"
@@ -43,6 +44,9 @@ class FaultView(Value):
     where: str
     since_utc: str | None
     detail: str = ""
+    count: int = 0  # how often it has begun here, restarts included; 0: not known
+    first_utc: str | None = None
+    last_utc: str | None = None
 
 
 class ReceiptView(Value):
@@ -70,7 +74,8 @@ class EvseView(Value):
     screen: Screen
     charging_state: str | None = None
     offered_a: float = 0.0
-    because: str = ""  # which limit set offered_a: "circuit:row-a", "cable", "evse", ...
+    because: str = ""  # what set offered_a: "circuit:row-a", "cable", "evse", "temperature:<where>",
+    # "limit:<whose>"; and, where nothing is offered, also "request", "stagger" or "rest"
     energy_wh: int | None = None
     power_w: float | None = None
     cost_incl_vat: str | None = None

@@ -5,7 +5,7 @@ from datetime import datetime
 from edge.controller.snapshot import EvseView, Screen, Snapshot
 from edge.ui.plain_pages import language_touch
 from edge.ui.screen_model import Bay, Line, ScreenModel, Style, Tone, Touch
-from edge.ui.view_model import TONE, UNAVAILABLE, page_of
+from edge.ui.view_model import page_of, tone_of
 from edge.ui.wording import Wording, worst, wrapped
 
 PER_PAGE = 4  # two by two targets of four rows
@@ -33,7 +33,7 @@ def overview_page(snapshot: Snapshot, language: str, now: datetime, first: int =
     first = first if first < count else 0
     bays = tuple(
         Bay(evse_id=e.id, label=e.label, state=bay_state(words, e),
-            tone=Tone.ACTION if page_of(e) == UNAVAILABLE else TONE[e.screen])
+            tone=tone_of(e))
         for e in snapshot.evses[first:first + PER_PAGE])
     free = sum(is_free(e) for e in snapshot.evses)
     lines: tuple[Line, ...] = ()

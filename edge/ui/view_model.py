@@ -6,6 +6,7 @@ One page for each `Screen`, one next action a page, at most nine rows between ba
 from collections.abc import Callable
 from datetime import datetime
 
+from edge.controller.faults import Severity
 from edge.controller.snapshot import EvseView, Screen, Snapshot
 from edge.ui.plain_pages import language_touch, no_contact_page
 from edge.ui.screen_model import (
@@ -19,20 +20,23 @@ from edge.ui.screen_model import (
     Tone,
     Touch,
 )
-from edge.ui.wording import SEPARATOR, Wording, wrapped
+from edge.ui.wording import SEPARATOR, Wording, held, worst, wrapped
 
 SYMBOL = {
     Screen.AVAILABLE: "○", Screen.PLUG_IN: "→", Screen.TAP_CARD: "→", Screen.CHECKING: "…",
     Screen.WAITING_FOR_CAR: "…", Screen.CHARGING: "▶", Screen.PAUSED: "‖", Screen.STOPPING: "…",
+    Screen.REPLUG: "→",
     Screen.FINISHED: "✓", Screen.FAULT: "!",
 }
 TONE = {
     Screen.AVAILABLE: Tone.CALM, Screen.PLUG_IN: Tone.ACTION, Screen.TAP_CARD: Tone.ACTION,
     Screen.CHECKING: Tone.BUSY, Screen.WAITING_FOR_CAR: Tone.BUSY, Screen.CHARGING: Tone.BUSY,
     Screen.PAUSED: Tone.ACTION, Screen.STOPPING: Tone.BUSY, Screen.FINISHED: Tone.CALM,
-    Screen.FAULT: Tone.TROUBLE,
+    Screen.FAULT: Tone.TROUBLE, Screen.REPLUG: Tone.ACTION,
 }
 UNAVAILABLE = "unavailable"
+ATTENTION = "attention"
+HELD = "held"
 _STOPPABLE = frozenset({Screen.WAITING_FOR_CAR, Screen.CHARGING, Screen.PAUSED})
 _BLANK = (Line(text=""),)
 
@@ -46,10 +50,22 @@ class _Middle:
 
 
 def page_of(evse: EvseView) -> str:
-    """The name of an EVSE's page: its screen, or "unavailable" for an idle one out of service."""
+    """The name of an EVSE's page: its screen, but "unavailable" for an idle one out of service, "held"
+    for a session that waits for the site and not the car, and "attention" where nothing is broken.
+    """
     if evse.state == "Unavailable" and evse.screen in (Screen.AVAILABLE, Screen.TAP_CARD):
         return UNAVAILABLE
+    fault = worst(evse.faults)
+    if evse.screen is Screen.FAULT and fault is not None and fault.severity is Severity.NOTICE:
+        return ATTENTION
+    if evse.screen is Screen.WAITING_FOR_CAR and held(evse):
+        return HELD
     return evse.screen.value
+
+
+def tone_of(evse: EvseView) -> Tone:
+    """The colour of an EVSE's band and of its place in the overview."""
+    return Tone.ACTION if page_of(evse) in (UNAVAILABLE, ATTENTION) else TONE[evse.screen]
 
 
 def evse_page(snapshot: Snapshot, evse_id: str, language: str, now: datetime) -> ScreenModel:
@@ -67,7 +83,7 @@ def evse_page(snapshot: Snapshot, evse_id: str, language: str, now: datetime) ->
               else _MIDDLES[evse.screen](words, evse))
     return ScreenModel(
         page=page,
-        tone=Tone.ACTION if page == UNAVAILABLE else TONE[evse.screen],
+        tone=tone_of(evse),
         symbol="×" if page == UNAVAILABLE else SYMBOL[evse.screen],
         title=words.texts.text(f"title.{page}") + SEPARATOR + evse.label,
         clock=words.format.clock(now) if snapshot.clock_ok else "",
@@ -121,8 +137,9 @@ def _offer(words: Wording, evse: EvseView) -> _Middle:
 
 def _waiting(words: Wording, evse: EvseView) -> _Middle:
     name = evse.screen.value
+    then = words.pause(evse) if page_of(evse) == HELD else words.texts.text(f"body.{name}.2")
     lines = (*_BLANK, *wrapped(words.texts.text(f"body.{name}"), Style.STRONG), *_BLANK,
-             *wrapped(words.texts.text(f"body.{name}.2")), *_BLANK)
+             *wrapped(then), *_BLANK)
     return _Middle(*lines, *words.prices(evse.price)[:MIDDLE_ROWS - len(lines)])
 
 
@@ -186,5 +203,5 @@ _MIDDLES: dict[Screen, Callable[[Wording, EvseView], _Middle]] = {
     Screen.AVAILABLE: _offer, Screen.PLUG_IN: _offer, Screen.TAP_CARD: _offer,
     Screen.CHECKING: _waiting, Screen.WAITING_FOR_CAR: _waiting, Screen.CHARGING: _charging,
     Screen.PAUSED: _paused, Screen.STOPPING: _stopping, Screen.FINISHED: _finished,
-    Screen.FAULT: _fault,
+    Screen.FAULT: _fault, Screen.REPLUG: _waiting,
 }

@@ -3,7 +3,8 @@
 import textwrap
 from datetime import datetime
 
-from edge.controller.faults import FaultCode, Severity
+from edge.controller.catalogue import CATALOGUE
+from edge.controller.faults import FaultCode, Severity, Stops
 from edge.controller.snapshot import (
     EvseView,
     FaultView,
@@ -22,11 +23,15 @@ _NO_BREAK = "\xa0"
 _UNLIMITED = frozenset({"", "evse", "none"})  # the outlet's own rating is no restriction
 _BEFORE_START = frozenset({Screen.AVAILABLE, Screen.PLUG_IN, Screen.TAP_CARD})
 _RANK = {Severity.DANGER: 0, Severity.FAILURE: 1, Severity.NOTICE: 2}
+_GO_ON = frozenset({Stops.DERATE, Stops.NOTHING})
 _METERED = "ENERGY"
 _BY_FAULT = frozenset({"EmergencyStop", "GroundFault", "OvercurrentFault", "PowerLoss", "PowerQuality",
                        "Other"})
 _LARGE_PLACES = 6  # "114,70" is 42 columns of block digits
+_BY_LIMIT = frozenset({"EnergyLimitReached", "TimeLimitReached", "SOCLimitReached"})
+_FOR_TECHNICIANS = frozenset({FaultCode.CONTACTOR_WORN, FaultCode.FOUND_CLOSED, FaultCode.BOARD_MEMORY})
 _SITE_NOTICES = {  # most urgent first
+    FaultCode.JOURNAL_FULL: "notice.journal",
     FaultCode.JOURNAL_STALLED: "notice.journal",
     FaultCode.READER_LOST: "notice.reader",
     FaultCode.CLOUD_OFFLINE: "notice.offline",
@@ -111,10 +116,11 @@ class Wording:
 
     def pause(self, evse: EvseView) -> str:
         """Why a running session gets no power now."""
-        if evse.charging_state == "SuspendedEV":
+        if evse.charging_state == "SuspendedEV" and not held(evse):
             return self.texts.text("paused.ev")
-        if worst(evse.faults) is not None:
-            return self.texts.text("paused.fault")
+        fault = worst(evse.faults)
+        if fault is not None and CATALOGUE[fault.code].stops not in _GO_ON:
+            return self.texts.first(f"paused.{fault.code.value}", "paused.fault")
         return self.texts.first(f"paused.{evse.because.partition(':')[0]}", "paused.other")
 
     def notice(self, snapshot: Snapshot, evse: EvseView) -> str:
@@ -122,7 +128,7 @@ class Wording:
         passing = self.passing(evse)
         if passing:
             return passing
-        fault = worst(evse.faults)
+        fault = worst(tuple(f for f in evse.faults if f.code not in _FOR_TECHNICIANS))
         if fault is not None and evse.screen is not Screen.FAULT:
             return self.what_happened(fault)
         return self.site_notice(snapshot) if evse.screen in _BEFORE_START else ""
@@ -173,6 +179,8 @@ class Wording:
                 end=self.format.exact_kwh(receipt.end_wh))))
         if receipt.stop_reason in _BY_FAULT:
             rows.append(Line(text=text("receipt.cut")))
+        elif receipt.stop_reason in _BY_LIMIT:
+            rows.append(Line(text=text("receipt.limit")))
         rows.append(Line(style=Style.DIM, text=self._times(receipt),
                          right=text("receipt.id", id=receipt.transaction_id[-8:])))
         return tuple(rows)
@@ -206,6 +214,14 @@ class Wording:
         return self.format.duration(int((ended - began).total_seconds()))
 
 
+def held(evse: EvseView) -> bool:
+    """Whether it is the site, and not the car, that a session waits for."""
+    return evse.offered_a <= 0 and evse.because.partition(":")[0] not in _UNLIMITED
+
+
 def worst(faults: tuple[FaultView, ...]) -> FaultView | None:
-    """The fault that a driver should read about: the most severe, the oldest of equals."""
-    return min(faults, key=lambda f: _RANK[f.severity], default=None)
+    """The fault that a driver should read about: what stops before what does not, then the most
+    severe, then the oldest.
+    """
+    return min(faults, key=lambda f: (CATALOGUE[f.code].stops in _GO_ON, _RANK[f.severity]),
+               default=None)

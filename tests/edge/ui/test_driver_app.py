@@ -23,6 +23,7 @@ WORDS = {
     Screen.WAITING_FOR_CAR: ("VÄNTAR PÅ BILEN", "Bilen bestämmer"),
     Screen.CHARGING: ("LADDAR", "114,70 kr", "10,9 kW", "STOPPA"),
     Screen.PAUSED: ("PAUSAD", "Andra bilar laddar"),
+    Screen.REPLUG: ("KABELN LOSSNADE", "Sätt i kabeln igen."),
     Screen.STOPPING: ("STOPPAR", "Vänta"),
     Screen.FINISHED: ("KLART", "Totalt inkl. moms", "122,72 kr"),
     Screen.FAULT: ("FEL", "F201", "+46 10 000 00 00"),

@@ -3,7 +3,8 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from edge.controller.faults import FaultCode
+from edge.controller.catalogue import CATALOGUE
+from edge.controller.faults import FaultCode, Severity
 from edge.controller.snapshot import PriceLine, ReceiptView, Screen
 from edge.ui.overview import overview_page
 from edge.ui.plain_pages import crash_page, help_page, no_contact_page, starting_page, telephone_code
@@ -77,9 +78,16 @@ def test_every_screen_fits_in_every_language(
             "duration_s": 86_000, "token_last4": "4F2A", "offered_a": 10.5}
     for fields in (
         {}, shown.LIVE, {**long, "because": "circuit:row-a"}, {**long, "because": "cable"},
-        {**long, "because": "new-limit"}, {"price": ()}, {"price": MANY_PRICES}, {"price": LONG_PRICES},
+        {**long, "because": "new-limit"}, {**long, "because": "temperature:cabinet"},
+        {**long, "because": "limit:grid"}, {**long, "offered_a": 0.0, "because": "request"},
+        {"offered_a": 0.0, "because": "stagger"}, {"offered_a": 0.0, "because": "rest"},
+        {**long, "offered_a": 0.0, "because": "temperature:cabinet"},
+        {**long, "offered_a": 0.0, "because": "limit"},
+        {**long, "offered_a": 0.0, "because": "circuit"},
+        {"price": ()}, {"price": MANY_PRICES}, {"price": LONG_PRICES},
         {**shown.LIVE, "charging_state": "SuspendedEV"}, {"receipt": shown.RECEIPT},
         {"receipt": replace(shown.RECEIPT, stop_reason="GroundFault")},
+        {"receipt": replace(shown.RECEIPT, stop_reason="EnergyLimitReached")},
         {"receipt": replace(shown.RECEIPT, total_incl_vat=None)}, {"state": "Unavailable"},
         {"message": "card_unknown"}, {"message": "card_busy"}, {"message": "no_such_message"},
     ):
@@ -102,10 +110,95 @@ def test_every_fault_fits_on_every_page_where_it_shows(
         assert code.value in said(help_)
     fault_page = evse_page(shown.snapshot(shown.evse(Screen.FAULT, faults=(fault,))), "1", language,
                            shown.now)
-    assert fault_page.tone is Tone.TROUBLE
+    notice = CATALOGUE[code].severity is Severity.NOTICE
+    assert fault_page.tone is (Tone.ACTION if notice else Tone.TROUBLE)
     words = said(fault_page).replace("\n", " ")
     assert code.value in words
     assert "+46 10 000 00 00" in words
+
+
+@pytest.mark.parametrize(("because", "expected"), [
+    ("evse", "Bilen bestämmer när laddningen börjar."), ("stagger", "Laddningen börjar inom en minut."),
+    ("circuit", "Andra bilar laddar."),
+])
+def test_a_car_that_is_offered_nothing_is_not_told_that_it_decides(
+        because: str, expected: str, shown: SimpleNamespace) -> None:
+    offered = 16.0 if because == "evse" else 0.0
+    evse = shown.evse(Screen.WAITING_FOR_CAR, because=because, offered_a=offered)
+    page = evse_page(shown.snapshot(evse), "1", "sv", shown.now)
+    assert expected in " ".join(said(page).split())
+    assert page.title.startswith("VÄNTAR PÅ BILEN" if because == "evse" else "VÄNTAR ·")
+    assert ("bestämmer" in said(page)) is (because == "evse")
+
+
+@pytest.mark.parametrize(("because", "expected"), [
+    ("temperature:terminals", "varmt, högst 10 A"), ("limit:grid", "högst 10 A just nu"),
+    ("circuit:row-a", "effekten delas, högst 10 A"),
+])
+def test_less_current_says_why(because: str, expected: str, shown: SimpleNamespace) -> None:
+    evse = shown.evse(Screen.CHARGING, **{**shown.LIVE, "offered_a": 10.0, "because": because})
+    assert expected in evse_page(shown.snapshot(evse), "1", "sv", shown.now).unit
+
+
+def test_a_charger_that_is_hot_says_so_while_it_charges(shown: SimpleNamespace) -> None:
+    evse = shown.evse(Screen.CHARGING, faults=(shown.fault(FaultCode.HOT),), **shown.LIVE)
+    page = evse_page(shown.snapshot(evse), "1", "sv", shown.now)
+    assert page.notice == "Laddaren är varm och ger mindre ström."
+    assert page.tone is Tone.BUSY
+
+
+def test_a_pause_while_hot_is_for_the_fuses_if_they_set_it(shown: SimpleNamespace) -> None:
+    evse = shown.evse(Screen.PAUSED, because="circuit", faults=(shown.fault(FaultCode.HOT),))
+    assert "Andra bilar laddar" in said(evse_page(shown.snapshot(evse), "1", "sv", shown.now))
+
+
+def test_hold_off_after_many_closings_says_how_long(shown: SimpleNamespace) -> None:
+    evse = shown.evse(Screen.PAUSED, faults=(shown.fault(FaultCode.HAMMERING),))
+    assert "fortsätter om några minuter" in said(
+        evse_page(shown.snapshot(evse), "1", "sv", shown.now)).replace("\n", " ")
+
+
+@pytest.mark.parametrize(("code", "title", "tone"), [
+    (FaultCode.AUTH_TIMEOUT, "LADDAR INTE", Tone.ACTION),
+    (FaultCode.VENTILATION, "LADDAR INTE", Tone.ACTION), (FaultCode.DIODE, "FEL", Tone.TROUBLE),
+])
+def test_what_is_no_fault_of_the_site_is_not_red(
+        code: FaultCode, title: str, tone: Tone, shown: SimpleNamespace) -> None:
+    evse = shown.evse(Screen.FAULT, faults=(shown.fault(FaultCode.BOARD_MEMORY), shown.fault(code)))
+    snapshot = shown.snapshot(evse, shown.evse(Screen.AVAILABLE, "2"))
+    page = evse_page(snapshot, "1", "sv", shown.now)
+    assert page.title.startswith(title)
+    assert page.tone is overview_page(snapshot, "sv", shown.now).bays[0].tone is tone
+    assert code in said(page).replace("\n", " "), "and not the older one that stops nothing"
+
+
+def test_a_car_that_asks_too_early_is_asked_for_a_card(shown: SimpleNamespace) -> None:
+    evse = shown.evse(Screen.TAP_CARD, faults=(shown.fault(FaultCode.CAR_MODE),))
+    page = evse_page(shown.snapshot(evse), "1", "en", shown.now)
+    assert page.notice == "The car asks for power: show your card."
+
+
+@pytest.mark.parametrize("code", [FaultCode.CONTACTOR_WORN, FaultCode.FOUND_CLOSED,
+                                  FaultCode.BOARD_MEMORY])
+def test_what_only_technicians_need_is_not_told_to_drivers(
+        code: FaultCode, shown: SimpleNamespace) -> None:
+    evse = shown.evse(Screen.AVAILABLE, faults=(shown.fault(code),))
+    assert evse_page(shown.snapshot(evse), "1", "sv", shown.now).notice == ""
+
+
+def test_a_plug_that_came_out_is_asked_back_in(shown: SimpleNamespace) -> None:
+    evse = shown.evse(Screen.REPLUG, token_last4="4F2A")
+    page = evse_page(shown.snapshot(evse), "1", "sv", shown.now)
+    assert (page.tone, page.title) == (Tone.ACTION, "KABELN LOSSNADE · Bay 1")
+    assert "Sätt i kabeln igen." in said(page)
+    assert not any(t.action == "stop" for t in page.touches), "there is no time to stop anything"
+
+
+def test_a_receipt_says_that_a_limit_ended_the_session(shown: SimpleNamespace) -> None:
+    receipt = replace(shown.RECEIPT, stop_reason="EnergyLimitReached")
+    page = evse_page(shown.snapshot(shown.evse(Screen.FINISHED, receipt=receipt)), "1", "sv", shown.now)
+    assert "Gränsen för laddningen är nådd." in said(page)
+    assert "Ett fel" not in said(page)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -172,6 +265,12 @@ def test_an_outlet_at_its_own_rating_is_not_called_limited(shown: SimpleNamespac
     ({"charging_state": "SuspendedEV"}, "Bilen har pausat"),
     ({"because": "circuit:row-a"}, "Andra bilar laddar"),
     ({"because": "something"}, "fortsätter av sig"),
+    ({"because": "temperature:cabinet"}, "För varmt"),
+    ({"because": "request", "charging_state": "SuspendedEV"}, "Driften har pausat"),
+    ({"because": "stagger"}, "Strömmen har varit borta"),
+    ({"because": "rest", "charging_state": "SuspendedEV"}, "väntar några sekunder"),
+    ({"because": "limit"}, "får inte ge ström"),
+    ({"because": "cable", "offered_a": 16.0, "charging_state": "SuspendedEV"}, "Bilen har pausat"),
 ])
 def test_a_pause_says_why(fields: dict[str, str], expected: str, shown: SimpleNamespace) -> None:
     page = evse_page(shown.snapshot(shown.evse(Screen.PAUSED, **fields)), "1", "sv", shown.now)
@@ -266,6 +365,8 @@ def test_the_worst_fault_is_the_one_that_is_told(shown: SimpleNamespace) -> None
     ([FaultCode.CLOUD_OFFLINE], "Ingen kontakt med centralen. Kända kort fungerar."),
     ([FaultCode.CLOUD_OFFLINE, FaultCode.READER_LOST],
      "Kortläsaren fungerar inte. Ring +46 10 000 00 00"),
+    ([FaultCode.CLOUD_OFFLINE, FaultCode.JOURNAL_FULL], "Kan inte starta nya laddningar just nu."),
+    ([FaultCode.DISK_LOW, FaultCode.CLOCK_UNTRUSTED, FaultCode.JOURNAL_DAMAGED], ""),
     ([], ""),
 ])
 def test_faults_of_the_site_are_told_before_a_start_only(
