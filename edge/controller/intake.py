@@ -98,10 +98,8 @@ def take(turn: Turn, event: Event) -> None:
             turn.change(cloud_connected=event.connected, ack_age_s=event.last_ack_age_s,
                         pending=event.pending, cloud_lost_ns=lost_ns)
         case (OutletFound() | WearRestored() | TallyRestored() | AvailabilityRestored()
-              | JournalHurt()):
+              | SessionSetAside() | JournalHurt()):
             _kept_or_found(turn, event)
-        case SessionSetAside():
-            turn.change(set_aside=(*turn.site.set_aside, f"{event.transaction_id}: {event.error}"))
         case DiskSeen():
             turn.change(free_bytes=event.free_bytes)
         case SensorSeen():
@@ -116,7 +114,7 @@ def take(turn: Turn, event: Event) -> None:
 
 
 def _kept_or_found(turn: Turn, event: OutletFound | WearRestored | TallyRestored | AvailabilityRestored
-                   | JournalHurt) -> None:
+                   | SessionSetAside | JournalHurt) -> None:
     """What was kept across the restart, and what was found at the start."""
     match event:
         case OutletFound():
@@ -128,6 +126,8 @@ def _kept_or_found(turn: Turn, event: OutletFound | WearRestored | TallyRestored
             fault_register.restore(turn, event.tally)
         case AvailabilityRestored():
             turn.set(event.evse_id, operational=event.operational)
+        case SessionSetAside():
+            turn.change(set_aside=(*turn.site.set_aside, f"{event.transaction_id}: {event.error}"))
         case JournalHurt():
             turn.change(journal_hurt=event.error)
 
@@ -239,7 +239,7 @@ def _session_restored(turn: Turn, event: SessionRestored) -> None:
     session = event.session
     if session.evse_id not in turn.outlets:
         return  # the EVSE left the site file; the session stays in the journal for a technician
-    if session.charging_state is ChargingState.IDLE and session.ended is not None:
+    if session.told:
         turn.emit(PriceSession(evse_id=session.evse_id, session=session))
         return
     metered = session.end_reading is None and session.start_reading is not None

@@ -12,9 +12,8 @@ import msgspec
 
 from edge.bus.open import open_bus
 from edge.bus.port import Bus
-from edge.controller.events import SessionRestored, Started
+from edge.controller.events import OutletFound
 from edge.controller.request import Origin
-from edge.controller.session import Session
 from edge.controller.snapshot import SiteView
 from edge.journal.journal import Journal
 from edge.link.journal_protocol import CloudDescription, SiteDescription
@@ -29,7 +28,7 @@ from edge.outlet.gpio import Gpio, RpiGpio
 from edge.outlet.inputs import ContactInput
 from edge.outlet.temperature import read_celsius
 from edge.rfid.lookup import TokenLookup
-from edge.station.clock import Clock
+from edge.station.clock import Clock, computer_boot
 from edge.station.config import MB, board_settings, to_plan
 from edge.station.config_billing import cdr_facts
 from edge.station.config_sections import Site
@@ -40,6 +39,7 @@ from edge.station.meter_driver import PERIOD_S, MeterDriver
 from edge.station.outlet_driver import OutletDriver
 from edge.station.pricing import Pricing, read_tariff, read_tariff_text
 from edge.station.reader_driver import ReaderDriver
+from edge.station.restoring import open_journal, restore
 from edge.station.runner import Runner
 from edge.station.scribe import Scribe
 from edge.station.sensor_driver import PERIOD_S as SENSOR_PERIOD_S
@@ -69,7 +69,7 @@ async def running(site: Site, software: str) -> AsyncIterator[Station]:
     """
     async with contextlib.AsyncExitStack() as stack:
         state_dir = Path(site.paths.state)
-        journal = await Journal.open(state_dir / "journal.db")
+        journal, hurt = await open_journal(state_dir / "journal.db")
         stack.push_async_callback(journal.close)
         log.info("journal: epoch %s, boot %d, SQLite %s", journal.epoch, journal.boot,
                  journal.sqlite_version)
@@ -82,17 +82,20 @@ async def running(site: Site, software: str) -> AsyncIterator[Station]:
             lines[bus.id] = line = open_bus(bus.url)
             await line.start()
             stack.push_async_callback(line.close)
-        outlets = _outlets(site, lines, gpio := RpiGpio(), station)
+        outlets, found = _outlets(site, lines, gpio := RpiGpio(), station)
         stack.callback(make_safe, outlets)
         meters = _meters(site, lines, station)
         tokens = await TokenLookup.open(state_dir)
         stack.push_async_callback(tokens.close)
         services = {e.id: BoardService(lines[e.board.bus], e.board.unit) for e in site.evses}
         await _serve(site, station, journal, scribe, outlets, meters, services, stack)
-        await _restore(station, journal, meters, software)
+        kept = await restore(journal, hand_in=station.hand_in, meters=meters, found=found, hurt=hurt,
+                             software=software, computer=computer_boot(), mono_ns=clock.mono_ns())
+        if kept is not None:
+            scribe.write(kept)
         stack.push_async_callback(station.stop)
-        _start(station, outlets, meters)
         _start_senses(site, gpio, station)
+        _start(station, outlets, meters)
         readers = _readers(site, tokens, station)
         for reader in readers:
             await reader.start()
@@ -112,18 +115,22 @@ def make_safe(outlets: Mapping[str, OutletDriver]) -> None:
 
 
 def _outlets(site: Site, lines: Mapping[str, Line], gpio: Gpio,
-             station: Station) -> dict[str, OutletDriver]:
+             station: Station) -> tuple[dict[str, OutletDriver], list[OutletFound]]:
+    """Each outlet's lines, claimed at the level that they had, and what they said before that."""
     outlets: dict[str, OutletDriver] = {}
+    looks: list[OutletFound] = []
     for evse in site.evses:
         contactor = Contactor(gpio, evse.contactor.coil_gpio, evse.contactor.mirror_gpio)
-        found = contactor.claim()
-        log.info("evse %s: relay found %s, contactor %s", evse.id, "on" if found else "off",
-                 "closed" if contactor.mirror_closed() else "open")
+        look = OutletFound(evse_id=evse.id, relay_on=contactor.claim(),
+                           pi_mirror_closed=contactor.mirror_closed())
+        looks.append(look)
+        log.info("evse %s: relay found %s, contactor %s", evse.id, "on" if look.relay_on else "off",
+                 "closed" if look.pi_mirror_closed else "open")
         board = PilotBoard(lines[evse.board.bus], evse.board.unit, station.clock.mono_ns)
         outlets[evse.id] = OutletDriver(
             evse.id, board, contactor, settings=board_settings(evse), hand_in=station.hand_in,
             clock_ns=station.clock.mono_ns, utc_s=station.clock.utc_s, spawn=station.spawn)
-    return outlets
+    return outlets, looks
 
 
 def _meters(site: Site, lines: Mapping[str, Line], station: Station) -> dict[str, MeterDriver]:
@@ -136,18 +143,6 @@ def _meters(site: Site, lines: Mapping[str, Line], station: Station) -> dict[str
 def _readers(site: Site, tokens: TokenLookup, station: Station) -> list[ReaderDriver]:
     return [ReaderDriver(r.id, r.path, r.serves, virtual=site.site.virtual, tokens=tokens,
                          hand_in=station.hand_in, spawn=station.spawn) for r in site.readers]
-
-
-async def _restore(station: Station, journal: Journal, meters: Mapping[str, MeterDriver],
-                   software: str) -> None:
-    """The journal first: what it holds open must be known before the first look at an outlet."""
-    for raw in (await journal.sessions()).values():
-        session = msgspec.json.decode(raw, type=Session)
-        log.info("evse %s: session %s was open", session.evse_id, session.transaction_id)
-        if session.last_wh is not None and session.meter_id in meters:
-            meters[session.meter_id].resume(session.last_wh)
-        station.hand_in(SessionRestored(session=session))
-    station.hand_in(Started(software=software))
 
 
 def _start(station: Station, outlets: Mapping[str, OutletDriver],

@@ -2,16 +2,19 @@
 
 from edge.controller.faults import FaultCode
 from edge.controller.rules.found import Standing, at_evse
+from edge.controller.signs import is_open
 from edge.controller.turn import Turn
 from edge.controller.wear import worn_share
 
 
 def standing(turn: Turn) -> Standing:
     """Near the end of its rated life; found closed where nothing explained it."""
-    for outlet in turn.outlets.values():
+    for outlet in list(turn.outlets.values()):
         if outlet.found_closed:
             yield at_evse(outlet.evse_id, FaultCode.FOUND_CLOSED,
                           "closed at the start, and no session in the journal explains it")
+            if is_open(outlet):
+                turn.set(outlet.evse_id, found_closed=False)  # said, and it stands until cleared
         wear = outlet.wear
         if wear is None:
             continue

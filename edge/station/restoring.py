@@ -1,0 +1,101 @@
+"""What the last controller left behind, handed in before anything else: from the journal and the pins.
+
+Nothing that cannot be read stops a start. It stays in the journal as it is, and a fault says so.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from edge.controller import kept
+from edge.controller.events import (
+    Event,
+    JournalHurt,
+    OutletFound,
+    SessionRestored,
+    SessionSetAside,
+    Started,
+)
+from edge.controller.session import Session
+from edge.journal.aside import set_aside
+from edge.journal.errors import JournalDamaged
+from edge.journal.journal import Journal
+from edge.journal.row import Batch
+
+#: In the journal's table of kept values: the id of the computer's start that was written under last.
+COMPUTER_BOOT = "computer:boot"
+
+log = logging.getLogger(__name__)
+
+
+class Resumes(Protocol):
+    """A meter that is told the last register value that was believed."""
+
+    def resume(self, energy_wh: int) -> None: ...
+
+
+class Books(Protocol):
+    """The part of the journal that is read at the start."""
+
+    epoch: str
+    new: bool
+
+    async def sessions(self) -> dict[str, bytes]: ...
+
+    async def kept(self) -> dict[str, bytes]: ...
+
+
+async def open_journal(path: Path) -> tuple[Journal, str | None]:
+    """The journal, or a new one where it is damaged; then also what was wrong, and where it is now."""
+    try:
+        return await Journal.open(path), None
+    except JournalDamaged as error:
+        aside = set_aside(path)
+        log.critical("%s; set aside as %s, a new journal begins", error, aside.name)
+        return await Journal.open(path), f"{error}; set aside as {aside.name}"
+
+
+async def restore(books: Books, *, hand_in: Callable[[Event], None], meters: Mapping[str, Resumes],
+                  found: Iterable[OutletFound], software: str, hurt: str | None = None,
+                  computer: str | None = None, mono_ns: int = 0) -> Batch | None:
+    """Hand everything in, `Started` last. Returns what is to be kept of this start, if anything.
+
+    `computer`: `computer_boot()`. `hurt`: what was wrong with a journal that was set aside.
+    """
+    if hurt is not None:
+        hand_in(JournalHurt(error=hurt))
+    values = await books.kept()
+    for key, body in values.items():
+        try:
+            event = kept.restored(key, body)
+        except (msgspec.MsgspecError, UnicodeError) as error:
+            log.error("kept value %s cannot be read: %s", key, error)
+            continue
+        if event is not None:
+            hand_in(event)
+    for transaction_id, body in (await books.sessions()).items():
+        _hand_in_session(transaction_id, body, hand_in, meters)
+    for outlet in found:
+        hand_in(outlet)
+    mine = b"" if computer is None else computer.encode()
+    theirs = values.get(COMPUTER_BOOT)
+    hand_in(Started(software=software, epoch=books.epoch, journal_new=books.new,
+                    mains_back=not books.new and mine != theirs))
+    return None if mine == theirs else Batch(mono_ns=mono_ns, kept={COMPUTER_BOOT: mine})
+
+
+def _hand_in_session(transaction_id: str, body: bytes, hand_in: Callable[[Event], None],
+                     meters: Mapping[str, Resumes]) -> None:
+    try:
+        session = msgspec.json.decode(body, type=Session)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        log.error("session %s cannot be read: %s", transaction_id, error)
+        hand_in(SessionSetAside(transaction_id=transaction_id, error=f"cannot be read: {error}"))
+        return
+    log.info("evse %s: session %s was open", session.evse_id, session.transaction_id)
+    if session.least_wh is not None and session.meter_id in meters:
+        meters[session.meter_id].resume(session.least_wh)
+    hand_in(SessionRestored(session=session))
