@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,7 @@ from hil_tests.virtual import cabinet_config, site_file
 from hil_tests.virtual.broker import Broker
 from hil_tests.virtual.children import READY_S, ChildFailed, Children
 from hil_tests.virtual.rig import VirtualRig
+from hil_tests.virtual.site_file import USUAL, Choices
 
 SHIM = Path(__file__).parent / "shim"
 _LONGEST_SOCKET = 100  # sockaddr_un.sun_path has 108 bytes
@@ -39,9 +41,11 @@ class VirtualSite:
     """
 
     def __init__(self, folder: Path, *, evses: int = 2, on_exit: str = "persist",
-                 log_level: str = "INFO", hold_s: int = 60,
+                 log_level: str = "INFO", hold_s: int = 60, choices: Choices = USUAL,
                  progress: Progress = lambda _: None) -> None:
-        """Starts nothing. `hold_s`: of the boards. `progress` is told what happens, in words."""
+        """Starts nothing. `hold_s`: of the boards; `choices`: what else `site.toml` says.
+        `progress` is told what happens, in words.
+        """
         self.folder = folder.absolute()
         self.evses = tuple(str(n + 1) for n in range(evses))
         self.state_dir = self.folder / "state"
@@ -50,7 +54,7 @@ class VirtualSite:
         self.children = Children(self.folder)
         self.broker = Broker(self.folder / "broker", persistence=True)
         self._on_exit, self._log_level, self._progress = on_exit, log_level, progress
-        self._hold_s = hold_s
+        self._choices = replace(choices, hold_s=hold_s)
         self._short: Path | None = None
         self.run_dir = self.folder / "run"
 
@@ -88,7 +92,7 @@ class VirtualSite:
         await asyncio.to_thread(self.broker.start)
         reader_port, relay_port = _free_udp_port(), _free_tcp_port()
         site_file.write_site(self.folder, run_dir=self.run_dir, evses=len(self.evses),
-                             reader_port=reader_port, relay_port=relay_port, hold_s=self._hold_s)
+                             reader_port=reader_port, relay_port=relay_port, choices=self._choices)
         config = site_file.cabinet_of(self.site_file, control=self.control, on_exit=self._on_exit,
                                       gpio=self.run_dir / "gpio.sock", broker_port=self.broker.port)
         cabinet_config.write(config, self.folder / "cabinet.json")
@@ -122,6 +126,19 @@ class VirtualSite:
             self.broker.kill()
         else:
             self.children.kill9(name)
+
+    async def restart(self, name: str) -> None:
+        """`kill -9` and start again."""
+        self.kill9(name)
+        await self.start(name)
+
+    def fill_state(self, megabytes: int) -> None:
+        """So much of the state folder is taken by a file of somebody else; 0: it is gone again."""
+        filler = self.state_dir / "filler"
+        filler.unlink(missing_ok=True)
+        if megabytes:
+            with filler.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, megabytes * 1_000_000)
 
     async def stop(self) -> None:
         """End everything, the controller first and the cabinet last."""

@@ -2,6 +2,8 @@
 
 import json
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -10,10 +12,12 @@ from hil_tests.virtual.cabinet_config import (
     CabinetConfig,
     CarSpec,
     EvseSpec,
+    InputSpec,
     LineSpec,
     MeterSpec,
     ReaderSpec,
     RelaySpec,
+    SensorSpec,
 )
 
 # Names of the rig's cards, and UIDs of the 7 byte kind (ISO/IEC 14443-3; 04 is NXP).
@@ -41,6 +45,7 @@ longitude = 18.07230
 [paths]
 state = "state"
 run = "%(run)s"
+%(limit)s
 
 [[circuit]]
 id = "grid"
@@ -92,8 +97,47 @@ max_a = 16
 failsafe_a = %(failsafe_a)d
 meter = "bay-%(id)s"
 board = { bus = "cabinet", unit = %(board_unit)d, hold_s = %(hold_s)d }
-contactor = { coil_gpio = %(coil)d, mirror_gpio = %(mirror)d }
+contactor = { coil_gpio = %(coil)d, mirror_gpio = %(mirror)d%(rated)s }
 """
+
+_INPUT = """
+[[input]]
+id = "%(id)s"
+kind = "%(kind)s"
+gpio = %(gpio)d
+active = "%(active)s"
+%(evses)s
+"""
+
+_SENSOR = """
+[[sensor]]
+id = "%(id)s"
+place = "%(id)s"
+file = "%(file)s"
+fallback_a = %(fallback_a)d
+%(evses)s
+"""
+
+#: Every kind of input and every place of a sensor: (id and kind, pin, active level, EVSEs; "": all).
+INPUTS = (("door", 12, "low", ""), ("tilt", 13, "high", '"1"'), ("water", 24, "high", ""),
+          ("breaker", 25, "low", '"1"'), ("earth", 26, "low", ""), ("emergency_stop", 27, "low", ""))
+SENSORS = (("terminals", "28-0000001/w1_slave", 0, '"1"'), ("cabinet", "hwmon0/temp1_input", 10, ""),
+           ("cable", "28-0000002/temperature", 0, '"1"'))
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a test wants otherwise in `site.toml`. `timers`: any of the core's, in seconds."""
+
+    rules: Mapping[str, float] = field(default_factory=dict)
+    timers: Mapping[str, float] = field(default_factory=dict)
+    rated: Mapping[str, int] = field(default_factory=dict)  # of every contactor
+    state_limit_mb: int | None = None
+    senses: bool = True  # inputs and sensors
+    hold_s: int = 60  # how long the boards hold the failsafe current without a controller
+
+
+USUAL = Choices()
 
 TARIFF = {
     "country_code": "SE", "party_id": "FCT", "id": "demo", "currency": "SEK", "type": "REGULAR",
@@ -110,27 +154,44 @@ _MOST_EVSES = 8
 
 
 def write_site(folder: Path, *, run_dir: Path, evses: int, reader_port: int, relay_port: int,
-               hold_s: int = 60) -> Path:
-    """Write `site.toml` and `tariff.json`; the path of the former. 1 to 8 EVSEs with turned phases.
-
-    `hold_s`: how long the boards hold the failsafe current without a controller.
-    """
+               choices: Choices = USUAL) -> Path:
+    """Write `site.toml` and `tariff.json`; the path of the former. 1 to 8 EVSEs with turned phases."""
     if not 1 <= evses <= _MOST_EVSES:
         raise ValueError(f"evses: got {evses}, expected 1 to {_MOST_EVSES}")
     ids = [str(number + 1) for number in range(evses)]
-    text = _HEAD % {"run": run_dir, "line": folder / "rs485", "reader_port": reader_port,
+    limit = "" if choices.state_limit_mb is None else f"state_limit_mb = {choices.state_limit_mb}"
+    text = _HEAD % {"run": run_dir, "limit": limit, "line": folder / "rs485", "reader_port": reader_port,
                     "serves": ", ".join(f'"{evse}"' for evse in ids), "relay_port": relay_port}
     phases = ("L1", "L2", "L3")
     for n, evse in enumerate(ids):
         turned = phases[n % 3:] + phases[:n % 3]
         text += _EVSE % {"id": evse, "meter_unit": _FIRST_METER + n, "phases": json.dumps(turned),
                          "board_unit": _FIRST_BOARD + n, "coil": _FIRST_COIL + n,
-                         "mirror": _FIRST_MIRROR + n, "hold_s": hold_s,
+                         "mirror": _FIRST_MIRROR + n, "hold_s": choices.hold_s,
+                         "rated": "".join(f", {k} = {v}" for k, v in choices.rated.items()),
                          "failsafe_a": 6 if evses * 6 <= 32 else 0}  # 32: the fuse of the row
+    text += _senses() if choices.senses else ""
+    text += _table("rules", choices.rules) + _table("virtual_timers", choices.timers)
     path = folder / "site.toml"
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text + extra, encoding="utf-8")
     (folder / "tariff.json").write_text(json.dumps(TARIFF, indent=2) + "\n", encoding="utf-8")
     return path
+
+
+def _senses() -> str:
+    def whose(evses: str) -> str:
+        return f"evses = [{evses}]" if evses else ""
+
+    return "".join(_INPUT % {"id": kind, "kind": kind, "gpio": gpio, "active": active,
+                             "evses": whose(evses)} for kind, gpio, active, evses in INPUTS) + "".join(
+        _SENSOR % {"id": place, "file": f"sensors/{file}", "fallback_a": fallback_a,
+                   "evses": whose(evses)} for place, file, fallback_a, evses in SENSORS)
+
+
+def _table(name: str, values: Mapping[str, float]) -> str:
+    if not values:
+        return ""
+    return f"\n[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in values.items())
 
 
 def cabinet_of(site_file: Path, *, control: Path, gpio: Path, broker_port: int,
@@ -148,6 +209,8 @@ def cabinet_of(site_file: Path, *, control: Path, gpio: Path, broker_port: int,
         evses=tuple(_evse(n, evse) for n, evse in enumerate(site["evse"])),
         readers=tuple(ReaderSpec(id=reader["id"], port=int(reader["path"].rpartition(":")[2]))
                       for reader in site.get("reader", [])),
+        inputs=tuple(_input(entry, site) for entry in site.get("input", [])),
+        sensors=tuple(_sensor(entry, folder) for entry in site.get("sensor", [])),
         cards=dict(CARDS), relay=RelaySpec(listen_port=relay_port, broker_port=broker_port))
 
 
@@ -170,6 +233,17 @@ def _meter(n: int, meter: dict[str, Any], site: dict[str, Any],
         id=meter["id"], line=meter["bus"], unit=meter["unit"], model=meter["model"],
         evses=tuple(below), by_grid_phase=not own, supply_side=meter["supply_side"],
         house_a=0.0 if own else 4.0, start_wh=417_250 + 93_407 * n)
+
+
+def _input(entry: dict[str, Any], site: dict[str, Any]) -> InputSpec:
+    evses = entry.get("evses", [evse["id"] for evse in site["evse"]])
+    return InputSpec(id=entry["id"], gpio=entry["gpio"], active_high=entry["active"] == "high",
+                     kind=entry["kind"], evses=tuple(evses))
+
+
+def _sensor(entry: dict[str, Any], folder: Path) -> SensorSpec:
+    form = "w1_slave" if entry["file"].endswith("w1_slave") else "millidegrees"
+    return SensorSpec(id=entry["id"], file=str(folder / entry["file"]), form=form)
 
 
 def _way_to_grid(circuit: str | None, circuits: dict[str, dict[str, Any]]) -> list[str]:
