@@ -23,7 +23,8 @@ CPYTHON_ONLY = {
     "test_sources.py",  # reads the code
     "test_soak.py",  # starts MicroPython, with stories of its own
 }
-HELPERS = ("bench.py", "model.py", "stories.py", "run_on_micropython.py")
+HELPERS = ("bench.py", "contactor_rig.py", "desk_board.py", "kept_flash.py", "model.py", "pilot_bay.py",
+           "residual_rig.py", "slave_line.py", "stories.py", "run_on_micropython.py")
 FILES = sorted(path for path in HERE.glob("test_*.py") if path.name not in CPYTHON_ONLY)
 
 
