@@ -173,7 +173,7 @@ def write_site(folder: Path, *, run_dir: Path, evses: int, reader_port: int, rel
     text += _senses() if choices.senses else ""
     text += _table("rules", choices.rules) + _table("virtual_timers", choices.timers)
     path = folder / "site.toml"
-    path.write_text(text + extra, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     (folder / "tariff.json").write_text(json.dumps(TARIFF, indent=2) + "\n", encoding="utf-8")
     return path
 
