@@ -40,7 +40,6 @@ from edge.controller.pilot import BoardStatus, PilotState
 from edge.controller.plug import left_ns
 from edge.controller.reading import Quality, Reading
 from edge.controller.records import EV_BOOT, TX_CDR, VENDOR, BootData, BootNotification
-from edge.controller.session import ChargingState
 from edge.controller.signs import PLUGGED_IN, is_end, is_start, pilot
 from edge.controller.state import Measured, Outlet
 from edge.controller.turn import Turn

@@ -137,12 +137,12 @@ def open_(turn: Turn, outlet: Outlet, sign: Sign) -> None:
     turn.set(outlet.evse_id, shorts=0 if long else outlet.shorts + 1)
 
 
-def withdraw_offer(turn: Turn, outlet: Outlet) -> Outlet:
+def withdraw_offer(turn: Turn, outlet: Outlet, because: str = "") -> Outlet:
     """X1. The car has 6 s to open S2."""
     if outlet.offer.current_a > 0 or (outlet.board is not None and outlet.board.pwm_on):
         turn.emit(WithdrawOffer(evse_id=outlet.evse_id))
     return turn.set(outlet.evse_id, offer=Offer(
-        told_ns=turn.now_ns, raised_ns=outlet.offer.raised_ns,
+        told_ns=turn.now_ns, raised_ns=outlet.offer.raised_ns, because=because,
         before_a=max(outlet.offer.current_a, outlet.offer.before_a)))
 
 
@@ -245,7 +245,7 @@ def finish(turn: Turn, outlet: Outlet, sign: Sign) -> None:
         return
     if session.end_reading is None and session.start_reading is not None:
         session = msgspec.structs.replace(session, end_reading=_last_seen(turn, session))
-    session = msgspec.structs.replace(session, charging_state=ChargingState.IDLE)
+    session = msgspec.structs.replace(session, charging_state=ChargingState.IDLE, told=True)
     session = tell(turn, session, "Ended", stop.trigger, session.end_reading,
                    ReadingContext.TRANSACTION_END)
     turn.emit(PriceSession(evse_id=outlet.evse_id, session=session))

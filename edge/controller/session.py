@@ -78,6 +78,7 @@ class Session(Value):
     periods: tuple[Period, ...] = ()
     ended: Instant | None = None
     stop_reason: StopReason | None = None
+    told: bool = False  # its Ended row is in the journal (with this value): only its price is missing
 
     @property
     def least_wh(self) -> int | None:
