@@ -24,8 +24,11 @@ class Rig(Protocol):
     async def tap(self, card: str, reader: str | None = None) -> None:
         """Hold a card (a name of the rig's, or a UID in hex) to a reader, as a person does."""
 
-    async def draw(self, evse: str, current_a: float, phases: int = 3) -> None:
-        """What the car takes at most, per phase; it still obeys the pilot."""
+    async def draw(self, evse: str, current_a: float, phases: int = 3, *, obeys: bool = True) -> None:
+        """What the car takes at most, per phase. Not `obeys`: just that, whatever the pilot says."""
+
+    async def heat(self, evse: str, celsius: float | None) -> None:
+        """The contactor's terminals are so warm; None: the sensor there is off its wire."""
 
     async def weld(self, evse: str) -> None:
         """Weld the main contacts shut."""

@@ -60,9 +60,14 @@ class VirtualRig:
         """Hold a card to a reader; returns when it was taken away."""
         await self.ask("tap", card=card, reader=reader)
 
-    async def draw(self, evse: str, current_a: float, phases: int = 3) -> None:
-        """What the car takes at most, per phase."""
+    async def draw(self, evse: str, current_a: float, phases: int = 3, *, obeys: bool = True) -> None:
+        """What the car takes at most, or just that, per phase."""
         await self.ask("draw", evse=evse, current_a=current_a, phases=phases)
+        await self.ask("car", evse=evse, stubborn=not obeys, overdraw_a=0.0 if obeys else current_a)
+
+    async def heat(self, evse: str, celsius: float | None) -> None:
+        """The contactor's terminals are so warm."""
+        await self.ask("temperature", evse=evse, temperature_c=celsius)
 
     async def weld(self, evse: str) -> None:
         """Weld the main contacts shut."""
