@@ -104,6 +104,21 @@ def test_the_channels_open_first_in_turns():
     assert rig.blames() == NOBODY and rig.events == [6, 0, 0, 0]
 
 
+def test_a_channel_is_proved_though_the_other_follows_within_the_bounce():
+    for pi_first in (False, True):
+        rig = Rig()
+        rig.contactor.pi_first = pi_first
+        rig.charge()
+        rig.request = not pi_first
+        rig.permit = pi_first
+        rig.run(36)
+        assert not rig.closed and rig.contactor.closed  # open, and not yet believed
+        rig.request = rig.permit = False
+        rig.run(100)
+        assert rig.contactor.pi_first != pi_first
+        assert rig.blames() == NOBODY
+
+
 def test_a_stop_that_proves_nothing_leaves_the_turn_where_it_was():
     for pi_first in (False, True):
         for how in ("both", "stop button", "brown-out", "blink"):

@@ -103,3 +103,19 @@ def test_an_opening_by_the_supply_or_the_stop_proves_no_channel():
     bench = Bench().charge()
     bench.stop()
     assert bench.core.contactor.pi_first  # as an ordinary stop does
+
+
+def test_a_board_that_permits_nothing_trips_the_breaker_of_what_its_controller_leaves_on():
+    bench = Bench().charge()
+    bench.permit_stuck = True
+    bench.obeys = False  # the Pi hangs with its relay on
+    bench.revoke()
+    assert 3000 <= bench.until(lambda: bench.shunt_pulses, 3100)
+    assert bench.faults == bench.r.FAULT_INTERLOCK_STUCK
+    bench.run(10000)
+    assert bench.shunt_pulses == 1
+    assert bench.core.counts.shunt_trips == 1
+    assert bench.acknowledge() != 0
+    bench.relay = False
+    bench.run(100)
+    assert (bench.acknowledge(), bench.faults) == (0, 0)

@@ -231,3 +231,38 @@ def test_lost_memory_takes_nothing_away():
     bench.core.faults.memory(True)
     bench.charge()
     assert (bench.faults, bench.permit) == (r.FAULT_MEMORY, True)
+
+
+def test_a_driver_that_fails_low_opens_is_named_and_shows_f_once():
+    bench = Bench().charge()
+    bench.load = "F"
+    bench.until(lambda: not bench.permit, 500)
+    assert bench.faults == r.FAULT_PILOT_LOW
+    bench.run(500)
+    for _ in range(500):
+        bench.step()
+        assert (bench.duty, bench.faults) == (10000, r.FAULT_PILOT_LOW)
+    bench.load = "B"
+    bench.run(100)
+    assert (bench.state, bench.faults) == ("B", 0)
+
+
+def test_a_driver_that_fails_low_without_a_car_lets_no_car_charge():
+    bench = Bench().ready()
+    bench.load = "F"
+    bench.run(200)
+    assert bench.faults == r.FAULT_PILOT_LOW
+    bench.load = "C"
+    bench.run(700)
+    assert (bench.faults, bench.offer(160)) == (r.FAULT_PILOT_LOW, 4)
+    bench.load = "A"
+    bench.run(100)
+    assert bench.faults == 0
+
+
+def test_the_f_that_the_board_shows_is_no_failed_driver():
+    bench = Bench().ready()
+    bench.command(r.COMMAND_SHOW_F, 0, 0, 2000)
+    for _ in range(600):
+        bench.step()
+        assert bench.faults == 0

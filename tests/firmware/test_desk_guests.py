@@ -38,6 +38,29 @@ def test_what_flash_does_not_take_does_not_hold():
     assert restarted(board).seq == 1
 
 
+def test_a_lost_memory_is_told_at_every_start_until_somebody_calibrates():
+    board = Board()
+    board.flash.slots = [b"torn", b""]
+    for _ in range(3):
+        kept = board.kept = board.desk.kept = Kept(board.flash)
+        kept.load(board.core.counts, board.core.calibration)
+        assert kept.lost
+        board.core.faults.memory(kept.lost)
+        for _ in range(200):
+            assert kept.save(board.core.counts, board.core.calibration)
+    board.bench.ready()
+    board.flash.refuses = True
+    assert board.write(r.CALIBRATION, *TUNED) == REFUSED
+    assert (kept.lost, board.core.faults.bits) == (True, r.FAULT_MEMORY)
+    board.flash.refuses = False
+    assert board.write(r.CALIBRATION, *TUNED) == OK
+    assert (kept.lost, board.core.faults.bits) == (False, 0)
+    again = Kept(board.flash)
+    again.load(board.core.counts, board.core.calibration)
+    assert not again.lost
+    assert board.core.calibration.cp_offset_mv == -10
+
+
 def car(board):
     board.bench.load = "B"
     board.bench.run(100)
