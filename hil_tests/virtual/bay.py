@@ -56,6 +56,15 @@ class PilotBoard(Protocol):
     def set_temperature_c(self, temperature_c: float | None) -> None:
         """At the contactor's terminals; None: the sensor is off its wire."""
 
+    def set_supply_mv(self, supply_mv: int) -> None:
+        """Its 12 V, in millivolts."""
+
+    def set_pp(self, cable_ohm: int | None) -> None:
+        """The plug's proximity resistor; None: open."""
+
+    def damage_memory(self) -> None:
+        """Off, its flash overwritten, on again."""
+
 
 CHANNELS = ("relay", "interlock")  # the Pi's and the board's
 
@@ -154,6 +163,12 @@ class Bay:
         self.estop = pressed
         self._cause = f"emergency stop {'pressed' if pressed else 'released'}"
         self.board.set_pin("estop", pressed)
+
+    def open_breaker(self) -> None:
+        """It tripped, or somebody switched it off."""
+        if self.breaker:
+            self.breaker = False
+            self._log.add(self.wiring.evse, "breaker", False, "opened by the rig")
 
     def close_breaker(self) -> None:
         """Somebody switches it on again."""

@@ -183,6 +183,13 @@ class Board:
             else:
                 self._halt()
 
+    def damage_memory(self) -> None:
+        """Off, its flash's records overwritten, on again."""
+        self.power(False)
+        for name in ("kept0", "kept1"):
+            (self.folder / name).write_bytes(b"\x55" * 200)
+        self.power(True)
+
     # --- what the board does to the world
 
     @property

@@ -19,13 +19,15 @@ from hil_tests.virtual.bay import Bay, PilotBoard, Wiring
 from hil_tests.virtual.cabinet_config import PHASES, CabinetConfig, EvseSpec, LineSpec, MeterSpec
 from hil_tests.virtual.card import CardField
 from hil_tests.virtual.control import ControlServer
+from hil_tests.virtual.feed import Feed
 from hil_tests.virtual.gpio_server import ON_EXIT, GpioServer
 from hil_tests.virtual.line import Line
 from hil_tests.virtual.meter import MeterPhysics, VirtualMeter
 from hil_tests.virtual.moves import MoveLog
-from hil_tests.virtual.physics import Car, voltage_v
+from hil_tests.virtual.physics import Car
 from hil_tests.virtual.relay import Relay
 from hil_tests.virtual.requests import Requests
+from hil_tests.virtual.senses import Contact, Thermometer
 
 BoardMaker = Callable[[EvseSpec, LineSpec, Path], PilotBoard]
 
@@ -51,12 +53,16 @@ class Cabinet:
         self.fields = {spec.id: CardField(spec.port) for spec in config.readers}
         self.relay = None if config.relay is None else Relay(
             config.relay.listen_port, config.relay.broker_port)
-        self._loads: dict[str, object] = {}
+        self.feed = Feed(config.meters, self.meters, self.bays)
+        self.contacts = {spec.id: Contact(spec, self.gpio.drive) for spec in config.inputs}
+        self.thermometers = {spec.id: Thermometer(spec) for spec in config.sensors}
         self._control = ControlServer(Requests(self).handle)
         self.physics: asyncio.Task[None] | None = None  # ends with an error only
 
     async def start(self) -> None:
         """Power on: everything listens when this returns."""
+        for thermometer in self.thermometers.values():
+            thermometer.show(thermometer.spec.celsius)
         for line in self.lines.values():
             await line.start()
         for meter_spec in self.config.meters:
@@ -96,8 +102,10 @@ class Cabinet:
         now_s = time.monotonic()
         for bay in self.bays.values():
             bay.step(now_s, self.mains)
-        for spec in self.config.meters:
-            self._load(spec)
+        for contact in self.contacts.values():
+            if contact.spec.kind == "breaker":
+                contact.follow(not all(self.bays[evse].breaker for evse in contact.spec.evses))
+        self.feed.step(self.mains)
 
     async def _run(self) -> None:
         while True:
@@ -117,24 +125,6 @@ class Cabinet:
                 bay.step(time.monotonic(), self.mains)  # what came first is logged first
                 bay.relay_moved(level, cause)
                 bay.step(time.monotonic(), self.mains)
-
-    def _load(self, spec: MeterSpec) -> None:
-        """Tell a meter what flows through it, if that changed."""
-        amps = [spec.house_a if self.mains else 0.0] * 3
-        supplied = self.mains
-        for evse in spec.evses:
-            bay = self.bays[evse]
-            for own, grid in enumerate(bay.wiring.phases[:bay.car.phases]):
-                amps[grid if spec.by_grid_phase else own] += bay.car.current_a
-            supplied = supplied and (spec.supply_side or bay.supplied)
-        load = (tuple(amps), supplied)
-        if load == self._loads.get(spec.id):
-            return
-        self._loads[spec.id] = load
-        meter = self.meters[spec.id]
-        meter.powered = supplied
-        volts = [voltage_v(phase, amps[phase]) if self.mains else 0.0 for phase in range(3)]
-        meter.physics.set_load((amps[0], amps[1], amps[2]), (volts[0], volts[1], volts[2]))
 
 
 def _meter(spec: MeterSpec) -> VirtualMeter:

@@ -62,6 +62,25 @@ class ReaderSpec(_Part):
     port: int
 
 
+class InputSpec(_Part):
+    """A contact at a line of the Pi. `kind` "breaker": the auxiliary contact of those of its EVSEs."""
+
+    id: str
+    gpio: int
+    active_high: bool
+    kind: str = "door"
+    evses: tuple[str, ...] = ()
+
+
+class SensorSpec(_Part):
+    """A temperature in a file of the kernel's. `form`: "millidegrees" or "w1_slave"."""
+
+    id: str
+    file: str
+    form: str = "millidegrees"
+    celsius: float = 25.0
+
+
 class RelaySpec(_Part):
     """The network: where the site connects, and where the broker is."""
 
@@ -82,6 +101,8 @@ class CabinetConfig(_Part):
     meters: tuple[MeterSpec, ...] = ()
     evses: tuple[EvseSpec, ...] = ()
     readers: tuple[ReaderSpec, ...] = ()
+    inputs: tuple[InputSpec, ...] = ()
+    sensors: tuple[SensorSpec, ...] = ()
     cards: dict[str, str] = msgspec.field(default_factory=dict)  # name -> UID in hex
     relay: RelaySpec | None = None
 

@@ -19,12 +19,16 @@ _OUT, _IN = 0, 1
 class _Line:
     function: int = _IN
     latch: int = 0
-    outside: int = 0  # what the cabinet drives onto the line
+    outside: int | None = 0  # what the cabinet drives onto the line; None: nothing
+    pull: int = 0  # the Pi's own resistor; without one a line that nobody drives counts as low
+    dead: bool = False  # it cannot be read
     owner: object = None
 
     @property
     def level(self) -> int:
-        return self.latch if self.function == _OUT else self.outside
+        if self.function == _OUT:
+            return self.latch
+        return self.pull if self.outside is None else self.outside
 
 
 class GpioServer:
@@ -53,9 +57,17 @@ class GpioServer:
         for client in tuple(self._clients):
             client.close()
 
-    def drive(self, pin: int, level: bool) -> None:
-        """The cabinet's side of an input line."""
-        self._line(pin).outside = int(level)
+    def drive(self, pin: int, level: bool | None) -> None:
+        """The cabinet's side of an input line; None: its wire is broken."""
+        self._line(pin).outside = None if level is None else int(level)
+
+    def refuse(self, pin: int, dead: bool) -> None:
+        """Whether reading this line fails."""
+        self._line(pin).dead = dead
+
+    def leave(self, pin: int, level: bool) -> None:
+        """As if a process had left this line as an output at this level."""
+        self._change(pin, _OUT, int(level), None, "left so by the rig")
 
     def driven(self, pin: int) -> bool:
         """Whether the Pi drives this line high."""
@@ -72,15 +84,17 @@ class GpioServer:
                 return "0"
             line = self._line(int(args[0]))
             if word == "I":
-                return str(line.level)
+                return "! Input/output error" if line.dead else str(line.level)
             if word == "F":
                 return str(line.function)
             if word == "O" and line.function == _OUT:
                 self._change(int(args[0]), _OUT, int(args[1]), client, f"output by {client.name}")
                 return "0"
             if word == "S":
-                latch = line.latch if args[2] == "-" else int(args[2])
                 function = _OUT if args[1] == "OUT" else _IN
+                if function == _IN:
+                    line.pull = int(args[2] == "U")
+                latch = line.latch if args[2] in "UD-" else int(args[2])
                 self._change(int(args[0]), function, latch, client,
                              f"setup({args[1]}, initial={args[2]}) by {client.name}")
                 return "0"

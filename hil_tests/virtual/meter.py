@@ -49,6 +49,12 @@ class MeterPhysics:
                          current_a[1] * voltage_v[1] * power_factor,
                          current_a[2] * voltage_v[2] * power_factor)
 
+    def jump(self, by_wh: float) -> None:
+        """The register is so much further (or back) all at once."""
+        self._advance()
+        self._import_wh += by_wh
+        self._latched = self._present()
+
     def sample(self) -> Sample:
         """What the registers show now."""
         self._advance()
@@ -104,6 +110,10 @@ def _sdm120(sample: Sample) -> dict[int, float]:
             342: (sample.import_wh + sample.export_wh) / 1000}
 
 
+_IMPORT = 72  # address of the import register, of both models
+SHOWN = ("true", "frozen", "nan", "negative")
+
+
 class _Model(NamedTuple):
     registers: Callable[[Sample], dict[int, float]]
     end: int  # first address that does not exist
@@ -130,6 +140,15 @@ class VirtualMeter:
         """The import register as a master would read it now, in Wh (float32 kWh on the wire)."""
         kwh = struct.unpack(">f", struct.pack(">f", self.physics.sample().import_wh / 1000))[0]
         return float(kwh) * 1000
+
+    def show(self, how: str) -> None:
+        """What the import register shows from now on: one of `SHOWN`."""
+        if how not in SHOWN:
+            raise ValueError(f"how: got {how!r}, expected one of {', '.join(SHOWN)}")
+        shown = {"frozen": self.physics.sample().import_wh / 1000, "nan": math.nan, "negative": -1.0}
+        self.forced.pop(_IMPORT, None)
+        if how in shown:
+            self.forced[_IMPORT] = shown[how]
 
     def answer(self, frame: bytes) -> bytes | None:
         """See `hil_tests.virtual.line.Slave`."""

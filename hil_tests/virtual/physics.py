@@ -87,6 +87,9 @@ class Car:
     ramp_a_per_s: float = 40.0
     stubborn: bool = False  # ignores the end of the PWM
     full: bool = False
+    dark: bool = False  # asks without any PWM, as after X1 or before the first offer
+    asleep: bool = False  # asks for nothing until the pilot was gone: state F, or no supply behind it
+    overdraw_a: float = 0.0  # takes so much more than it is offered
     plugged: bool = False
     override: tuple[float | None, bool] | None = None  # (ohms, diode) set by the rig
     current_a: float = 0.0
@@ -119,7 +122,8 @@ class Car:
         elapsed_s = 0.0 if self._last_s is None else max(0.0, now_s - self._last_s)
         self._last_s = now_s
         offered_a = current_of_duty_a(duty) if self.plugged else None
-        self._move_s2(now_s, offered_a is not None)
+        self.asleep = self.asleep and bool(duty)
+        self._move_s2(now_s, (offered_a is not None or self.dark) and not self.asleep)
         self._follow(elapsed_s, offered_a, supplied)
 
     def _move_s2(self, now_s: float, pwm: bool) -> None:
@@ -145,7 +149,7 @@ class Car:
         target_a = 0.0
         if self.s2 and not self.full:
             limit_a = self.max_a if offered_a is None and self.stubborn else offered_a or 0.0
-            target_a = min(limit_a, self.max_a)
+            target_a = min(limit_a + self.overdraw_a, self.max_a)
         step_a = self.ramp_a_per_s * elapsed_s
         if target_a > self.current_a:
             self.current_a = min(target_a, self.current_a + step_a)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hil_tests.rig import RigError
 from hil_tests.virtual.bay import CHANNELS
 from hil_tests.virtual.gpio_server import ON_EXIT
+from hil_tests.virtual.levers import Levers
 
 if TYPE_CHECKING:
     from hil_tests.virtual.bay import Bay
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from hil_tests.virtual.line import Line
 
 _CAR_HABITS = frozenset((
-    "max_a", "phases", "ask_after_s", "x1_open_s", "stubborn", "full", "ramp_a_per_s"))
+    "max_a", "phases", "ask_after_s", "x1_open_s", "stubborn", "full", "ramp_a_per_s", "dark", "asleep",
+    "overdraw_a"))
 RCD_MODULES = ("good", "dead", "stuck")
 _TAP_S = 0.6  # how long a person holds a card, at the short end
 
@@ -42,13 +44,15 @@ class Requests:
 
     def __init__(self, cabinet: "Cabinet") -> None:
         self._cabinet = cabinet
+        self._levers = Levers(cabinet)
         self._cut_lines: set[str] = set()
 
     async def handle(self, do: str, args: dict[str, Any]) -> Any:
         """One request of the control socket."""
-        method = getattr(self, f"do_{do}", None)
+        method = getattr(self, f"do_{do}", None) or getattr(self._levers, f"do_{do}", None)
         if method is None:
-            known = sorted(name[3:] for name in dir(self) if name.startswith("do_"))
+            known = sorted(name[3:] for name in {*dir(self), *dir(self._levers)}
+                           if name.startswith("do_"))
             raise RigError(f"request: got {do!r}, expected one of {', '.join(known)}")
         return await method(**args)
 

@@ -41,9 +41,9 @@ class VirtualSite:
     """
 
     def __init__(self, folder: Path, *, evses: int = 2, on_exit: str = "persist",
-                 log_level: str = "INFO", hold_s: int = 60, choices: Choices = USUAL,
+                 log_level: str = "INFO", hold_s: int | None = None, choices: Choices = USUAL,
                  progress: Progress = lambda _: None) -> None:
-        """Starts nothing. `hold_s`: of the boards; `choices`: what else `site.toml` says.
+        """Starts nothing. `choices`: what `site.toml` says otherwise than usual, `hold_s` one of them.
         `progress` is told what happens, in words.
         """
         self.folder = folder.absolute()
@@ -54,7 +54,7 @@ class VirtualSite:
         self.children = Children(self.folder)
         self.broker = Broker(self.folder / "broker", persistence=True)
         self._on_exit, self._log_level, self._progress = on_exit, log_level, progress
-        self._choices = replace(choices, hold_s=hold_s)
+        self._choices = choices if hold_s is None else replace(choices, hold_s=hold_s)
         self._short: Path | None = None
         self.run_dir = self.folder / "run"
 

@@ -160,7 +160,8 @@ def write_site(folder: Path, *, run_dir: Path, evses: int, reader_port: int, rel
         raise ValueError(f"evses: got {evses}, expected 1 to {_MOST_EVSES}")
     ids = [str(number + 1) for number in range(evses)]
     limit = "" if choices.state_limit_mb is None else f"state_limit_mb = {choices.state_limit_mb}"
-    text = _HEAD % {"run": run_dir, "limit": limit, "line": folder / "rs485", "reader_port": reader_port,
+    text = _HEAD % {"run": run_dir, "limit": limit, "line": folder / "rs485",
+                    "reader_port": reader_port,
                     "serves": ", ".join(f'"{evse}"' for evse in ids), "relay_port": relay_port}
     phases = ("L1", "L2", "L3")
     for n, evse in enumerate(ids):

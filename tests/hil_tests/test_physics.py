@@ -134,3 +134,29 @@ def test_unplugging_ends_the_current_at_once_and_removes_an_override():
     assert car.load() == (246, False)
     car.unplug()
     assert (car.load(), car.current_a) == ((None, True), 0.0)
+
+
+def test_a_dark_car_asks_before_it_is_offered_anything():
+    car = Car(ask_after_s=0.5, dark=True)
+    car.plug()
+    assert play(car, 0.0, 2.0, 1.0, supplied=False)[0] == [(0.0, RESISTOR_B_OHM), (0.5, RESISTOR_C_OHM)]
+
+
+@pytest.mark.parametrize("interruption", [0.0, None])
+def test_a_car_that_sleeps_asks_only_after_the_pilot_was_gone(interruption):
+    car = Car(ask_after_s=0.0, asleep=True)
+    car.plug()
+    assert play(car, 0.0, 60.0, 0.267, supplied=False)[0] == [(0.0, RESISTOR_B_OHM)]
+    assert play(car, 60.1, 60.0, 1.0, supplied=False)[0] == [(60.1, RESISTOR_B_OHM)], "X1 wakes nobody"
+    play(car, 120.2, 4.0, interruption, supplied=False)
+    assert not car.s2
+    assert play(car, 124.3, 1.0, 0.267, supplied=False)[0] == [(124.3, RESISTOR_C_OHM)]
+
+
+def test_a_car_that_overdraws_takes_more_than_its_offer_but_no_more_than_it_can():
+    car = Car(max_a=20, ask_after_s=0.0, overdraw_a=3)
+    car.plug()
+    play(car, 0.0, 3.0, 0.267, supplied=True)
+    assert car.current_a == pytest.approx(19.02)
+    play(car, 3.0, 3.0, 0.30, supplied=True)
+    assert car.current_a == pytest.approx(20)

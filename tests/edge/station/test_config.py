@@ -1,39 +1,14 @@
 """A site's file: what is understood, and that every mistake is found, all in one go."""
 
-import shutil
 from pathlib import Path
 
 import pytest
+from site_texts import EXAMPLE, changed, problems, written
 
 from edge.outlet.settings import BoardSettings
 from edge.station.check import main
 from edge.station.config import ConfigErrors, board_settings, load, to_plan
 from edge.station.config_sections import Site
-
-EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
-EXAMPLE = (EXAMPLES / "site.toml").read_text(encoding="utf-8")
-
-
-def written(folder: Path, text: str) -> Path:
-    shutil.copy(EXAMPLES / "tariff.json", folder / "tariff.json")
-    file = folder / "site.toml"
-    file.write_text(text, encoding="utf-8")
-    return file
-
-
-def changed(*changes: tuple[str, str]) -> str:
-    """The example with the first occurrence of each text replaced."""
-    text = EXAMPLE
-    for before, after in changes:
-        assert before in text, before
-        text = text.replace(before, after, 1)
-    return text
-
-
-def problems(folder: Path, text: str) -> list[str]:
-    with pytest.raises(ConfigErrors) as caught:
-        load(written(folder, text))
-    return [str(problem) for problem in caught.value.problems]
 
 
 def example(folder: Path) -> Site:

@@ -2,11 +2,11 @@
 
 import msgspec
 import pytest
+from site_texts import EXAMPLE, changed, problems, written
 
 from edge.controller.site import CURVE, CurvePoint, InputKind, SensorPlace, SitePlan, Timers
 from edge.station.check import main
 from edge.station.config import load, to_plan
-from tests.edge.station.test_config import EXAMPLE, changed, problems, written
 
 INPUT = '\n[[input]]\nid = "lid"\nkind = "%s"\ngpio = %d\nactive = "%s"\n'
 SENSOR = '\n[[sensor]]\nid = "lug"\nplace = "terminals"\nfile = "%s"\n'

@@ -5,8 +5,8 @@ known to this process alone, a line's function and level live in the "hardware" 
 outlive it, `setup` of an output without `initial` leaves the level alone, and there is no clean-up
 at exit. Error texts are the library's. Edge detection and PWM are not there, as on kernels >= 6.6.
 
-Protocol, one line each way: `F pin`, `S pin OUT|IN level|-`, `O pin level`, `I pin`; answers are an
-integer, or `!` and a text.
+Protocol, one line each way: `F pin`, `S pin OUT level|-`, `S pin IN U|D|-` (the pull), `O pin level`,
+`I pin`; answers are an integer, or `!` and a text.
 """
 
 import builtins
@@ -25,6 +25,8 @@ SERIAL, SPI, I2C, HARD_PWM, UNKNOWN = 40, 41, 42, 43, -1
 BOARD, BCM = 10, 11
 PUD_OFF, PUD_DOWN, PUD_UP = 20, 21, 22
 RISING, FALLING, BOTH = 31, 32, 33
+
+_PULLS = {PUD_OFF: "-", PUD_UP: "U", PUD_DOWN: "D"}
 
 _BOARD_TO_BCM = {
     3: 2, 5: 3, 7: 4, 8: 14, 10: 15, 11: 17, 12: 18, 13: 27, 15: 22, 16: 23, 18: 24, 19: 10, 21: 9,
@@ -108,7 +110,7 @@ def setup(channel, direction, pull_up_down=PUD_OFF, initial=-1):
         if _state.warn and gpio not in _state.direction and _state.ask(f"F {gpio}") == OUT:
             warnings.warn("This channel is already in use, continuing anyway.  Use "
                           "GPIO.setwarnings(False) to disable warnings.", RuntimeWarning, stacklevel=2)
-        level = int(initial) if initial in (LOW, HIGH) else "-"
+        level = int(initial) if initial in (LOW, HIGH) else _PULLS[pull_up_down]
         _state.ask(f"S {gpio} {'OUT' if direction == OUT else 'IN'} {level}")
         _state.direction[gpio] = direction
 

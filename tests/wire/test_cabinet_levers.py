@@ -1,0 +1,147 @@
+"""What can be broken in the cabinet's wires, supply and senses, through its control socket."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from cabinet_bench import FakeBoard, charge, config, read_floats, relay, until
+
+from hil_tests.rig import RigError
+from hil_tests.virtual.cabinet import Cabinet
+from hil_tests.virtual.cabinet_config import InputSpec, SensorSpec
+from hil_tests.virtual.rig import VirtualRig
+
+pytestmark = pytest.mark.wire
+
+
+@pytest.fixture
+async def cabinet(tmp_path):
+    cabinet = Cabinet(config(
+        tmp_path,
+        inputs=(InputSpec(id="door", gpio=24, active_high=False, evses=("1", "2")),
+                InputSpec(id="q1", gpio=25, active_high=True, kind="breaker", evses=("1",))),
+        sensors=(SensorSpec(id="lug", file=str(tmp_path / "lug"), form="w1_slave"),)), FakeBoard)
+    await cabinet.start()
+    yield cabinet
+    await cabinet.stop()
+
+
+@pytest.fixture
+async def rig(cabinet):
+    async with VirtualRig(Path(cabinet.config.control)) as rig:
+        yield rig
+
+
+def level(cabinet, pin):
+    return cabinet.gpio._line(pin).level
+
+
+async def test_inputs_and_sensors_begin_well_and_do_as_they_are_told(cabinet, rig, tmp_path):
+    assert (level(cabinet, 24), level(cabinet, 25)) == (1, 0)
+    assert (tmp_path / "lug").read_text().endswith("t=25000\n")
+    await rig.ask("input", input="door", state="active")
+    await rig.ask("sensor", sensor="lug", celsius=91.5)
+    assert level(cabinet, 24) == 0 and (tmp_path / "lug").read_text().endswith("t=91500\n")
+    await rig.ask("sensor", sensor="lug", trouble="gone")
+    assert not (tmp_path / "lug").exists()
+    await rig.ask("input", input="door", state="well")
+    assert level(cabinet, 24) == 1
+
+
+async def test_a_breaker_that_opens_takes_the_voltage_and_moves_its_contact(cabinet, rig):
+    path = cabinet.config.lines[0].link
+    await rig.plug("1")
+    await charge(cabinet, "1", 17)
+    await rig.ask("open_breaker", evse="1")
+    assert level(cabinet, 25) == 1 and await rig.breaker_on("1") is False
+    await until("the current to end", lambda: cabinet.bays["1"].car.current_a == 0)
+
+    async def dead():
+        return await asyncio.to_thread(read_floats, path, 2, 0, 6) == (0.0, 0.0, 0.0)
+    await until("no voltage at the meter", dead)
+    await rig.restore("breaker", "1")
+    await until("the contact", lambda: level(cabinet, 25) == 0)
+    await until("current", lambda: cabinet.bays["1"].car.current_a > 0)
+
+
+async def test_voltage_and_load_of_the_house_reach_the_meters(cabinet, rig):
+    path = cabinet.config.lines[0].link
+    await rig.ask("voltage", voltage_v=270.0, phase="L3")
+    await rig.ask("house", meter="main", current_a=[60.0, 0.0, 1.0])
+
+    async def shown():
+        values = await asyncio.to_thread(read_floats, path, 1, 0, 12)
+        return values[2] == 270.0 and values[3:] == (60.0, 0.0, 1.0)
+    await until("the meter to show them", shown)
+    await rig.ask("voltage", voltage_v=None)
+
+    async def usual():
+        return round((await asyncio.to_thread(read_floats, path, 1, 0, 12))[2]) == 231
+    await until("the usual voltage", usual)
+
+
+async def test_a_register_may_stand_or_jump(cabinet, rig):
+    await rig.plug("1")
+    await charge(cabinet, "1", 17)
+    path = cabinet.config.lines[0].link
+
+    async def kwh():
+        return (await asyncio.to_thread(read_floats, path, 2, 72, 2))[0]
+    await rig.ask("register", meter="bay-1", how="frozen")
+    stood = await kwh()
+    await rig.ask("jump", meter="bay-1", by_wh=5000)
+    assert await kwh() == stood
+    await rig.ask("register", meter="bay-1", how="true")
+    assert await kwh() > stood + 4.9
+    await rig.ask("register", meter="bay-1", how="nan")
+    assert await kwh() != await kwh()
+
+
+async def test_a_plug_that_bounces_is_out_for_a_moment(cabinet, rig):
+    await rig.plug("1")
+    await until("B", lambda: cabinet.bays["1"].board.cp == (2740, True))
+    seen = []
+    board = cabinet.bays["1"].board
+    board.set_cp = lambda *load: seen.append(load[0])
+    await rig.ask("bounce", evse="1", gap_s=0.05, times=2)
+    await until("the plug", lambda: seen == [None, 2740, None, 2740])
+
+
+async def test_supply_proximity_and_memory_of_a_board_can_be_bad(cabinet, rig):
+    board = cabinet.bays["1"].board
+    await rig.ask("supply", evse="1", supply_mv=9000)
+    await rig.ask("proximity", evse="1", cable_ohm=680)
+    assert (board.supply_mv, board.cable_ohm) == (9000, 680)
+    await rig.ask("supply", evse="1")
+    await rig.ask("proximity", evse="1")
+    assert (board.supply_mv, board.cable_ohm) == (12000, None)
+    await rig.ask("board_memory", evse="1")
+    assert board.powers == [True, False, True]
+
+
+async def test_lines_of_the_pi_may_be_unreadable_or_left_on(cabinet, rig):
+    server = cabinet.gpio
+    for what, where, pin in (("input", "door", 24), ("mirror", "1", 27), ("coil", "2", 22)):
+        await rig.ask("unreadable", what=what, where=where)
+        assert server.answer(None, f"I {pin}").startswith("!")
+        await rig.ask("unreadable", what=what, where=where, on=False)
+        assert not server.answer(None, f"I {pin}").startswith("!")
+    await rig.ask("leave_relay", evse="1", on=True)
+    assert cabinet.bays["1"].relay
+    relay(cabinet, 17, False)
+
+
+@pytest.mark.parametrize(("do", "args", "complaint"), [
+    ("input", {"input": "lid", "state": "well"}, "input: got 'lid', expected one of"),
+    ("input", {"input": "door", "state": "ajar"}, "state: got 'ajar', expected one of well"),
+    ("sensor", {"sensor": "nose"}, "sensor: got 'nose'"),
+    ("sensor", {"sensor": "lug", "trouble": "odd"}, "trouble: got 'odd'"),
+    ("voltage", {"voltage_v": 0, "phase": "N"}, "phase: got 'N', expected one of L1"),
+    ("house", {"meter": "none", "current_a": 1}, "meter: got 'none'"),
+    ("house", {"meter": "main", "current_a": [1]}, "current_a: got 1 values"),
+    ("register", {"meter": "main", "how": "odd"}, "how: got 'odd', expected one of true"),
+    ("unreadable", {"what": "tea", "where": "1"}, "what: got 'tea', expected one of input"),
+    ("open_breaker", {"evse": "9"}, "evse: got '9'")])
+async def test_a_request_that_cannot_be_is_refused_in_words(rig, do, args, complaint):
+    with pytest.raises(RigError, match=complaint):
+        await rig.ask(do, **args)
