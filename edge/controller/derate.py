@@ -42,6 +42,12 @@ def share_at(curve: Iterable[CurvePoint], celsius: float | None) -> float | None
     return min(max(share, 0.0), 1.0)
 
 
+def is_cool(curve: tuple[CurvePoint, ...], celsius: float | None) -> bool:
+    """A quick look, as nearly always enough: not even the first point is reached, and it allows all."""
+    return (celsius is not None and bool(curve) and curve[0].share >= 1.0
+            and all(celsius <= p.celsius for p in curve))
+
+
 def amperes(share: float, max_a: float) -> float | None:
     """A share of `max_a` in whole amperes, rounded down; None: all of it.
 

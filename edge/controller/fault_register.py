@@ -16,7 +16,17 @@ from edge.controller.effects import ClearFault, RaiseFault, Stream
 from edge.controller.faults import LATCHING, Fault, FaultTally, Until
 from edge.controller.pilot import PilotState
 from edge.controller.records import EV_FAULT, notify_event
-from edge.controller.rules import board, contactor, electrical, life, meter, station, surroundings
+from edge.controller.rules import (
+    board,
+    circuit,
+    contactor,
+    electrical,
+    heat,
+    life,
+    meter,
+    station,
+    surroundings,
+)
 from edge.controller.rules.found import Found
 from edge.controller.signs import pilot
 from edge.controller.state import Outlet
@@ -25,7 +35,7 @@ from edge.controller.turn import Turn, fault_key
 ACKNOWLEDGED_S = 3.0  # so long an acknowledgement is good
 
 RULES = (board.standing, contactor.standing, life.standing, meter.standing, electrical.standing,
-         surroundings.standing, station.standing)
+         circuit.standing, heat.standing, surroundings.standing, station.standing)
 
 
 def update(turn: Turn) -> None:

@@ -40,6 +40,7 @@ from edge.controller.pilot import BoardStatus, PilotState
 from edge.controller.plug import left_ns
 from edge.controller.reading import Quality, Reading
 from edge.controller.records import EV_BOOT, TX_CDR, VENDOR, BootData, BootNotification
+from edge.controller.rules import meter
 from edge.controller.signs import PLUGGED_IN, is_end, is_start, pilot
 from edge.controller.state import Measured, Outlet
 from edge.controller.turn import Turn
@@ -151,7 +152,9 @@ def _started(turn: Turn, event: Started) -> None:
 
 
 def _outlet_seen(turn: Turn, event: OutletSeen) -> None:
-    outlet = turn.outlets[event.evse_id]
+    outlet, at_ns = turn.outlets[event.evse_id], event.board.mono_ns
+    if at_ns > turn.now_ns or (outlet.board is not None and at_ns < outlet.board.mono_ns):
+        return  # it comes late, or of a moment to come: what was seen since holds
     was, now = pilot(outlet), event.board.pilot
     plugged_ns = outlet.plugged_ns
     if now in PLUGGED_IN and (was not in PLUGGED_IN or plugged_ns is None):
@@ -163,7 +166,7 @@ def _outlet_seen(turn: Turn, event: OutletSeen) -> None:
         turn.set(event.evse_id, board_began_ns=turn.now_ns)
         _mains_were_away(turn)
     turn.set(event.evse_id, replug_ns=left_ns(turn, turn.outlets[event.evse_id], event.board))
-    turn.set(event.evse_id, board=event.board, board_error=None, seen_ns=turn.now_ns,
+    turn.set(event.evse_id, board=event.board, board_error=None, seen_ns=at_ns,
              pi_mirror_closed=event.pi_mirror_closed, relay_on=event.relay_on, plugged_ns=plugged_ns)
 
 
@@ -191,11 +194,14 @@ def _mains_were_away(turn: Turn) -> None:
 def _reading_taken(turn: Turn, event: ReadingTaken) -> None:
     reading, site = event.reading, turn.site
     errors = _without(site.meter_errors, reading.meter_id)
-    if reading.quality is Quality.SUSPECT:
+    if reading.mono_ns > turn.now_ns:
+        return  # of a moment to come: it would be fresh for ever
+    if reading.quality is Quality.SUSPECT or meter.doubt(turn, reading) is not None:
         turn.change(suspects={**site.suspects, reading.meter_id: reading}, meter_errors=errors)
         return
     kept = site.readings.get(reading.meter_id)
-    brief = reading.power_w is None and kept is not None and not turn.past(kept.mono_ns, BRIEF_S)
+    brief = kept is not None and (reading.mono_ns < kept.mono_ns or (
+        reading.power_w is None and not turn.past(kept.mono_ns, BRIEF_S)))
     turn.change(readings=site.readings if brief else {**site.readings, reading.meter_id: reading},
                 meter_errors=errors, suspects=_without(site.suspects, reading.meter_id))
     for evse_id in turn.outlets:

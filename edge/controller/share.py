@@ -58,7 +58,8 @@ def paths_of(plan: SitePlan) -> dict[str, tuple[Fuse, ...]]:
 
 
 def _fuses(plan: SitePlan, budgets: Budgets) -> dict[Fuse, Cap]:
-    fuses = {(c.id, p): (c.fuse_a, f"circuit:{c.id}") for c in plan.circuits for p in ("L1", "L2", "L3")}
+    fuses = {(c.id, p): (c.fuse_a, f"circuit:{c.id}")
+             for c in plan.circuits for p in ("L1", "L2", "L3")}
     for fuse, budget in budgets.items():
         if fuse in fuses and budget[0] < fuses[fuse][0]:
             fuses[fuse] = budget

@@ -61,6 +61,7 @@ class Stillness(Value):
     seen_ns: int  # of the last reading
     flow_wh: float = 0.0
     flow_s: float = 0.0
+    told: bool = False  # a fault of it was raised
 
 
 class ClockState(Value):
@@ -150,6 +151,7 @@ class Site(Value):
     inputs: dict[str, bool | None]
     caps: dict[str, Held]  # of temperatures ("temperature:<where>@<evse>", `derate.py`)
     overloads: dict[str, Held]  # what is left for the EVSEs below, per "<circuit>@<phase>"
+    limits: dict[str, Limit]  # of circuits; an EVSE's own is in its outlet (`limits.py`)
     since: dict[str, int]  # when something began that a rule waits for (`Turn.lasting`)
     registers: dict[str, Stillness]  # per meter that bills
     clock: ClockState = ClockState()
@@ -171,4 +173,4 @@ def initial(plan: SitePlan) -> Site:
     """A site of which nothing is known yet: every contactor is to be open."""
     return Site(plan=plan, outlets={e.id: Outlet(evse_id=e.id) for e in plan.evses}, faults={},
                 readings={}, suspects={}, meter_errors={}, reader_errors={}, pending={}, tallies={},
-                sensors={}, inputs={}, caps={}, overloads={}, since={}, registers={})
+                sensors={}, inputs={}, caps={}, overloads={}, limits={}, since={}, registers={})

@@ -1,10 +1,30 @@
-"""Faults of meters: silent, implausible."""
+"""Faults of meters: silent, implausible, standing still while current flows.
+
+Whether a register may be believed, judged by elapsed time and the most that can flow, is the energy
+acceptor's business (`edge/meter/acceptor.py`): what it refused comes in as suspect. Here what it does
+not look at: powers and currents that cannot be, and a register that never moves.
+"""
+
+import math
+
+import msgspec
 
 from edge.controller.faults import FaultCode
 from edge.controller.phase import LIVE, Phase
+from edge.controller.reading import Reading
 from edge.controller.rules.found import Found, Standing
+from edge.controller.signs import is_open
 from edge.controller.site import Evse
+from edge.controller.state import Stillness
 from edge.controller.turn import NS, Turn
+
+FLOWS_A = 2.0
+STEPS = 2  # of a register, before its standing still says anything
+PHYSICS = 4  # times what an outlet may offer on a phase: a breaker has opened long before
+# Nothing charged by these sites gives power back; less than this is the noise of an idle meter, more
+# is a meter that is wired the wrong way round.
+BACKWARD_W = -100.0
+BACKWARD_A = -1.0
 
 
 def standing(turn: Turn) -> Standing:
@@ -13,6 +33,10 @@ def standing(turn: Turn) -> Standing:
     for meter_id in (*owners, *turn.plan.site_meters):
         evse = owners.get(meter_id)
         good = turn.site.readings.get(meter_id)
+        if evse is not None and good is not None and _frozen(turn, evse, good):
+            yield Found(code=FaultCode.METER_IMPLAUSIBLE, where=meter_id, evse_id=evse.id,
+                        detail=f"register stands at {good.energy_import_wh} Wh while current flows")
+            continue
         since = good.mono_ns if good else turn.site.started_ns
         if not turn.past(since, turn.timers.meter_lost_s) or _rests(turn, evse):
             continue
@@ -22,10 +46,73 @@ def standing(turn: Turn) -> Standing:
         if evse is None:
             yield Found(code=FaultCode.SITE_METER, where=meter_id, detail=silent)
         elif suspect is not None and not turn.past(suspect.mono_ns, turn.timers.meter_lost_s):
-            yield Found(code=FaultCode.METER_IMPLAUSIBLE, where=meter_id, evse_id=evse.id,
-                        detail=f"register reads {suspect.energy_raw}")
+            why = implausible(evse, suspect) or f"register reads {suspect.energy_raw}"
+            yield Found(code=FaultCode.METER_IMPLAUSIBLE, where=meter_id, evse_id=evse.id, detail=why)
         else:
             yield Found(code=FaultCode.METER_SILENT, where=meter_id, evse_id=evse.id, detail=silent)
+
+
+def doubt(turn: Turn, reading: Reading) -> str | None:
+    """Why a reading that its register's acceptor believed is not believed; None: it is."""
+    evse = next((e for e in turn.plan.evses if e.meter_id == reading.meter_id), None)
+    return implausible(evse, reading)
+
+
+def implausible(evse: Evse | None, reading: Reading) -> str | None:
+    """What of power and currents cannot be; None: nothing. A circuit's meter may run backward (sun)."""
+    amps = reading.current_a
+    values = [v for v in (reading.power_w, amps.L1, amps.L2, amps.L3) if v is not None]
+    if not all(math.isfinite(v) for v in values):
+        return "power or current is no number"
+    if evse is None:
+        return None
+    currents = [a for a in (amps.L1, amps.L2, amps.L3) if a is not None]
+    if reading.power_w is not None and reading.power_w < BACKWARD_W:
+        return f"power {reading.power_w:.0f} W, backward"
+    if min(currents, default=0.0) < BACKWARD_A:
+        return f"current {min(currents):.1f} A, backward"
+    if max(currents, default=0.0) > PHYSICS * evse.max_a:
+        return f"current {max(currents):.0f} A, beyond what can flow"
+    return None
+
+
+def _frozen(turn: Turn, evse: Evse, reading: Reading) -> bool:
+    """By its own power the register should have moved by more than some of its steps, and has not.
+
+    It stands until the register moves or a technician clears it; then it is counted from nothing.
+    """
+    wh, known = reading.energy_import_wh, turn.site.registers.get(evse.meter_id)
+    if known is None or (wh is not None and wh != known.energy_wh):
+        if wh is not None:
+            _note(turn, evse.meter_id, Stillness(energy_wh=wh, seen_ns=reading.mono_ns))
+        return False
+    if reading.mono_ns > known.seen_ns:
+        known = _flow(turn, evse, reading, known)
+        _note(turn, evse.meter_id, known)
+    if known.flow_s < turn.timers.frozen_s or known.flow_wh <= STEPS * evse.meter_step_wh:
+        return False
+    if known.told and not turn.has(FaultCode.METER_IMPLAUSIBLE, evse.meter_id):
+        _note(turn, evse.meter_id, Stillness(energy_wh=known.energy_wh, seen_ns=known.seen_ns))
+        return False
+    if not known.told:
+        _note(turn, evse.meter_id, msgspec.structs.replace(known, told=True))
+    return True
+
+
+def _flow(turn: Turn, evse: Evse, reading: Reading, known: Stillness) -> Stillness:
+    """What flowed since the reading before; of a gap no more counts than a meter may be silent for."""
+    amps = [a for a in (reading.current_a.L1, reading.current_a.L2, reading.current_a.L3) if a]
+    flows = max(amps, default=0.0) >= FLOWS_A and not is_open(turn.outlets[evse.id])
+    gap_s = min((reading.mono_ns - known.seen_ns) / NS, turn.timers.meter_lost_s)
+    if not flows or reading.power_w is None:
+        gap_s = 0.0
+    return msgspec.structs.replace(
+        known, seen_ns=reading.mono_ns, flow_s=known.flow_s + gap_s,
+        flow_wh=known.flow_wh + max(reading.power_w or 0.0, 0.0) * gap_s / 3600)
+
+
+def _note(turn: Turn, meter_id: str, known: Stillness) -> None:
+    turn.change(registers={**turn.site.registers, meter_id: known})
 
 
 def _rests(turn: Turn, evse: Evse | None) -> bool:

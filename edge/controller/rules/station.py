@@ -4,6 +4,9 @@ from edge.controller.faults import FaultCode
 from edge.controller.rules.found import Found, Standing
 from edge.controller.turn import Turn
 
+ENOUGH = 1.2  # so much more than a limit must be free again before its fault ends
+CLOCK_S = 60.0  # time servers answer within some seconds of the start, if there is a network
+
 
 def standing(turn: Turn) -> Standing:
     """Faults that concern no outlet alone."""
@@ -18,3 +21,20 @@ def standing(turn: Turn) -> Standing:
                     detail="; ".join(turn.site.set_aside))
     if turn.past(turn.site.cloud_lost_ns, turn.timers.cloud_lost_s):
         yield Found(code=FaultCode.CLOUD_OFFLINE, where="cloud", detail="broker not reached")
+    yield from _disk(turn)
+    untrusted = turn.site.started_ns is not None and not turn.at.clock_ok
+    if turn.past(turn.lasting("clock", untrusted), CLOCK_S):
+        yield Found(code=FaultCode.CLOCK_UNTRUSTED, where="clock",
+                    detail="the wall clock is not synchronised")
+
+
+def _disk(turn: Turn) -> Standing:
+    free = turn.site.free_bytes
+    if free is None:
+        return
+    for code, limit in ((FaultCode.DISK_LOW, turn.plan.disk_low_bytes),
+                        (FaultCode.JOURNAL_FULL, turn.plan.disk_full_bytes)):
+        if free < limit * (ENOUGH if turn.has(code, "disk") else 1):
+            everybody = tuple(turn.outlets) if code is FaultCode.JOURNAL_FULL else ()
+            yield Found(code=code, where="disk", evse_ids=everybody,
+                        detail=f"{free / 1e6:.0f} MB free, {limit / 1e6:.0f} MB wanted")
