@@ -8,6 +8,7 @@ import msgspec
 
 from edge.controller.effects import Stream
 from edge.controller.events import CardPresented
+from edge.controller.faults import FaultCode, Stops
 from edge.controller.idtoken import IdToken, TokenRecord, TokenStatus
 from edge.controller.phase import LIVE, Phase
 from edge.controller.records import EV_SECURITY, SecurityEvent
@@ -17,6 +18,7 @@ from edge.controller.state import Card, Outlet, Stop
 from edge.controller.turn import NS, Turn
 
 UNKNOWN, REFUSED, BUSY, TOO_SOON = "card_unknown", "card_refused", "card_busy", "card_too_soon"
+OUT_OF_ORDER, UNPLUG_FIRST = "card_out_of_order", "card_unplug_first"
 ACCEPTED = "card_accepted"
 
 
@@ -79,6 +81,12 @@ def _authorise(turn: Turn, event: CardPresented, record: TokenRecord) -> None:
     if in_use(turn, record.token):
         _say(turn, event.evse_ids, BUSY)
         return
+    open_to_all = [e for e in allowed if _serves(turn, turn.outlets[e])]
+    if allowed and not open_to_all:
+        late = all(turn.has(FaultCode.AUTH_TIMEOUT, e) for e in allowed)
+        _say(turn, allowed, UNPLUG_FIRST if late else OUT_OF_ORDER)
+        return
+    allowed = open_to_all
     card = Card(record=record, level=event.level, evse_ids=tuple(allowed),
                 until_ns=turn.now_ns + int(turn.timers.plug_in_s * NS))
     outlets = [turn.outlets[e] for e in allowed]
@@ -98,6 +106,11 @@ def _authorise(turn: Turn, event: CardPresented, record: TokenRecord) -> None:
     _say(turn, allowed, None)
 
 
+def _serves(turn: Turn, outlet: Outlet) -> bool:
+    """Neither out of service nor with a fault that lets no session begin."""
+    return outlet.operational and not turn.stands(outlet.evse_id, Stops.AT_ONCE, Stops.ORDERLY)
+
+
 def _take_back(turn: Turn, token: IdToken) -> bool:
     """A card waits in one place at most; whether it waited for a plug."""
     for outlet in list(turn.outlets.values()):
@@ -113,7 +126,7 @@ def assign(turn: Turn) -> None:
     """Give a waiting card to the outlet where a car was plugged in; forget what waited too long."""
     cards = [c for c in turn.site.cards if turn.now_ns < c.until_ns]
     for outlet in sorted(turn.outlets.values(), key=lambda o: (o.plugged_ns or 0, o.evse_id)):
-        if outlet.phase is Phase.AWAITING_CARD and outlet.card is None:
+        if outlet.phase is Phase.AWAITING_CARD and outlet.card is None and _serves(turn, outlet):
             for card in cards:
                 if outlet.evse_id in card.evse_ids:
                     cards.remove(card)

@@ -1,11 +1,15 @@
 """Turns shares into offers: lowers at once, raises slowly and only into room that is proven free."""
 
+import msgspec
+
+from edge.controller import limits
+from edge.controller.closing import is_open, rested
 from edge.controller.effects import LowerCurrent, OfferCurrent
 from edge.controller.faults import Stops
 from edge.controller.moves import withdraw_offer
-from edge.controller.phase import LIVE, OFFERING
+from edge.controller.phase import ENERGISED, LIVE, OFFERING
+from edge.controller.plug import PLUGGED_IN, pilot
 from edge.controller.share import MIN_A, Want, allocate, headroom
-from edge.controller.signs import PLUGGED_IN, is_open, pilot
 from edge.controller.state import Offer, Outlet
 from edge.controller.turn import Turn
 
@@ -19,10 +23,12 @@ def share_out(turn: Turn) -> None:
     for outlet in turn.outlets.values():
         asks = outlet.phase in LIVE or (outlet.card is not None and pilot(outlet) in PLUGGED_IN)
         if asks and not turn.stands(outlet.evse_id, Stops.AT_ONCE, Stops.CUT, Stops.PAUSE):
-            cap = outlet.board.proximity_a if outlet.board else None
-            began = outlet.began_ns if outlet.phase in LIVE else turn.now_ns
-            wants.append(Want(evse_id=outlet.evse_id, began_ns=began, cap_a=cap))
-    turn.shares = allocate(turn.plan, wants)
+            began_ns = outlet.began_ns if outlet.phase in LIVE else turn.now_ns
+            cap = None if outlet.paused else limits.cap_of(turn, outlet)
+            cap_a, because = (0.0, "request") if outlet.paused else cap or (None, "")
+            wants.append(Want(evse_id=outlet.evse_id, began_ns=began_ns, cap_a=cap_a, because=because))
+    turn.budgets = limits.budgets_of(turn)
+    turn.shares = allocate(turn.plan, wants, turn.budgets)
 
 
 def committed_a(turn: Turn, outlet: Outlet) -> float:
@@ -43,20 +49,36 @@ def settle(turn: Turn) -> None:
     committed = {o.evse_id: committed_a(turn, o) for o in turn.outlets.values()}
     for outlet in list(turn.outlets.values()):
         target, because = turn.shares.get(outlet.evse_id, (0.0, ""))
-        if outlet.phase not in OFFERING or target < MIN_A:
-            _keep_x1(turn, outlet)
+        if not _may_offer(turn, outlet) or target < MIN_A:
+            _keep_x1(turn, outlet, because if target < MIN_A else _waits(turn, outlet))
         elif target < outlet.offer.current_a:
             _tell(turn, outlet, target, because, raised=False)
     for outlet in list(turn.outlets.values()):
-        if outlet.phase in OFFERING:
+        if _may_offer(turn, outlet):
             _raise(turn, outlet, committed)
 
 
-def _keep_x1(turn: Turn, outlet: Outlet) -> None:
+def _may_offer(turn: Turn, outlet: Outlet) -> bool:
+    """Behind an open contactor only where it may close: until then the car had better not ask."""
+    return outlet.phase in OFFERING and (outlet.phase in ENERGISED or rested(turn, outlet))
+
+
+def _waits(turn: Turn, outlet: Outlet) -> str:
+    """Why nothing is offered although there is a share."""
+    if outlet.phase not in OFFERING:
+        return ""
+    staggered = turn.now_ns < outlet.not_before_ns and not outlet.woken
+    return "stagger" if staggered else "rest"
+
+
+def _keep_x1(turn: Turn, outlet: Outlet, because: str) -> None:
+    if outlet.offer.because != because and outlet.offer.current_a == 0:
+        outlet = turn.set(outlet.evse_id, offer=msgspec.structs.replace(
+            outlet.offer, because=because))
     board, offer = outlet.board, outlet.offer
     if offer.current_a > 0 or (board is not None and board.pwm_on and board.mono_ns > offer.told_ns
           and turn.past(offer.told_ns, RETELL_S)):
-        withdraw_offer(turn, outlet)
+        withdraw_offer(turn, outlet, because)
 
 
 def _raise(turn: Turn, outlet: Outlet, committed: dict[str, float]) -> None:
@@ -68,7 +90,7 @@ def _raise(turn: Turn, outlet: Outlet, committed: dict[str, float]) -> None:
         _tell(turn, outlet, offer.current_a, offer.because, raised=False)  # it did not follow
         return
     target, because = turn.shares.get(outlet.evse_id, (0.0, ""))
-    target = min(target, headroom(turn.plan, outlet.evse_id, committed))
+    target = min(target, headroom(turn.plan, outlet.evse_id, committed, turn.budgets))
     if target < MIN_A:
         return
     forgotten = (differs and offer.current_a == target and board.offered_a < target - SLACK_A

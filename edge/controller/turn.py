@@ -7,6 +7,7 @@ from edge.controller.effects import Effect, Record, Stream
 from edge.controller.events import Header
 from edge.controller.faults import Fault, FaultCode, Stops
 from edge.controller.session import Instant
+from edge.controller.share import NO_BUDGETS, Budgets
 from edge.controller.site import Evse, SitePlan, Timers
 from edge.controller.state import Outlet, Site
 from edge.controller.struct import Value
@@ -23,6 +24,7 @@ class Turn:
         self.faults = dict(site.faults)
         self.effects: list[Effect] = []
         self.shares: dict[str, tuple[float, str]] = {}  # amperes and what set them, per EVSE
+        self.budgets: Budgets = NO_BUDGETS  # what is left of each fuse
         self.used_ids: set[str] = set()
 
     @property

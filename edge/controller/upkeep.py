@@ -1,9 +1,13 @@
 """What has to be done again and again: renewals, readings that are due, status and telemetry rows."""
 
+from edge.controller import limits
+from edge.controller.closing import asks
 from edge.controller.effects import OpenContactor, ReadMeter, RenewGrant, Stream
 from edge.controller.faults import FaultCode, Stops
 from edge.controller.moves import tell
 from edge.controller.phase import ENERGISED, Phase
+from edge.controller.pilot import PilotState
+from edge.controller.plug import pilot
 from edge.controller.reading import ReadingContext
 from edge.controller.records import (
     EV_STATUS,
@@ -33,6 +37,8 @@ def run(turn: Turn) -> None:
         _sample(turn, turn.outlets[evse_id])
         _status(turn, turn.outlets[evse_id])
         _expire(turn, turn.outlets[evse_id])
+        _note_idle(turn, turn.outlets[evse_id])
+    limits.expire(turn)
     _telemetry(turn)
 
 
@@ -94,11 +100,26 @@ def _sample(turn: Turn, outlet: Outlet) -> None:
     turn.set(outlet.evse_id, sampled_ns=turn.now_ns)
 
 
+def _note_idle(turn: Turn, outlet: Outlet) -> None:
+    """Since when a car sleeps: offered and at rest, never having asked in this session; or asking
+    since a time without PWM, which the board does not count until the car has let go.
+    """
+    session, board = outlet.session, outlet.board
+    sleeps = (outlet.phase is Phase.READY and outlet.offer.current_a > 0 and session is not None
+              and board is not None and board.pwm_on and not board.waking
+              and ((pilot(outlet) is PilotState.B and session.start_reading is None)
+                   or (asks(turn, outlet) and board.dark)))
+    idle_ns = (outlet.idle_ns or turn.now_ns) if sleeps else None
+    if idle_ns != outlet.idle_ns:
+        turn.set(outlet.evse_id, idle_ns=idle_ns)
+
+
 def connector_status(turn: Turn, outlet: Outlet) -> str:
     """OCPP 2.0.1 ConnectorStatusEnumType."""
     if turn.stands(outlet.evse_id, Stops.AT_ONCE, Stops.CUT, Stops.ORDERLY, Stops.PAUSE):
         return "Faulted"
-    if outlet.seen_ns is None:
+    in_session = outlet.session is not None or outlet.restored is not None
+    if outlet.seen_ns is None or (not outlet.operational and not in_session):
         return "Unavailable"
     return "Available" if outlet.phase is Phase.VACANT else "Occupied"
 

@@ -26,6 +26,12 @@ ALLOWED: Final = MappingProxyType({
     Origin.SERVICE: frozenset({
         "status",  # the latest snapshot, once
         "session.stop",
+        "session.pause",
+        "session.resume",
+        "limit.set",
+        "availability.set",
+        "card.withdraw",
+        "contactor.replaced",
         "fault.clear",
         "board.info",
         "board.selftest",  # which the board refuses while the contactor is closed

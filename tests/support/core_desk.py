@@ -7,6 +7,7 @@ import msgspec
 from edge.controller.clockwork import text
 from edge.controller.core import step
 from edge.controller.effects import (
+    AnswerRequest,
     CloseContactor,
     Effect,
     Keep,
@@ -26,6 +27,7 @@ from edge.controller.events import (
     Header,
     OutletSeen,
     ReadingTaken,
+    RequestReceived,
     SessionPriced,
     Stamped,
     Started,
@@ -34,8 +36,9 @@ from edge.controller.events import (
 from edge.controller.idtoken import IdToken, Level, TokenRecord
 from edge.controller.pilot import BoardFault, BoardStatus, PilotState
 from edge.controller.reading import PerPhase, Quality, Reading, ReadingContext
+from edge.controller.request import Origin, Request
 from edge.controller.session import Session
-from edge.controller.site import Circuit, Evse, SitePlan
+from edge.controller.site import Circuit, Evse, SitePlan, Timers
 from edge.controller.state import Outlet, Site, initial
 
 NS = 1_000_000_000
@@ -44,9 +47,10 @@ BERT = IdToken(ref="b" * 32, last4="1234")
 UTC_MS = 1_795_254_000_000  # 2026-11-21T09:40:00Z, when the monotonic clock of a desk says 0
 
 
-def plan(evses: int = 2, fuse_a: float = 32, **changes: object) -> SitePlan:
+def plan(evses: int = 2, fuse_a: float = 32, timers: Timers = Timers(),  # noqa: B008 (a value)
+         **changes: object) -> SitePlan:
     return SitePlan(
-        id="SE*FCT*E0001",
+        id="SE*FCT*E0001", timers=timers,
         circuits=(Circuit(id="grid", fuse_a=63), Circuit(id="row-a", fuse_a=fuse_a, parent="grid")),
         evses=tuple(Evse(id=str(n), label=f"Bay {n}", circuit="row-a", phases=("L1", "L2", "L3"),
                          max_a=32, failsafe_a=6, meter_id=f"bay-{n}", ordinal=n, **changes)  # type: ignore[arg-type]
@@ -70,7 +74,7 @@ class Device:
         self.faults: tuple[BoardFault, ...] = ()
         self.fault_seq = 0
         self.request = False  # stuck: what the board senses behind the relay
-        self.dark = self.testing = False
+        self.dark = self.testing = self.waking = False
         self.wh = 1_000
         self.proximity_a: int | None = None
         self.meter_answers = True
@@ -140,7 +144,8 @@ class Desk:
             mono_ns=self.now_ns, pilot=d.pilot, pwm_on=d.pwm_on, offered_a=d.offered_a, permit=d.permit,
             mirror_closed=mirror, diode_ok=d.pwm_on, faults=d.faults, plug_seq=d.plug_seq,
             boot_count=d.boot_count, proximity_a=d.proximity_a, fault_seq=d.fault_seq,
-            request=d.request or d.relay, dark=d.dark, testing=d.testing)
+            request=d.request or d.relay, dark=d.dark, testing=d.testing,
+            waking=d.waking)
         self.feed(OutletSeen(evse_id=evse_id, relay_on=d.relay, pi_mirror_closed=d.closed, board=board))
 
     def read(self, evse_id: str, context: ReadingContext = ReadingContext.SAMPLE_PERIODIC,
@@ -213,6 +218,29 @@ class Desk:
     def rest(self, evse_id: str = "1") -> None:
         self.devices[evse_id].pilot = PilotState.B
         self.devices[evse_id].current_a = 0.0
+
+    def bounce(self, evse_id: str = "1", away_s: float = 1.0) -> None:
+        """The plug leaves, and a plug comes back: this one or another, the board cannot tell."""
+        self.unplug(evse_id)
+        self.run(away_s)
+        self.devices[evse_id].pwm_on, self.devices[evse_id].offered_a = False, 0.0
+        self.plug(evse_id)
+
+    def request(self, action: str, origin: Origin = Origin.SERVICE, **args: object) -> str | None:
+        """Returns the refusal."""
+        answers = [e for e in self.feed(RequestReceived(request=Request(
+            id="r", origin=origin, action=action,
+            args={k: msgspec.Raw(msgspec.json.encode(v)) for k, v in args.items()})))
+            if isinstance(e, AnswerRequest)]
+        return answers[0].refusal
+
+    def codes(self) -> set[str]:
+        return {f.code.value for f in self.site.faults.values()}
+
+    def states(self) -> list[str]:
+        """The charging states of all rows, one after the other, without repetitions."""
+        told = [r["transactionInfo"]["chargingState"] for r in self.rows("tx.event.v1")]
+        return [now for n, now in enumerate(told) if n == 0 or now != told[n - 1]]
 
     def unplug(self, evse_id: str = "1") -> None:
         d = self.devices[evse_id]

@@ -1,12 +1,14 @@
 """Faults that the pilot board reports, and its silence."""
 
 from edge.controller.faults import FaultCode
-from edge.controller.phase import LIVE
+from edge.controller.phase import LIVE, Phase
 from edge.controller.pilot import BoardFault, PilotState
 from edge.controller.rules.found import Standing, at_evse
 from edge.controller.signs import pilot
 from edge.controller.state import Outlet
 from edge.controller.turn import Turn
+
+ODD_S = 1.0  # a plug that is being pushed in shows odd levels for a moment
 
 _BOARD_FAULTS = {
     BoardFault.DIODE: FaultCode.DIODE,
@@ -45,5 +47,15 @@ def _of(turn: Turn, outlet: Outlet) -> Standing:
             yield at_evse(evse_id, _BOARD_FAULTS[bit], f"board says {bit}")
     if pilot(outlet) is PilotState.E:
         yield at_evse(evse_id, FaultCode.PILOT_SHORT, "pilot at 0 V")
-    if pilot(outlet) is PilotState.D and outlet.phase in LIVE and not turn.evse(evse_id).ventilation:
+    if pilot(outlet) is PilotState.D and outlet.phase in LIVE | {Phase.STOPPING} and (
+            not turn.evse(evse_id).ventilation):
         yield at_evse(evse_id, FaultCode.VENTILATION, "pilot state D")
+    if turn.past(outlet.odd_ns, ODD_S):
+        yield at_evse(evse_id, FaultCode.PILOT_ODD, f"pilot state {outlet.board.pilot}")
+    if outlet.board.dark and outlet.board_error is None:
+        yield at_evse(evse_id, FaultCode.CAR_MODE, "it asked before PWM was on")
+    if (outlet.phase is Phase.AWAITING_CARD and outlet.card is None
+            and turn.timers.auth_timeout_s > 0
+            and turn.past(outlet.since_ns, turn.timers.auth_timeout_s)):
+        yield at_evse(evse_id, FaultCode.AUTH_TIMEOUT,
+                      f"no card for {turn.timers.auth_timeout_s:g} s after the plug")

@@ -2,6 +2,7 @@
 
 from edge.controller.faults import FaultCode
 from edge.controller.phase import Phase
+from edge.controller.pilot import PilotState
 from edge.controller.rules.found import Standing, at_evse
 from edge.controller.signs import is_open
 from edge.controller.state import Outlet
@@ -21,11 +22,35 @@ def note_timers(turn: Turn, outlet: Outlet) -> None:
               and board is not None and board.mirror_closed is False)
     fed = off and board is not None and outlet.board_error is None and board.request
     since = {"disagree_ns": mirrors_differ, "stuck_ns": stuck, "fallen_ns": fallen, "fed_ns": fed,
-             "open_ns": is_open(outlet)}
+             "open_ns": is_open(outlet), "odd_ns": _is_odd(outlet)}
     changes = {name: (getattr(outlet, name) or turn.now_ns) if stands else None
                for name, stands in since.items()}
     if any(getattr(outlet, name) != value for name, value in changes.items()):
         turn.set(outlet.evse_id, **changes)
+    _note_hammering(turn, outlet)
+
+
+def _is_odd(outlet: Outlet) -> bool:
+    """The pilot is at no known level by the car's or the cable's doing.
+
+    F is the board's own word after a fault and in the pulse that wakes a car, and nothing is known of
+    the pilot while it tests itself.
+    """
+    board = outlet.board
+    return (board is not None and outlet.board_error is None
+            and board.pilot in (PilotState.F, PilotState.UNKNOWN)
+            and not board.faults and not board.waking and not board.testing)
+
+
+def _note_hammering(turn: Turn, outlet: Outlet) -> None:
+    """More re-closings in a short time than a contactor should bear: it is held off for a while."""
+    timers = turn.timers
+    if turn.past(outlet.hammer_ns, timers.hammer_hold_s):
+        turn.set(outlet.evse_id, hammer_ns=None, closings=())
+    elif outlet.hammer_ns is None and len(outlet.closings) > timers.hammer_count:
+        recent = [ns for ns in outlet.closings if not turn.past(ns, timers.hammer_window_s)]
+        if len(recent) > timers.hammer_count:
+            turn.set(outlet.evse_id, hammer_ns=turn.now_ns)
 
 
 def standing(turn: Turn) -> Standing:
@@ -45,6 +70,9 @@ def _of(turn: Turn, outlet: Outlet) -> Standing:
     if turn.past(outlet.fed_ns, timers.relay_open_s):
         yield at_evse(evse_id, FaultCode.RELAY_STUCK,
                       "the Pi's relay is off, and the board senses its supply")
+    if outlet.hammer_ns is not None:
+        yield at_evse(evse_id, FaultCode.HAMMERING, f"closed {timers.hammer_count + 1} times within"
+                      f" {timers.hammer_window_s:g} s, held off for {timers.hammer_hold_s:g} s")
     if outlet.phase is Phase.CLOSING and turn.past(outlet.granted_ns, timers.mirror_close_s):
         yield at_evse(evse_id, FaultCode.CONTACTOR_NOT_CLOSED,
                       f"mirror still open {timers.mirror_close_s:g} s after the grant")

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from oracle import Judged
 from world import PLAN, World
 
+from edge.controller.catalogue import CATALOGUE
 from edge.controller.core import step
 from edge.controller.effects import Effect
 from edge.controller.events import CardPresented, ReadingTaken, RequestReceived, Stamped
-from edge.controller.catalogue import CATALOGUE
 from edge.controller.faults import Until
 from edge.controller.idtoken import IdToken, Level, TokenRecord
 from edge.controller.pilot import BoardFault, PilotState

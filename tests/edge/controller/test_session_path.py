@@ -79,7 +79,7 @@ def test_c_to_b_opens_at_once_and_the_transaction_goes_on(desk):
     desk.log.clear()
     desk.rest()
     desk.poll("1")
-    assert desk.effects(OpenContactor)[0].urgent and not desk.effects(WithdrawOffer)
+    assert desk.effects(OpenContactor)[0].urgent
     assert desk.outlet().session.charging_state == "SuspendedEV"
     desk.ask()
     took = desk.until(lambda: desk.outlet().phase == "charging")

@@ -1,9 +1,11 @@
 """Signs that are read from what a board can and cannot say."""
 
 import pytest
+from core_desk import Desk, plan
 
 from edge.controller.effects import CloseContactor, OpenContactor
 from edge.controller.pilot import PilotState
+from edge.controller.site import Timers
 
 
 def stopped(desk) -> list[str | None]:
@@ -62,7 +64,8 @@ def test_a_relay_that_does_not_drop_holds_no_session_up(desk):
     assert desk.effects(OpenContactor)[-1].reason == "not explained"
 
 
-def test_a_car_that_asks_and_rests_by_turns_is_served_ever_more_rarely(desk):
+def test_a_car_that_asks_and_rests_by_turns_is_served_ever_more_rarely():
+    desk = Desk(plan(1, timers=Timers(hammer_count=99)))
     desk.charge()
     pauses = []
     for _ in range(12):
