@@ -152,7 +152,6 @@ class Site(Value):
     caps: dict[str, Held]  # of temperatures ("temperature:<where>@<evse>", `derate.py`)
     overloads: dict[str, Held]  # what is left for the EVSEs below, per "<circuit>@<phase>"
     limits: dict[str, Limit]  # of circuits; an EVSE's own is in its outlet (`limits.py`)
-    limits: dict[str, Limit]  # of circuits; an EVSE's own is in its outlet (`limits.py`)
     since: dict[str, int]  # when something began that a rule waits for (`Turn.lasting`)
     registers: dict[str, Stillness]  # per meter that bills
     clock: ClockState = ClockState()
@@ -174,4 +173,4 @@ def initial(plan: SitePlan) -> Site:
     """A site of which nothing is known yet: every contactor is to be open."""
     return Site(plan=plan, outlets={e.id: Outlet(evse_id=e.id) for e in plan.evses}, faults={},
                 readings={}, suspects={}, meter_errors={}, reader_errors={}, pending={}, tallies={},
-                sensors={}, inputs={}, caps={}, overloads={}, limits={}, limits={}, since={}, registers={})
+                sensors={}, inputs={}, caps={}, overloads={}, limits={}, since={}, registers={})
