@@ -8,7 +8,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
 from edge.controller.catalogue import CATALOGUE
-from edge.controller.faults import FaultCode, Severity
+from edge.controller.faults import FaultCode, Severity, Stops, Until
 from edge.controller.snapshot import Screen
 from edge.ui.screen_model import TEXT_COLUMNS
 from edge.ui.texts import Texts, catalogue_path, languages, own_name
@@ -67,7 +67,8 @@ def test_every_key_that_the_code_names_exists() -> None:
 def test_every_key_is_used_by_the_code() -> None:
     source = "".join(m.read_text("utf-8") for m in files("edge.ui").iterdir()
                      if m.name.endswith(".py"))
-    prefixes = {"fault", "title", "bays", "price", "because", "paused", "notice", "body", "receipt"}
+    prefixes = {"fault", "title", "bays", "price", "because", "paused", "notice", "body", "receipt",
+                "severity", "stops", "until"}
     unused = [key for key in words("en") if key not in source and key.split(".")[0] not in prefixes]
     assert unused == []
 
@@ -118,6 +119,12 @@ def test_both_languages_measure_the_same(code: FaultCode) -> None:
     figures = [re.findall(r"[+-]?\d+(?:\.\d+)?", Texts(language).service(code)[1].replace(",", "."))
                for language in ("sv", "en")]
     assert sorted(figures[0]) == sorted(figures[1])
+
+
+@pytest.mark.parametrize("language", ["sv", "en"])
+def test_every_severity_consequence_and_end_has_words(language: str) -> None:
+    for kind in (*Severity, *Stops, *Until):
+        assert f"{type(kind).__name__.lower()}.{kind}" in words(language)
 
 
 @pytest.mark.parametrize("screen", list(Screen))

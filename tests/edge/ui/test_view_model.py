@@ -118,7 +118,7 @@ def test_every_fault_fits_on_every_page_where_it_shows(
 
 
 @pytest.mark.parametrize(("because", "expected"), [
-    ("evse", "Bilen bestämmer när laddningen börjar."), ("stagger", "Laddningen börjar inom en minut."),
+    ("evse", "Bilen bestämmer när laddningen börjar."), ("stagger", "Laddningen börjar strax."),
     ("circuit", "Andra bilar laddar."),
 ])
 def test_a_car_that_is_offered_nothing_is_not_told_that_it_decides(
