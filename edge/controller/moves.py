@@ -36,6 +36,7 @@ WAKE_X1_S = 1.0  # X1 after F, so that the car sees the edge of PWM (EVerest: 0.
 _FAULT_REASONS = {
     FaultCode.RESIDUAL_CURRENT: StopReason.GROUND_FAULT,
     FaultCode.EMERGENCY_STOP: StopReason.EMERGENCY_STOP,
+    FaultCode.OVERCURRENT: StopReason.OVERCURRENT,
 }
 
 
@@ -131,10 +132,21 @@ def take_power(turn: Turn, outlet: Outlet, reason: str, *, urgent: bool) -> Outl
 
 
 def open_(turn: Turn, outlet: Outlet, sign: Sign) -> None:
-    """C -> B, or the board took PERMIT back: open at once (IEC seq. 8.1)."""
+    """C -> B, or the board took PERMIT back: open at once (IEC seq. 8.1).
+
+    Where the board has, the relay is the second channel, and lets it prove itself (decision 0016).
+    """
     long = outlet.phase is Phase.CHARGING and turn.past(outlet.since_ns, turn.timers.short_s)
-    outlet = take_power(turn, outlet, sign, urgent=True)
+    outlet = take_power(turn, outlet, sign, urgent=not _board_was_first(turn, outlet))
     turn.set(outlet.evse_id, shorts=0 if long else outlet.shorts + 1)
+
+
+def _board_was_first(turn: Turn, outlet: Outlet) -> bool:
+    """The car went from C to B, PERMIT fell by itself, and nothing else is wrong."""
+    board = outlet.board
+    return (outlet.phase is Phase.CHARGING and board is not None and not board.permit
+            and pilot(outlet) is PilotState.B
+            and not turn.stands(outlet.evse_id, Stops.AT_ONCE, Stops.CUT, Stops.ORDERLY, Stops.PAUSE))
 
 
 def withdraw_offer(turn: Turn, outlet: Outlet, because: str = "") -> Outlet:

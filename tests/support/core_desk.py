@@ -80,6 +80,7 @@ class Device:
         self.meter_answers = True
         self.board_answers = True
         self.current_a = 0.0
+        self.temperature_c: float | None = None  # no sensor
 
     @property
     def closed(self) -> bool:
