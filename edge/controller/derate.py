@@ -24,21 +24,23 @@ class Held(Value):
 
 def share_at(curve: Iterable[CurvePoint], celsius: float | None) -> float | None:
     """The share (0 to 1) that a curve allows: straight lines between its points, in any order, and
-    level beyond them. None: no temperature is known (None, NaN, infinite), or the curve has no point.
+    level beyond them; of two points at one temperature the lower counts. None: no temperature is
+    known (None, NaN, infinite), or the curve has no point.
     """
     if celsius is None or not math.isfinite(celsius):
         return None
-    points = sorted((p.celsius, p.share) for p in curve
-                    if math.isfinite(p.celsius) and math.isfinite(p.share))
-    if not points:
+    least: dict[float, float] = {}
+    for point in curve:
+        if math.isfinite(point.celsius) and math.isfinite(point.share):
+            least[point.celsius] = min(point.share, least.get(point.celsius, point.share))
+    if not least:
         return None
-    below = [p for p in points if p[0] <= celsius]
-    above = [p for p in points if p[0] > celsius]
-    if not below or not above:
-        share = min(s for c, s in points if c == (below[-1][0] if below else above[0][0]))
+    cool, hot = (max((c for c in least if c <= celsius), default=None),
+                 min((c for c in least if c > celsius), default=None))
+    if cool is None or hot is None:
+        share = least[min(least) if cool is None else cool]
     else:
-        (cool, cool_share), (hot, hot_share) = below[-1], above[0]
-        share = cool_share + (hot_share - cool_share) * (celsius - cool) / (hot - cool)
+        share = least[cool] + (least[hot] - least[cool]) * (celsius - cool) / (hot - cool)
     return min(max(share, 0.0), 1.0)
 
 

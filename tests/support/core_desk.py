@@ -145,7 +145,7 @@ class Desk:
             mono_ns=self.now_ns, pilot=d.pilot, pwm_on=d.pwm_on, offered_a=d.offered_a, permit=d.permit,
             mirror_closed=mirror, diode_ok=d.pwm_on, faults=d.faults, plug_seq=d.plug_seq,
             boot_count=d.boot_count, proximity_a=d.proximity_a, fault_seq=d.fault_seq,
-            request=d.request or d.relay, dark=d.dark, testing=d.testing,
+            request=d.request or d.relay, dark=d.dark, testing=d.testing, temperature_c=d.temperature_c,
             waking=d.waking)
         self.feed(OutletSeen(evse_id=evse_id, relay_on=d.relay, pi_mirror_closed=d.closed, board=board))
 
