@@ -56,15 +56,16 @@ Generated from `edge/controller/catalogue.py` and the words in `edge/ui/locale/`
 `python scripts/generate_faults.py` writes this page; a test compares the two.
 
 At the cabinet the same is told by `forecourt faults`, and by `forecourt faults F201 --language sv` for
-one code; with a running controller also which faults stand now, since when, and how often each has come.
+one code; with a running controller also which faults stand now, since when, and how often each came.
 
-**Measure in live parts only if you are an electrician.** "Breaker off" means: off, secured against being
-switched on, and absence of voltage verified.
+**Measure in live parts only if you are an electrician.** "Breaker off" means: off, secured against
+being switched on, and absence of voltage verified. Insulation is measured behind the contactor, so that
+the test voltage does not reach meters, supplies and surge arresters.
 
 * **Charging** says what a fault does to the session of each outlet that it concerns. What stands is a
   set: when one fault ends, charging begins again only if no other forbids it.
-* **Ends** says how. To acknowledge is not to reset: a fault whose cause stands goes on standing. Those that
-  end with the car or by a technician outlast a restart; counts, first and last time do so for all.
+* **Ends** says how. To acknowledge is not to reset: a fault whose cause stands goes on standing. Those
+  that end with the car or by a technician outlast a restart; counts, first and last time do so for all.
 * Components are those of OCPP 2.0.1 (part 2, appendix 3); `NotifyEvent` carries them with the code as
   `techCode`. CX codes are the ChargeX minimum required error codes, where their text fits.
 """
