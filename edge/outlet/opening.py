@@ -3,7 +3,8 @@
 The pilot board's interlock and the Pi's relay are in series, so opening both at once would hide that
 one of them is stuck. At a stop in order (no current flows any more, or the car had its 6 s) one opens
 first, and the other when the main contacts have followed, or when they have had time enough to be
-called stuck. Whose turn it is, and what it proved, the board says (`BoardStatus.pi_first`).
+called stuck. Whose turn it is, and what it proved, the board says (`BoardStatus.pi_first`). Where the
+car rests, the board has opened by itself, whoever has the turn: then the relay follows in the same way.
 
 This is for stops in order only: whatever is urgent switches both off at once, and nothing here keeps
 it from doing so.
@@ -13,12 +14,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from edge.controller.pilot import BoardStatus
+from edge.controller.pilot import BoardFault, BoardStatus, PilotState
 from edge.controller.trouble import DeviceError
 
 LOOK_S = 0.01
 PROOF_S = 0.04  # the board believes its mirror after 20 ms, and its turns take up to 10
 MARGIN_S = 0.05  # beyond the time after which the board calls it stuck, so that it does
+
+_CALM = frozenset({PilotState.B, PilotState.C, PilotState.D})
+_HARMLESS = frozenset({BoardFault.HEARTBEAT, BoardFault.MEMORY})
 
 
 class Board(Protocol):
@@ -36,22 +40,29 @@ class Relay(Protocol):
 
 
 async def open_in_order(board: Board, relay: Relay, *, pi_first: bool, suspect_s: float,
-                        overtaken: Callable[[], bool]) -> bool:
+                        overtaken: Callable[[], bool], left_s: float | None = None) -> bool:
     """Open both channels; whether the board understood (if not, it has to be told again).
 
     The second channel opens when the board has seen the main contacts open by the first, at the latest
-    `suspect_s` (of the board's settings) and a margin after that one, and at once when `overtaken` or
-    when the board does not answer.
+    `suspect_s` (of the board's settings) and a margin after that one, and at once when `overtaken`,
+    when the board does not answer, or when it reports a fault or a pilot that is not B, C or D.
+    `left_s`: the board has opened already; so long may the relay stay on, and never longer than
+    `suspect_s` and the margin.
     """
     patience_s = suspect_s + MARGIN_S
     if pi_first:
         relay.set(False)
         await _within(patience_s, _opened_by(board, lambda status: not status.request, overtaken))
         return await _within(None, board.revoke())
+    understood = False
     try:
-        understood = await _within(patience_s, board.revoke())
-        if understood:
-            await _within(patience_s, _opened_by(board, lambda status: not status.permit, overtaken))
+        async with asyncio.timeout(None if left_s is None else min(left_s, patience_s)):
+            understood = await _within(patience_s, board.revoke())
+            if understood:
+                await _within(patience_s,
+                              _opened_by(board, lambda status: not status.permit, overtaken))
+    except TimeoutError:
+        pass  # what is stuck the board names by itself
     finally:
         relay.set(False)
     return understood
@@ -59,9 +70,11 @@ async def open_in_order(board: Board, relay: Relay, *, pi_first: bool, suspect_s
 
 async def _opened_by(board: Board, channel: Callable[[BoardStatus], bool],
                      overtaken: Callable[[], bool]) -> None:
-    """Until the board has seen this channel and the main contacts open, or nobody waits for it."""
+    """Until the board has seen this channel and the main contacts open, or nobody may wait for it."""
     while not overtaken():
         status = await board.poll()
+        if status.pilot not in _CALM or not _HARMLESS.issuperset(status.faults):
+            return
         if channel(status) and status.mirror_closed is False:
             await asyncio.sleep(PROOF_S)
             return

@@ -24,6 +24,7 @@ VACANT_POLL_S = 0.5  # nobody is there: spares the line, and the processor
 REPORT_S = 1.0
 LOST_S = 3.0
 OPEN_TRIES = 5
+RELAY_S = 0.9  # the relay follows PERMIT at most 1 s later, and a call takes its time
 CLOCK_S = 3600.0  # a board's own clock strays by some seconds a day
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class OutletDriver:
         self._boot_count: int | None = None
         self._dated_ns: int | None = None  # when the board was told the time; None: it has to be
         self._word = 0  # of the board's offer: the latest is not undone by repeating an older one
+        self._permit_ns = 0  # when a poll that saw PERMIT on was sent, the last one
         self._opening = asyncio.Lock()  # an opening in order is under way
         self._hurries = 0  # urgent openings
         self._unread: set[str] = set()  # lines that could not be read
@@ -110,6 +112,8 @@ class OutletDriver:
                 self._lost(str(error))
             return
         self._well_ns = self._clock_ns()
+        if status.permit:
+            self._permit_ns = status.mono_ns
         self._report(OutletSeen(evse_id=self.evse_id, board=status, relay_on=self._coil_on(),
                                 pi_mirror_closed=self._mirror_closed()))
         self._tell_clock()
@@ -175,14 +179,19 @@ class OutletDriver:
         hurries = self._hurries
         async with self._opening:
             seen = None if self._last is None else self._last.board
-            pi_first = seen is not None and seen.pi_first and seen.permit  # else the board was first
+            fell = seen is not None and not seen.permit  # so the board was first
             understood = await open_in_order(
-                self.board, self.contactor, pi_first=pi_first,
+                self.board, self.contactor, pi_first=seen is not None and seen.pi_first and not fell,
+                left_s=self._left_s() if fell else None,
                 suspect_s=self._settings.weld_suspect_ms / 1000,
                 overtaken=lambda: self._hurries != hurries)
         self._last = None
         if not understood:
             await self._again(self.board.revoke, f"revoke ({reason})", lambda: True)
+
+    def _left_s(self) -> float:
+        """How long the relay may stay on, by the last poll that saw PERMIT."""
+        return max(0.0, RELAY_S - (self._clock_ns() - self._permit_ns) / 1e9)
 
     def lower(self, current_a: float) -> None:
         self._spawn(self._again(lambda: self.board.offer(current_a), f"lower to {current_a:g} A",

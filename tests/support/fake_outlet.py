@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 
 from virtual_time import now_ns
 
-from edge.controller.pilot import BoardStatus, PilotState
+from edge.controller.pilot import BoardFault, BoardStatus, PilotState
 from edge.controller.trouble import DeviceRefused, DeviceTimeout
 from edge.outlet.settings import BoardSettings
 
@@ -24,6 +24,7 @@ class FakeBoard:
         self.pilot = PilotState.B
         self.pi_first = False
         self.mirror_closed = False
+        self.faults: tuple[BoardFault, ...] = ()
         self.settings: list[BoardSettings] = []
         self.told_utc_s: list[int] = []
 
@@ -45,7 +46,7 @@ class FakeBoard:
         return BoardStatus(mono_ns=sent_ns, pilot=self.pilot, permit=self.permit,
                            offered_a=self.offered_a, pwm_on=self.offered_a > 0,
                            mirror_closed=self.mirror_closed, boot_count=self.boot_count,
-                           pi_first=self.pi_first)
+                           pi_first=self.pi_first, faults=self.faults)
 
     async def offer(self, current_a: float) -> None:
         await self._frame(f"offer {current_a:g}")

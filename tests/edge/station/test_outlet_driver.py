@@ -7,6 +7,7 @@ from fake_outlet import FakeBoard, FakeContactor, Tasks, until
 from virtual_time import now_ns, virtual
 
 from edge.controller.events import BoardLost, Event, OutletSeen
+from edge.controller.pilot import BoardFault, PilotState
 from edge.controller.trouble import DeviceTimeout
 from edge.outlet.settings import BoardSettings
 from edge.station.outlet_driver import CLOCK_S, OPEN_TRIES, OutletDriver
@@ -56,12 +57,74 @@ async def test_an_opening_in_order_lets_the_board_go_first_unless_it_is_the_turn
 @virtual
 async def test_a_board_that_has_opened_already_was_first_whoever_has_the_turn():
     outlet = Outlet()
-    outlet.contactor.on = outlet.board.pi_first = True
+    outlet.contactor.on = outlet.board.pi_first = outlet.board.permit = True
     running = asyncio.ensure_future(outlet.driver.run())
     await asyncio.sleep(1)
+    outlet.board.permit = False
+    await until(lambda: not outlet.events[-1][1].board.permit)
     outlet.driver.open("test", urgent=False)
     await asyncio.sleep(1)
     assert outlet.log == ["revoke", "relay off"]
+    running.cancel()
+
+
+@pytest.mark.parametrize(("told_after_s", "off_after_s"), [(0.0, 0.3), (0.7, 0.2), (2.0, 0.0)])
+@virtual
+async def test_the_relay_follows_a_board_that_is_stuck_300_ms_later_and_1_s_after_permit_at_most(
+        told_after_s, off_after_s):
+    outlet = Outlet()
+    outlet.contactor.on = outlet.board.permit = outlet.board.mirror_closed = True
+    running = asyncio.ensure_future(outlet.driver.run())
+    await asyncio.sleep(1)
+    outlet.board.permit = False
+    fell_s = now_ns() / 1e9
+    await until(lambda: not outlet.events[-1][1].board.permit)
+    await asyncio.sleep(told_after_s)
+    told_s = now_ns() / 1e9
+    outlet.driver.open("car at rest", urgent=False)
+    await until(lambda: not outlet.contactor.on)
+    took_s = now_ns() / 1e9 - told_s
+    assert off_after_s - 0.12 <= took_s <= off_after_s + 0.02
+    assert took_s <= 0.3 + 1e-6 and (told_after_s > 1 or now_ns() / 1e9 - fell_s <= 1.0)
+    running.cancel()
+
+
+@pytest.mark.parametrize("what", ["pilot A", "pilot E", "pilot F", "pilot ?", "fault", "silence"])
+@virtual
+async def test_a_relay_that_waits_for_the_contacts_drops_as_soon_as_anything_is_wrong(what):
+    outlet = Outlet()
+    outlet.contactor.on = outlet.board.permit = outlet.board.mirror_closed = True
+    running = asyncio.ensure_future(outlet.driver.run())
+    await asyncio.sleep(1)
+    outlet.board.permit = False
+    await until(lambda: not outlet.events[-1][1].board.permit)
+    outlet.driver.open("car at rest", urgent=False)
+    await asyncio.sleep(0.1)
+    assert outlet.contactor.on
+    if what == "fault":
+        outlet.board.faults = (BoardFault.RCD,)
+    elif what == "silence":
+        outlet.board.silent = True
+    else:
+        outlet.board.pilot = PilotState(what[-1])
+    wrong_s = now_ns() / 1e9
+    await until(lambda: not outlet.contactor.on)
+    assert now_ns() / 1e9 - wrong_s <= 0.05
+    running.cancel()
+
+
+@virtual
+async def test_nothing_delays_an_urgent_opening_while_the_relay_waits_for_the_contacts():
+    outlet = Outlet()
+    outlet.contactor.on = outlet.board.permit = outlet.board.mirror_closed = True
+    running = asyncio.ensure_future(outlet.driver.run())
+    await asyncio.sleep(1)
+    outlet.board.permit = False
+    await until(lambda: not outlet.events[-1][1].board.permit)
+    outlet.driver.open("car at rest", urgent=False)
+    await asyncio.sleep(0.1)
+    outlet.driver.open("unplugged")
+    assert not outlet.contactor.on
     running.cancel()
 
 
