@@ -49,6 +49,7 @@ TRIP_MS = (1, 1200)  # Tinkerforge allows a module 30 ms to 1.2 s
 DROP_OUT_MS = 40
 PULL_IN_MS = 100  # our own choice: from memory, contactors take 10 to 50
 TORN_RECORDS = 1
+SUSPECT_FACTOR = 2  # the board calls a channel stuck after so many drop-out times at the earliest
 LOOP_MS = 10  # worst turn of the board's loop that its 60 ms reckon with
 
 
@@ -76,6 +77,7 @@ def _judge(measured: Measured) -> Iterator[Check]:
     yield _residual(measured)
     yield _time("drop-out of the contactor", words["drop_out_ms"], DROP_OUT_MS,
                 "fit a coil suppressor that clamps higher (no plain diode), or a quicker contactor")
+    yield _suspicion(words["weld_suspect_ms"], words["drop_out_ms"])
     yield _time("pull-in of the contactor", words["pull_in_ms"], PULL_IN_MS,
                 "measure the coil's voltage while it closes")
     yield _flag("worst turn of the loop", words["loop_max_ms"] <= LOOP_MS,
@@ -119,6 +121,16 @@ def _residual(measured: Measured) -> Check:
     shown = f"trips in {test.trip_ms} ms" if test.passed else test.result
     return _flag(name, good, shown, shown, f"a trip within {TRIP_MS[1]} ms, and back again; check the "
                                            "module's supply, its trip wire and its test wire")
+
+
+def _suspicion(suspect_ms: int, drop_out_ms: int) -> Check:
+    name, expected_ms = "suspicion of a weld", SUSPECT_FACTOR * drop_out_ms
+    if drop_out_ms == 0:
+        return Check(name=name, verdict=Verdict.UNKNOWN, shown=f"after {suspect_ms} ms",
+                     expected="twice the drop-out", remedy="measure the drop-out first")
+    return _flag(name, suspect_ms >= expected_ms, f"after {suspect_ms} ms", f"after {suspect_ms} ms",
+                 f"at least {expected_ms} ms, twice the drop-out: a healthy contactor would be called "
+                 "stuck; set the board's `weld_suspect_ms` higher in the site's file")
 
 
 def _counters(words: dict[str, int]) -> Iterator[Check]:

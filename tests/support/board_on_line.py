@@ -20,7 +20,8 @@ class BoardOnLine:
         self.words |= {
             r.BOOT_COUNT: 3, r.MAP_VERSION: r.MAP_VERSION_NOW, r.FIRMWARE: 200, r.SUPPLY_MV: 12_010,
             r.TEMPERATURE_DC: 250, r.SELF_TEST_AGE_MIN: 0xFFFF, r.DROP_OUT_MS: 16, r.PULL_IN_MS: 24,
-            r.LOOP_MAX_MS: 6, r.CP_GAIN_PERMYRIAD: 10_000, r.PP_GAIN_PERMYRIAD: 10_100,
+            r.LOOP_MAX_MS: 6, r.WELD_SUSPECT_MS: 250,
+            r.CP_GAIN_PERMYRIAD: 10_000, r.PP_GAIN_PERMYRIAD: 10_100,
             r.TEMPERATURE_OFFSET_DC: SIGNED - 3, r.KEPT_WRITES + 1: 12}
         self.identity = (b"Forecourt", b"PB-1", b"2.0")
         self.car = False

@@ -84,6 +84,7 @@ async def test_a_healthy_board_passes_and_says_what_it_measured():
     (r.TEMPERATURE_DC, 0x8000, "temperature", "no sensor answers"),
     (r.TEMPERATURE_DC, 650, "temperature", "65 C"),
     (r.DROP_OUT_MS, 44, "drop-out of the contactor", "44 ms"),
+    (r.WELD_SUSPECT_MS, 31, "suspicion of a weld", "after 31 ms"),
     (r.PULL_IN_MS, 160, "pull-in of the contactor", "160 ms"),
     (r.LOOP_MAX_MS, 11, "worst turn of the loop", "11 ms"),
     (r.FAULT_BITS, r.FAULT_WELD, "faults", "weld"),
