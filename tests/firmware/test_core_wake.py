@@ -25,6 +25,10 @@ def until_x1(bench, limit_ms=F_MS + LATE_MS):
     return bench.until(lambda: bench.duty, limit_ms)
 
 
+def until_told(bench, limit_ms):
+    return bench.until(lambda: bench.told_da, limit_ms)
+
+
 def test_f_then_x1_for_750_ms_then_the_offer_that_waits():
     for pulse_ms in (1000, 2500, 5000):
         bench = resting()
@@ -34,7 +38,7 @@ def test_f_then_x1_for_750_ms_then_the_offer_that_waits():
         assert bench.duty == 10000
         bench.run(60)
         assert (bench.state, bench.offer(160)) == ("B", OK)
-        x1_ms = 60 + bench.until(lambda: bench.told_da, X1_MS)
+        x1_ms = 60 + until_told(bench, X1_MS)
         assert X1_MS - 4 <= x1_ms <= X1_MS + LATE_MS
         assert (bench.told_da, bench.core.offer.waking, bench.faults) == (160, False, 0)
 
