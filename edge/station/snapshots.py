@@ -31,13 +31,10 @@ _SCREENS = {
     Phase.PAUSING: Screen.PAUSED,
     Phase.PAUSED: Screen.PAUSED,
     Phase.REPLUG: Screen.REPLUG,
-    Phase.REPLUG: Screen.PAUSED,
     Phase.STOPPING: Screen.STOPPING,
     Phase.ENDING: Screen.STOPPING,
     Phase.FINISHED: Screen.FINISHED,
 }
-_MIN_A = 6.0
-_HELD = frozenset({Phase.READY, Phase.PREPARING, Phase.PAUSING, Phase.PAUSED})
 
 
 class Prices(Protocol):
@@ -81,7 +78,7 @@ class Snapshots:
             id=evse.id, label=evse.label, state=outlet.status or "Unavailable",
             screen=_screen(outlet, faults, waiting=waiting),
             charging_state=session.charging_state if session else None,
-            offered_a=outlet.offer.current_a, because=_because(site, outlet, at),
+            offered_a=outlet.offer.current_a, because=outlet.offer.because,
             energy_wh=session.energy_wh if session else None,
             power_w=reading.power_w if live and fresh and reading is not None else None,
             cost_incl_vat=self._prices.cost_so_far(session, at) if session else None,
@@ -110,24 +107,6 @@ def _stops(fault: Fault) -> bool:
     if kind.severity is Severity.NOTICE and kind.stops is Stops.PAUSE:
         return False
     return kind.stops not in (Stops.DERATE, Stops.NOTHING)
-
-
-def _because(site: Site, outlet: Outlet, at: Header) -> str:
-    """What set the offer; or, where a session gets nothing, what it waits for."""
-    if outlet.offer.current_a > 0 or outlet.phase not in _HELD:
-        return outlet.offer.because
-    if outlet.paused:
-        return "request"
-    if outlet.not_before_ns > at.mono_ns:
-        return "stagger"
-    if outlet.limit is not None and outlet.limit.current_a < _MIN_A:
-        return "limit"
-    hot = next((key for key, held in site.caps.items()
-                if key.endswith(f"@{outlet.evse_id}") and held.current_a < _MIN_A), None)
-    if hot is not None:
-        return hot.rpartition("@")[0]
-    # What is left: the fuses, while it is paused; before that it waits for a few seconds only.
-    return "circuit" if outlet.phase is Phase.PAUSED else "rest"
 
 
 def _duration_s(session: Session | None, at: Header) -> int | None:
