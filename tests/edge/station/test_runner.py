@@ -11,6 +11,7 @@ from virtual_time import now_ns, virtual
 from edge.controller.effects import (
     CloseContactor,
     Effect,
+    Keep,
     LowerCurrent,
     OfferCurrent,
     OpenContactor,
@@ -19,9 +20,17 @@ from edge.controller.effects import (
     RenewGrant,
     SaveSession,
     Stream,
+    WakeCar,
     WithdrawOffer,
 )
-from edge.controller.events import Event, GrantFailed, GrantPassed, Header, SessionPriced
+from edge.controller.events import (
+    Event,
+    GrantFailed,
+    GrantPassed,
+    Header,
+    SessionPriced,
+    SessionSetAside,
+)
 from edge.controller.idtoken import IdToken
 from edge.controller.session import Instant, Session
 from edge.outlet.settings import BoardSettings
@@ -67,6 +76,8 @@ class Bench:
             price=self._price, answer=lambda _id, _refusal: None, spawn=self.tasks.spawn)
 
     def _price(self, evse_id: str, session: Session) -> SessionPriced:
+        if session.tariff == "bad":
+            raise LookupError("no such tariff")
         self.log.append("priced")
         return SessionPriced(evse_id=evse_id, transaction_id=session.transaction_id, currency="SEK",
                              cdr=msgspec.Raw(b"{}"), total_incl_vat="1", total_excl_vat="1")
@@ -291,3 +302,32 @@ async def test_a_price_comes_back_as_an_event_after_the_end_is_on_the_disk():
     bench.run(row("cdr"), SaveSession(transaction_id="t1", session=None))
     bench.journal.commit()
     assert not bench.journal.sessions
+
+
+@virtual
+async def test_what_is_kept_is_in_the_batch_of_its_step():
+    bench = Bench()
+    bench.run(row(), Keep(key="wear:1", data=msgspec.Raw(b"{}")), Keep(key="tally:x", data=None))
+    batch, _ = bench.journal.pending[0]
+    assert len(batch.rows) == 1 and batch.kept == {"wear:1": b"{}", "tally:x": None}
+    bench.run(Keep(key="wear:1", data=None))
+    assert len(bench.journal.pending) == 2, "without a row too"
+
+
+@virtual
+async def test_a_session_that_cannot_be_priced_stops_neither_the_station_nor_the_next_one():
+    bench = Bench()
+    bad = msgspec.structs.replace(SESSION, tariff="bad")
+    bench.run(PriceSession(evse_id="1", session=bad), PriceSession(evse_id="1", session=SESSION))
+    await bench.rest()
+    aside, priced = bench.events
+    assert isinstance(aside, SessionSetAside) and "no such tariff" in aside.error
+    assert isinstance(priced, SessionPriced)
+
+
+@virtual
+async def test_a_sleeping_car_is_woken_at_once():
+    bench = Bench()
+    bench.run(row(), WakeCar(evse_id="1", pulse_s=4.0))
+    await bench.rest()
+    assert bench.log == ["wake 4000"]
