@@ -1,6 +1,7 @@
 """The catalogue of faults: whole, without contradictions, and in the names of others' lists."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +104,9 @@ def test_latching_faults_outlast_their_cause():
 
 def test_every_fault_that_a_board_can_name_has_a_kind():
     assert set(board._BOARD_FAULTS.values()) <= set(CATALOGUE)
+
+
+@pytest.mark.parametrize("code", list(FaultCode))
+def test_every_kind_has_a_rule_that_finds_it(code):
+    sources = "".join(p.read_text("utf-8") for p in Path(board.__file__).parent.glob("*.py"))
+    assert re.search(rf"FaultCode\.{code.name}\b", sources), "it could never stand"
