@@ -32,6 +32,13 @@ def test_the_small_messages_decode_and_are_written_like_that(kind, type_):
     assert msgspec.json.encode(msgspec.json.decode(example(kind), type=type_)) == example(kind)
 
 
+@pytest.mark.parametrize(("kind", "type_"), [
+    ("boot", records.BootNotification), ("clock", records.ClockSet),
+    ("down", records.TransactionEvent)])
+def test_the_data_of_other_rows_decode_and_are_written_like_that(kind, type_):
+    assert msgspec.json.encode(msgspec.json.decode(example(kind), type=type_)) == example(kind)
+
+
 def test_the_acknowledgement_is_that_of_the_row():
     row, ack = envelope.decode(example("row")), msgspec.json.decode(example("ack"), type=Ack)
     assert (ack.epoch, ack.stream, ack.seq) == (row.epoch, row.stream, row.seq)
@@ -43,5 +50,5 @@ def test_every_topic_and_row_type_is_named():
                   topics.state("x")):
         assert f"`{topic.replace('/x/', '/{site}/')}`" in DOC
     for type_ in (records.TX_EVENT, records.TX_CDR, records.EV_FAULT, records.EV_STATUS,
-                  records.EV_BOOT, records.EV_SECURITY, records.TM_METER):
+                  records.EV_BOOT, records.EV_CLOCK, records.EV_SECURITY, records.TM_METER):
         assert f"| `{type_}` | {type_[:2]} |" in DOC
