@@ -55,6 +55,8 @@ def standing(turn: Turn) -> Standing:
 def doubt(turn: Turn, reading: Reading) -> str | None:
     """Why a reading that its register's acceptor believed is not believed; None: it is."""
     evse = next((e for e in turn.plan.evses if e.meter_id == reading.meter_id), None)
+    if evse is not None and reading.energy_import_wh is None:
+        return "no register"  # it bills nobody, however well it measures currents
     return implausible(evse, reading)
 
 
