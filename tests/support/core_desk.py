@@ -75,6 +75,7 @@ class Device:
         self.fault_seq = 0
         self.request = False  # stuck: what the board senses behind the relay
         self.dark = self.testing = self.waking = False
+        self.diode = True
         self.wh = 1_000
         self.proximity_a: int | None = None
         self.meter_answers = True
@@ -143,7 +144,7 @@ class Desk:
         mirror = d.closed if d.mirror is None else d.mirror
         board = BoardStatus(
             mono_ns=self.now_ns, pilot=d.pilot, pwm_on=d.pwm_on, offered_a=d.offered_a, permit=d.permit,
-            mirror_closed=mirror, diode_ok=d.pwm_on, faults=d.faults, plug_seq=d.plug_seq,
+            mirror_closed=mirror, diode_ok=d.pwm_on and d.diode, faults=d.faults, plug_seq=d.plug_seq,
             boot_count=d.boot_count, proximity_a=d.proximity_a, fault_seq=d.fault_seq,
             request=d.request or d.relay, dark=d.dark, testing=d.testing, temperature_c=d.temperature_c,
             waking=d.waking)
@@ -154,7 +155,8 @@ class Desk:
         d = self.devices[evse_id]
         if not d.meter_answers:
             return
-        amps = d.current_a if d.closed else 0.0
+        obeys_a = min(d.current_a, d.offered_a) if d.pwm_on else d.current_a
+        amps = obeys_a if d.closed else 0.0
         self.feed(ReadingTaken(reading=Reading(
             meter_id=f"bay-{evse_id}", mono_ns=self.now_ns, context=context, quality=quality,
             energy_import_wh=d.wh, energy_raw=f"{d.wh:08x}", energy_scale="1", power_w=amps * 690,
