@@ -153,8 +153,11 @@ def _started(turn: Turn, event: Started) -> None:
 
 def _outlet_seen(turn: Turn, event: OutletSeen) -> None:
     outlet, at_ns = turn.outlets[event.evse_id], event.board.mono_ns
-    if at_ns > turn.now_ns or (outlet.board is not None and at_ns < outlet.board.mono_ns):
-        return  # it comes late, or of a moment to come: what was seen since holds
+    last_ns = outlet.board.mono_ns if outlet.board is not None else None
+    late = last_ns is not None and (at_ns < last_ns or (
+        at_ns == last_ns and outlet.board_error is not None))
+    if late or at_ns > turn.now_ns:
+        return  # of before what was seen since, or of a moment to come
     was, now = pilot(outlet), event.board.pilot
     plugged_ns = outlet.plugged_ns
     if now in PLUGGED_IN and (was not in PLUGGED_IN or plugged_ns is None):
