@@ -96,7 +96,7 @@ class Desk:
         self.now_ns = 1_000 * NS
         self.boot = 1
         self.clock_ok = True
-        self.utc_ms: int | None = UTC_MS  # what the wall clock is ahead of the monotonic one; None: dead
+        self.utc_ms: int | None = UTC_MS  # the wall clock less the monotonic one; None: dead
         self.random = 0.0
         self.count = 0
         self.log: list[Effect] = []
