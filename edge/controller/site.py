@@ -133,6 +133,7 @@ class Timers(Value):
     board_lost_s: float = 3.0  # without a valid poll
     meter_lost_s: float = 10.0  # without a good reading
     cloud_lost_s: float = 5.0
+    clock_lost_s: float = 60.0  # time servers answer within seconds of the start, if there is a network
     mirror_agree_s: float = 1.0
     end_read_s: float = 15.0  # after that the last register value that was seen ends the session
     card_dead_s: float = 3.0  # a card that started a session does not stop it so soon after

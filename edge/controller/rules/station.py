@@ -5,7 +5,6 @@ from edge.controller.rules.found import Found, Standing
 from edge.controller.turn import Turn
 
 ENOUGH = 1.2  # so much more than a limit must be free again before its fault ends
-CLOCK_S = 60.0  # time servers answer within some seconds of the start, if there is a network
 
 
 def standing(turn: Turn) -> Standing:
@@ -23,7 +22,7 @@ def standing(turn: Turn) -> Standing:
         yield Found(code=FaultCode.CLOUD_OFFLINE, where="cloud", detail="broker not reached")
     yield from _disk(turn)
     untrusted = turn.site.started_ns is not None and not turn.at.clock_ok
-    if turn.past(turn.lasting("clock", untrusted), CLOCK_S):
+    if turn.past(turn.lasting("clock", untrusted), turn.timers.clock_lost_s):
         yield Found(code=FaultCode.CLOCK_UNTRUSTED, where="clock",
                     detail="the wall clock is not synchronised")
 
