@@ -41,6 +41,9 @@ class PilotBoard(Protocol):
     def set_cp(self, load_ohm: float | None, diode: bool = True) -> None:
         """The load on the control pilot; None: open."""
 
+    def set_plateaus_mv(self, high_mv: int, low_mv: int) -> None:
+        """The pilot itself, while its source is high and while it is low."""
+
     @property
     def shunt(self) -> bool:
         """Whether the board fires the shunt trip."""
@@ -93,6 +96,7 @@ class Bay:
         self.stuck = dict.fromkeys(CHANNELS, False)  # bridged: it feeds all the same
         self.estop = False  # pressed
         self.breaker = True  # closed
+        self.pilot_mv: tuple[int, int] | None = None  # override: its two plateaus
         self.mirror_to_pi: bool | None = None  # override: a broken wire to one side
         self.mirror_to_board: bool | None = None
         self._log = log
@@ -101,7 +105,7 @@ class Bay:
         self._permit = False
         self._request: bool | None = None
         self._mirrors: tuple[bool, bool] | None = None
-        self._cp: tuple[float | None, bool] | None = None
+        self._cp: object = None
         self._signals = {"pwm": False, "s2": False}
         self._cause = "power-on"
 
@@ -134,9 +138,12 @@ class Bay:
         self._signal("pwm", duty is not None and 0 < duty < 1)
         self._signal("s2", self.car.s2)
         load = self.car.load()
-        if load != self._cp:
-            self._cp = load
-            self.board.set_cp(*load)
+        if (load, self.pilot_mv) != self._cp:
+            self._cp = (load, self.pilot_mv)
+            if self.pilot_mv is None:
+                self.board.set_cp(*load)
+            else:
+                self.board.set_plateaus_mv(*self.pilot_mv)
 
     def weld(self) -> None:
         """Weld the main contacts."""

@@ -131,7 +131,10 @@ class Board:
 
     def set_cp(self, load_ohm: float | None, diode: bool = True) -> None:
         """Put this load between control pilot and earth (see `pilot_plateaus_mv`)."""
-        high_mv, low_mv = pilot_plateaus_mv(load_ohm, diode)
+        self.set_plateaus_mv(*pilot_plateaus_mv(load_ohm, diode))
+
+    def set_plateaus_mv(self, high_mv: int, low_mv: int) -> None:
+        """The pilot while its source is high and while it is low, whatever hangs on it."""
         self._set(page.PILOT_HIGH_MV, high_mv)
         self._set(page.PILOT_LOW_MV, low_mv)
 

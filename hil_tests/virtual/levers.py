@@ -99,6 +99,14 @@ class Levers:
                 self._cabinet.step()  # the pilot sees it, however short it is
                 await asyncio.sleep(gap_s)
 
+    async def do_pilot(self, evse: str, high_mv: int | None = None, low_mv: int = -12_000) -> None:
+        """The pilot's level while its source is high and while it is low; None: as the car loads it.
+
+        A high plateau of -12000 is a driver that has failed: nobody shows F, and it is there.
+        """
+        self._bay(evse).pilot_mv = None if high_mv is None else (high_mv, low_mv)
+        self._cabinet.step()
+
     async def do_supply(self, evse: str, supply_mv: int = SUPPLY_MV) -> None:
         """The board's 12 V; without a value as usual."""
         self._bay(evse).board.set_supply_mv(supply_mv)

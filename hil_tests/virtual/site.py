@@ -132,6 +132,11 @@ class VirtualSite:
         self.kill9(name)
         await self.start(name)
 
+    def damage_journal(self) -> None:
+        """The head of the journal's file is overwritten. While no controller runs."""
+        with (self.state_dir / "journal.db").open("r+b") as file:
+            file.write(b"\x55" * 512)
+
     def fill_state(self, megabytes: int) -> None:
         """So much of the state folder is taken by a file of somebody else; 0: it is gone again."""
         filler = self.state_dir / "filler"

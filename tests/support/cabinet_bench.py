@@ -58,6 +58,9 @@ class FakeBoard:
     def set_temperature_c(self, temperature_c):
         self.temperature_c = temperature_c
 
+    def set_plateaus_mv(self, high_mv, low_mv):
+        self.cp = (high_mv, low_mv)
+
     def set_supply_mv(self, supply_mv):
         self.supply_mv = supply_mv
 

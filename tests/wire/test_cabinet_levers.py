@@ -119,6 +119,15 @@ async def test_supply_proximity_and_memory_of_a_board_can_be_bad(cabinet, rig):
     assert board.powers == [True, False, True]
 
 
+async def test_the_pilot_may_be_at_any_level_and_is_the_cars_again_afterwards(cabinet, rig):
+    board = cabinet.bays["1"].board
+    await rig.plug("1")
+    await rig.ask("pilot", evse="1", high_mv=-12000)
+    await until("the level", lambda: board.cp == (-12000, -12000))
+    await rig.ask("pilot", evse="1")
+    await until("B", lambda: board.cp == (2740, True))
+
+
 async def test_lines_of_the_pi_may_be_unreadable_or_left_on(cabinet, rig):
     server = cabinet.gpio
     for what, where, pin in (("input", "door", 24), ("mirror", "1", 27), ("coil", "2", 22)):
