@@ -215,7 +215,6 @@ class Contactor:
             if commands == REQUEST and self._wrong_ms >= HELD_MS and not self._overdue:
                 # Live although we permit nothing, and nobody opens it: whatever holds it, its breaker must.
                 self._overdue = self.interlock_stuck = True
-                self.pi_first = False
                 self._fire(EVENT_SHUNT)
             return
         self.weld_suspected = True

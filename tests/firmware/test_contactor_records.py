@@ -91,13 +91,9 @@ class Judge:
 
     def stuck(self):
         # (interlock, relay, whose turn it is)
-        interlock = relay = pi_first = False
-        overdue = [(k, None) for k in self.overdue()]
-        for _, opening in sorted([(opening[1], opening) for opening in self.openings] + overdue):
-            if opening is None:
-                interlock = True
-                pi_first = False
-                continue
+        interlock = len(self.overdue()) > 0
+        relay = pi_first = False
+        for opening in self.openings:
             _, commands, _, fed = self.rows[opening[0]]
             if self.held_by(opening, 2) and (commands < 2 or not fed):
                 interlock = True

@@ -155,6 +155,7 @@ def test_each_bit_of_permit_has_its_cause():
         (r.PERMIT_TEST_OK, set_core("residual", "ok", True)),
         (r.PERMIT_PI_FIRST, set_core("contactor", "pi_first", True)),
         (r.PERMIT_DARK, set_core("pilot", "dark", True)),
+        (r.PERMIT_WAKING, set_core("offer", "_wake_ms", 1)),
         (r.PILOT_F << 8, set_core("pilot", "state", r.PILOT_F)),
     ):
         board = Board()

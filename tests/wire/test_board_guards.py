@@ -260,6 +260,41 @@ def test_a_record_torn_by_a_cut_is_counted_and_costs_nothing_else(board, outlet)
     assert outlet.faults & r.FAULT_MEMORY == 0
 
 
+@IN_BOTH_PORTS
+def test_lost_counters_are_told_at_every_start_until_the_board_is_calibrated(board, outlet):
+    board.power(False)
+    for slot in ("kept0", "kept1"):
+        (board.folder / slot).write_bytes(b"nothing that anybody wrote")
+    for _ in range(2):
+        board.power(True)
+        board.wait_ready()
+        assert outlet.faults & r.FAULT_MEMORY
+        board.power(False)
+    board.power(True)
+    board.wait_ready()
+    outlet.see(A, r.PILOT_A)
+    assert outlet.write(r.CALIBRATION, 1, 100, 10100, 10000, 0) == 0
+    assert not outlet.faults & r.FAULT_MEMORY
+    board.power(False)
+    board.power(True)
+    board.wait_ready()
+    assert not outlet.faults & r.FAULT_MEMORY
+    assert outlet.signed(r.CP_OFFSET_MV) == 100
+
+
+@IN_BOTH_PORTS
+def test_one_that_stays_live_under_the_pi_s_relay_alone_has_its_breaker_tripped(
+        board, outlet, record_property):
+    outlet.charge()
+    outlet.welded = True  # or its interlock is stuck: the board cannot tell
+    assert outlet.command(r.COMMAND_REVOKE) == 0
+    record_property("permit_off_to_shunt_s", round(until(lambda: board.shunt), 2))
+    assert outlet.faults & r.FAULT_INTERLOCK_STUCK
+    assert not outlet.faults & r.FAULT_WELD
+    until(lambda: not board.shunt)
+    assert (outlet.shunt_pulses, outlet.read(r.SHUNT_TRIPS)) == (1, 1)
+
+
 def test_a_slot_that_cannot_be_read_is_damage_and_no_empty_one(board, outlet):
     """In the unix port only: the other one copies the files of its flash, which a folder is not."""
     board.power(False)

@@ -68,6 +68,28 @@ def test_the_offer_is_on_the_pin_and_both_plateaus_are_read_under_it(board, outl
 
 
 @IN_BOTH_PORTS
+def test_a_car_is_woken_by_f_and_offered_again_after_x1(board, outlet, record_property):
+    outlet.offer()
+    plug_seq = outlet.read(r.PLUG_SEQ)
+    assert outlet.command(r.COMMAND_WAKE, 0, 0, 1000) == 0
+    f_s = until(lambda: board.duty == 0.0)
+    until(lambda: outlet.state == r.PILOT_F)
+    assert outlet.bits & r.PERMIT_WAKING
+    f_s += until(lambda: board.duty == 1.0)
+    record_property("f_s", round(f_s, 2))
+    until(lambda: outlet.state == r.PILOT_B)
+    assert outlet.command(r.COMMAND_OFFER, 0, 160) == 0
+    record_property("x1_s", round(until(lambda: board.duty < 1.0), 2))
+    assert not outlet.bits & r.PERMIT_WAKING
+    assert (outlet.faults, outlet.read(r.PLUG_SEQ), board.permit_pin) == (0, plug_seq, False)
+    outlet.see(C, r.PILOT_C)
+    until(lambda: outlet.bits & r.PERMIT_DIODE_OK)
+    assert outlet.command(r.COMMAND_WAKE, 0, 0, 1000) == 4
+    assert outlet.read(r.REFUSED_BITS) == r.REFUSED_CAR
+    assert outlet.grant() == 0
+
+
+@IN_BOTH_PORTS
 def test_a_grant_closes_once_and_c_to_b_opens(board, outlet, record_property):
     outlet.charge()
     used = outlet.read(r.GRANT_SEQ)
