@@ -3,6 +3,7 @@
 import msgspec
 from world import NS, Bay, World
 
+from edge.controller.catalogue import CATALOGUE
 from edge.controller.effects import (
     CloseContactor,
     Effect,
@@ -15,7 +16,6 @@ from edge.controller.effects import (
     WithdrawOffer,
 )
 from edge.controller.events import OutletSeen, ReadingTaken, Stamped
-from edge.controller.catalogue import CATALOGUE
 from edge.controller.faults import Stops
 from edge.controller.phase import ENERGISED, Phase
 from edge.controller.pilot import PilotState
@@ -235,7 +235,8 @@ class Judged(World):
             self.wait(1)
             if all(o.phase == "vacant" for o in self.site.outlets.values()):
                 break
-        self.wait(3)
+        young_s = self.plan.timers.meter_lost_s - (self.now_ns - (self.site.started_ns or 0)) / NS
+        self.wait(max(3, young_s + 1))  # so long a start keeps what stood before it
         for outlet in self.site.outlets.values():
             assert outlet.phase == "vacant" and outlet.session is None, (outlet.evse_id, outlet.phase)
             assert outlet.restored is None and outlet.stop is None

@@ -6,11 +6,14 @@ from collections import Counter
 
 import msgspec
 
+from edge.controller import kept
+from edge.controller.clockwork import text
 from edge.controller.core import step
 from edge.controller.effects import (
     AcknowledgeBoard,
     CloseContactor,
     Effect,
+    Keep,
     LowerCurrent,
     OfferCurrent,
     OpenContactor,
@@ -19,6 +22,7 @@ from edge.controller.effects import (
     Record,
     RenewGrant,
     SaveSession,
+    WakeCar,
     WithdrawOffer,
 )
 from edge.controller.events import (
@@ -29,6 +33,7 @@ from edge.controller.events import (
     Header,
     JournalStalled,
     JournalWell,
+    OutletFound,
     OutletSeen,
     ReadingTaken,
     SessionPriced,
@@ -44,6 +49,7 @@ from edge.controller.site import Circuit, Evse, SitePlan
 from edge.controller.state import Site, initial
 
 NS = 1_000_000_000
+UTC_MS = 1_795_254_000_000  # 2026-11-21T09:40:00Z, when the monotonic clock says 0
 QUANTUM_S = 0.1
 GRANT_LIFE_S = 5.0
 STOP_S = 6.0
@@ -85,6 +91,8 @@ class Bay:
         self.x1_at: float | None = None
         self.faults: set[BoardFault] = set()
         self.plug_seq, self.boot_count = 0, 1
+        self.f_until, self.waking_until = -1.0, -1.0  # the pulse that wakes a car, and X1 after it
+        self.now_s = 0.0
         # copper
         self.relay = self.welded = self.stuck_open = False
         self.mirror_lies = False
@@ -108,7 +116,8 @@ class Bay:
 
     def live(self, now_s: float, dt_s: float) -> None:
         """The board's own rules, the car's, and the meter's."""
-        if self.pilot not in CAR_IN:
+        self.now_s = now_s
+        if self.pilot not in CAR_IN or now_s < self.waking_until:
             self.asked_a = self.told_a = 0.0
         if self.permit and now_s - self.renewed_at > GRANT_LIFE_S:
             self.asked_a = min(self.asked_a, self.evse.failsafe_a)
@@ -141,7 +150,8 @@ class Bay:
 
     def status(self, now_ns: int) -> BoardStatus:
         return BoardStatus(
-            mono_ns=now_ns, pilot=self.pilot, pwm_on=self.told_a > 0, offered_a=self.told_a,
+            mono_ns=now_ns, pilot=PilotState.F if self.now_s < self.f_until else self.pilot,
+            waking=self.now_s < self.waking_until, pwm_on=self.told_a > 0, offered_a=self.told_a,
             permit=self.permit, mirror_closed=self.closed != self.mirror_lies,
             diode_ok=self.told_a > 0 and self.pilot in CAR_IN and self.diode,
             faults=tuple(sorted(self.faults)), plug_seq=self.plug_seq, boot_count=self.boot_count,
@@ -160,9 +170,10 @@ class World:
         self.site: Site = initial(plan)
         # the disk
         self.stalled = False
-        self.batches: list[tuple[list[Record], dict[str, Session | None]]] = []
+        self.batches: list[tuple[list[Record], dict[str, Session | None], list[Keep]]] = []
         self.rows: list[Record] = []
         self.sessions: dict[str, Session] = {}
+        self.kept: dict[str, bytes] = {}
         # what was granted and waits
         self.grants: list[tuple[Effect, int, tuple[int, int]]] = []
         self.handed, self.committed = 0, 0
@@ -180,7 +191,7 @@ class World:
     def feed(self, event: Event) -> None:
         self.count += 1
         at = Header(mono_ns=self.now_ns, boot=self.boot, fresh_id=f"id-{self.boot}-{self.count}",
-                    utc=f"2026-11-21T{self.now_ns // (3600 * NS) % 24:02d}:00:00.000Z", clock_ok=True)
+                    utc=text(UTC_MS + self.now_ns // 1_000_000), clock_ok=True)
         stamped = Stamped(at=at, event=event)
         before = self.site
         self.site, effects = step(before, stamped)
@@ -210,6 +221,12 @@ class World:
             self.unseen_since[bay] = self.now_ns
         for session in list(self.sessions.values()):
             self.feed(SessionRestored(session=session))
+        for key, body in self.kept.items():
+            event = kept.restored(key, body)
+            if event is not None:
+                self.feed(event)
+        for evse_id, bay in self.bays.items():
+            self.feed(OutletFound(evse_id=evse_id, relay_on=bay.relay, pi_mirror_closed=bay.closed))
         self.feed(Started(software="test"))
 
     def wait(self, seconds: float) -> None:
@@ -270,8 +287,13 @@ class World:
             self.feed(JournalStalled(error="slow") if stalled else JournalWell())
 
     def commit(self) -> None:
-        for rows, sessions in self.batches:
+        for rows, sessions, values in self.batches:
             self.rows += rows
+            for effect in values:
+                if effect.data is None:
+                    self.kept.pop(effect.key, None)
+                else:
+                    self.kept[effect.key] = bytes(effect.data)
             for key, session in sessions.items():
                 if session is None:
                     self.sessions.pop(key, None)
@@ -290,9 +312,10 @@ class World:
     def _run(self, effects: tuple[Effect, ...]) -> None:
         rows = [e for e in effects if isinstance(e, Record)]
         sessions = {e.transaction_id: e.session for e in effects if isinstance(e, SaveSession)}
-        if rows or sessions:
+        values = [e for e in effects if isinstance(e, Keep)]
+        if rows or sessions or values:
             self.handed += 1
-            self.batches.append((rows, sessions))
+            self.batches.append((rows, sessions, values))
         for effect in effects:
             if effect.GRANTS:
                 self.grants.append((effect, self.handed, self._mark(effect)))
@@ -326,6 +349,10 @@ class World:
                 self.lowered[evse_id] += 1
                 if not self._lost(self.bays[evse_id]):
                     self._offer(self.bays[evse_id], current_a)
+            case WakeCar(evse_id=evse_id, pulse_s=pulse_s):
+                bay = self.bays[evse_id]
+                if bay.pilot is PilotState.B and not bay.permit and not self._lost(bay):
+                    bay.f_until, bay.waking_until = self.now_s + pulse_s, self.now_s + pulse_s + 0.75
             case RenewGrant(evse_id=evse_id, current_a=current_a):
                 bay = self.bays[evse_id]
                 if bay.permit and not self._lost(bay):
@@ -359,7 +386,7 @@ class World:
 
     def _close(self, bay: Bay, current_a: float) -> None:
         refused = (bay.pilot is not PilotState.C or not bay.told_a or bay.faults or bay.closed
-                   or not bay.diode)
+                   or not bay.diode or self.now_s < bay.waking_until)
         if self._lost(bay) or refused:
             self.feed(GrantFailed(evse_id=bay.evse.id, error="no"))
             return
