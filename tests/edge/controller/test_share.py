@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from edge.controller.effects import LowerCurrent, OfferCurrent
 from edge.controller.events import JournalStalled, JournalWell
-from edge.controller.share import MIN_A, Want, allocate, circuits_of
+from edge.controller.share import MIN_A, Want, allocate, circuits_of, headroom, tightest
 from edge.controller.site import Circuit, Evse, SitePlan
 
 
@@ -156,3 +156,33 @@ def test_who_is_put_off_does_not_change_what_the_others_have():
     joined = [e for e, (a, _) in everybody.items() if a]
     assert allocate(plan_, wants(*joined)) == {e: everybody[e] for e in joined}
     assert {e for e, (a, _) in everybody.items() if not a} and len(joined) >= 2
+
+
+@pytest.mark.parametrize(("budget_a", "expected"), [
+    (40.0, {"0": (16.0, "circuit:row"), "1": (16.0, "circuit:row")}),
+    (20.0, {"0": (10.0, "limit:grid"), "1": (10.0, "limit:grid")}),
+    (11.0, {"0": (11.0, "limit:grid"), "1": (0.0, "limit:grid")}),
+    (0.0, {"0": (0.0, "limit:grid"), "1": (0.0, "limit:grid")}),
+])
+def test_a_budget_leaves_less_of_a_fuse_never_more_and_names_itself(budget_a, expected):
+    found = allocate(site(63, [ALL, ALL], row_a=32), wants("0", "1"),
+                     {("grid", "L2"): (budget_a, "limit:grid"), ("nowhere", "L1"): (0.0, "x")})
+    assert found == expected
+
+
+def test_a_budget_of_one_phase_is_for_those_on_it():
+    found = allocate(site(32, [("L1",), ("L2",)]), wants("0", "1"), {("row", "L1"): (8.0, "x")})
+    assert found == {"0": (8.0, "x"), "1": (32.0, "evse")}
+
+
+def test_nobody_is_told_more_than_a_budget_leaves():
+    plan_ = site(32, [ALL, ALL])
+    assert headroom(plan_, "0", {"1": 10.0}) == 22.0
+    assert headroom(plan_, "0", {"1": 10.0}, {("grid", "L3"): (20.0, "x")}) == 10.0
+
+
+@pytest.mark.parametrize(("caps", "least"), [
+    ((), None), ((None, None), None), (((9.0, "a"), None, (8.0, "b")), (8.0, "b")),
+    (((8.0, "a"), (8.0, "b")), (8.0, "a"))])
+def test_the_tightest_cap_names_itself(caps, least):
+    assert tightest(*caps) == least

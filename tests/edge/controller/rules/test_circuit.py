@@ -15,7 +15,7 @@ FUSE_A = 63
 
 
 class House:
-    """A desk whose cars take what they are offered, and a house that takes more behind the same fuse."""
+    """A desk whose cars take what they are offered, and a house behind the same fuse."""
 
     def __init__(self, cars: int = 2, *, wanted_a: float = 32.0) -> None:
         self.desk = Desk(site(cars, fuse_a=FUSE_A, grid_meter="main"))
