@@ -65,6 +65,15 @@ class ReceiptView(Value):
     stop_reason: str = ""
 
 
+class WearView(Value):
+    """What a contactor has done since it was new. `share`: of its rated life, 1.0 is all of it."""
+
+    cycles: int
+    load_breaks: int
+    closed_s: int
+    share: float
+
+
 class EvseView(Value):
     """One EVSE. `state` is the OCPP connector status, `screen` what to show."""
 
@@ -84,6 +93,7 @@ class EvseView(Value):
     language: str | None = None
     message: str | None = None  # passing note: "card_unknown", "card_refused", "card_busy", ...
     contactor_closed: bool | None = None
+    wear: WearView | None = None  # None: it has not closed yet, as far as anybody knows
     price: tuple[PriceLine, ...] = ()
     receipt: ReceiptView | None = None
     faults: tuple[FaultView, ...] = ()

@@ -17,9 +17,11 @@ from edge.controller.snapshot import (
     SiteView,
     Snapshot,
     SyncView,
+    WearView,
 )
 from edge.controller.state import Outlet, Site
 from edge.controller.turn import fault_key
+from edge.controller.wear import ContactorWear, worn_share
 
 _SCREENS = {
     Phase.VACANT: Screen.AVAILABLE,
@@ -85,7 +87,8 @@ class Snapshots:
             duration_s=_duration_s(session, at), token_last4=session.token.last4 if session else None,
             language=outlet.language, message=outlet.message,
             contactor_closed=None if outlet.pi_mirror_closed is None else not is_open(outlet),
-            price=price, receipt=outlet.receipt, faults=tuple(_fault(site, f) for f in faults))
+            wear=_wear(evse, outlet.wear), price=price, receipt=outlet.receipt,
+            faults=tuple(_fault(site, f) for f in faults))
 
 
 def _screen(outlet: Outlet, faults: list[Fault], *, waiting: bool) -> Screen:
@@ -113,6 +116,12 @@ def _duration_s(session: Session | None, at: Header) -> int | None:
     if session is None or session.began.mono_ns > at.mono_ns:
         return None
     return (at.mono_ns - session.began.mono_ns) // 1_000_000_000
+
+
+def _wear(evse: Evse, wear: ContactorWear | None) -> WearView | None:
+    return None if wear is None else WearView(
+        cycles=wear.cycles, load_breaks=wear.load_breaks, closed_s=wear.closed_s,
+        share=worn_share(evse, wear))
 
 
 def _fault(site: Site, fault: Fault) -> FaultView:

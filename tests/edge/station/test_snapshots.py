@@ -9,7 +9,7 @@ from edge.controller.faults import Fault, FaultCode, FaultKind, FaultTally, Seve
 from edge.controller.phase import Phase
 from edge.controller.pilot import BoardFault, PilotState
 from edge.controller.session import Session
-from edge.controller.snapshot import EvseView, PriceLine, Screen, SiteView, Snapshot
+from edge.controller.snapshot import EvseView, PriceLine, Screen, SiteView, Snapshot, WearView
 from edge.controller.turn import fault_key
 from edge.station.snapshots import _SCREENS, Snapshots
 
@@ -162,3 +162,18 @@ def test_a_diode_fault_is_the_fault_screen():
     desk.devices["1"].faults = (BoardFault.DIODE,)
     desk.devices["1"].pilot = PilotState.B
     desk.until(lambda: view(desk).screen is Screen.FAULT)
+
+
+def test_what_a_contactor_has_done_is_told():
+    desk = Desk(plan(1, rated_cycles=1000, rated_load_breaks=100))
+    assert view(desk).wear is None
+    desk.charge()
+    desk.run(10)
+    desk.unplug()
+    desk.run(1)
+    wear = view(desk).wear
+    assert wear is not None
+    assert (wear.cycles, wear.load_breaks, wear.share) == (1, 1, 0.01), "the worse of the two shares"
+    assert wear.closed_s >= 10
+    assert desk.request("contactor.replaced", evse_id="1") is None
+    assert view(desk).wear == WearView(cycles=0, load_breaks=0, closed_s=0, share=0.0)
