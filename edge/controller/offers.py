@@ -90,10 +90,13 @@ def _raise(turn: Turn, outlet: Outlet, committed: dict[str, float]) -> None:
         _tell(turn, outlet, offer.current_a, offer.because, raised=False)  # it did not follow
         return
     target, because = turn.shares.get(outlet.evse_id, (0.0, ""))
+    behind = differs and board.offered_a < offer.current_a - SLACK_A
+    if target <= offer.current_a and not behind:
+        return  # nothing to raise: as with nearly every event, so the room is not even looked for
     target = min(target, headroom(turn.plan, outlet.evse_id, committed, turn.budgets))
     if target < MIN_A:
         return
-    forgotten = (differs and offer.current_a == target and board.offered_a < target - SLACK_A
+    forgotten = (behind and offer.current_a == target
                  and turn.site.journal_error is None)  # else it only waits for the disk, not twice
     may_raise = offer.raised_ns is None or turn.past(offer.raised_ns, turn.timers.raise_s)
     first = offer.current_a == 0
