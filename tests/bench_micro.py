@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core_desk import Desk, plan
+from msgspec import structs
 
 from edge.billing.cdr import CdrFacts, Connector, Place
 from edge.billing.tariff import decode
@@ -22,9 +23,11 @@ from edge.controller.core import step
 from edge.controller.effects import PriceSession, Stream
 from edge.controller.events import Event, Header, OutletSeen, ReadingTaken, Stamped, Tick
 from edge.controller.idtoken import IdToken
-from edge.controller.pilot import BoardStatus
+from edge.controller.pilot import BoardStatus, PilotState
 from edge.controller.reading import PerPhase, Quality, Reading, ReadingContext
 from edge.controller.session import Session
+from edge.controller.site import Circuit
+from edge.controller.state import Site
 from edge.journal.journal import Journal
 from edge.journal.row import Batch, NewRow
 from edge.meter.catalogue import load
@@ -51,6 +54,8 @@ def main(argv: list[str]) -> int:
 
 def measured(quick: bool) -> Iterator[Row]:
     yield from steps(300 if quick else 3000)
+    for count in (1, EVSES, 32):
+        yield from mixed(count, 2 if quick else 10)
     yield from prices(50 if quick else 500)
     yield from asyncio.run(commits(50 if quick else 400))
     for count in (3, EVSES):
@@ -83,21 +88,87 @@ def steps(count: int) -> Iterator[Row]:
                            note=f"{charging} of them charging")
 
 
+def mixed(count: int, seconds: int) -> Iterator[Row]:
+    """A site as it runs: of each EVSE two polls and a reading a second, and four ticks; CPU time.
+
+    Beside it the least that any core of immutable values must do: to find the kind of an event and
+    to put one fact of it into one outlet of the site.
+    """
+    desk = charging_desk(count)
+    boards = {evse_id: outlet.board for evse_id, outlet in desk.site.outlets.items()}
+    start_ns, spent, plain, n = desk.now_ns, [], [], 0
+    for tick in range(4 * seconds):
+        due: list[Event] = [Tick()]
+        now_ns = start_ns + tick * 250_000_000
+        for evse_id, board in boards.items():
+            if board is not None and tick % 2:
+                due.append(seen(now_ns, board, evse_id))
+            if tick % 4 == 0:
+                due.append(reading(now_ns, evse_id))
+        for event in due:
+            stamped = Stamped(at=header(now_ns, n := n + 1), event=event)
+            begun_ns = time.thread_time_ns()
+            dispatched(desk.site, stamped)
+            between_ns = time.thread_time_ns()
+            desk.site, _ = step(desk.site, stamped)
+            spent.append((time.thread_time_ns() - between_ns) / 1e3)
+            plain.append((between_ns - begun_ns) / 1e3)
+    mean_us, plain_us = sum(spent) / len(spent), sum(plain) / len(plain)
+    yield distribution(f"core: event of a busy site, {count} EVSEs", spent, "us", COMMAND,
+                       note=f"{1e6 / mean_us:.0f} events/s on one core")
+    yield Row(f"core: the same / plain dispatch, {count} EVSEs", mean_us / plain_us, "ratio", n,
+              COMMAND, note=f"plain dispatch: {1e6 / plain_us:.0f} events/s")
+
+
+def charging_desk(count: int) -> Desk:
+    """So many cars, all charging at 6 A or more on a fuse that is large enough."""
+    desk = Desk(plan(count, fuse_a=16 * count))
+    big = tuple(Circuit(id=c.id, fuse_a=16 * count, parent=c.parent) for c in desk.site.plan.circuits)
+    desk.site = structs.replace(desk.site, plan=structs.replace(desk.site.plan, circuits=big))
+    for number in range(1, count + 1):
+        device = desk.devices[str(number)]
+        device.pilot, device.plug_seq = PilotState.B, 1
+    desk.run(1, step_s=0.5)
+    for number in range(1, count + 1):
+        desk.tap(IdToken(ref=f"{number:032x}", last4="5E80"), evse_ids=(str(number),))
+    desk.run(6, step_s=0.5)
+    for number in range(1, count + 1):
+        desk.ask(str(number), 6.0)
+    desk.run(4, step_s=0.5)
+    charging = sum(outlet.phase == "charging" for outlet in desk.site.outlets.values())
+    if charging < count:
+        raise RuntimeError(f"{charging} of {count} cars charge")
+    return desk
+
+
+def dispatched(site: Site, stamped: Stamped) -> Site:
+    """The baseline: one fact of an event into the site, and nothing decided."""
+    match stamped.event:
+        case OutletSeen(evse_id=evse_id, board=board):
+            outlet = structs.replace(site.outlets[evse_id], board=board)
+            return structs.replace(site, outlets={**site.outlets, evse_id: outlet})
+        case ReadingTaken(reading=taken):
+            return structs.replace(site, readings={**site.readings, taken.meter_id: taken})
+        case _:
+            return structs.replace(site, telemetry_ns=stamped.at.mono_ns)
+
+
 def header(mono_ns: int, n: int) -> Header:
     return Header(mono_ns=mono_ns, boot=1, fresh_id=f"bench-{n}", utc="2026-11-21T10:00:00.000Z",
                   clock_ok=True)
 
 
-def seen(mono_ns: int, board: BoardStatus) -> OutletSeen:
-    return OutletSeen(evse_id="1", relay_on=True, pi_mirror_closed=True, board=BoardStatus(
+def seen(mono_ns: int, board: BoardStatus, evse_id: str = "1") -> OutletSeen:
+    return OutletSeen(evse_id=evse_id, relay_on=True, pi_mirror_closed=True, board=BoardStatus(
         mono_ns=mono_ns, pilot=board.pilot, pwm_on=board.pwm_on, offered_a=board.offered_a,
         permit=board.permit, mirror_closed=board.mirror_closed, diode_ok=board.diode_ok,
         plug_seq=board.plug_seq, boot_count=board.boot_count))
 
 
-def reading(mono_ns: int) -> ReadingTaken:
+def reading(mono_ns: int, evse_id: str = "1") -> ReadingTaken:
     return ReadingTaken(reading=Reading(
-        meter_id="bay-1", mono_ns=mono_ns, context=ReadingContext.SAMPLE_PERIODIC, quality=Quality.GOOD,
+        meter_id=f"bay-{evse_id}", mono_ns=mono_ns, quality=Quality.GOOD,
+        context=ReadingContext.SAMPLE_PERIODIC,
         energy_import_wh=2_000, energy_raw="0000", energy_scale="1", power_w=4140.0,
         current_a=PerPhase(L1=6.0, L2=6.0, L3=6.0)))
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hil_tests.bench import board_row, firmware_row, machine, micro, processes, sessions
+from hil_tests.bench import board_row, firmware_row, machine, micro, processes, resume, sessions
 from hil_tests.bench.report import Report, Row, previous, store, table
 from hil_tests.virtual.site import VirtualSite
 
@@ -49,6 +49,11 @@ async def _ready(folder: Path, quick: bool) -> list[Row]:
         return await processes.ready_rows(site, 3 if quick else 10)
 
 
+async def _resume(folder: Path, quick: bool) -> list[Row]:
+    async with VirtualSite(folder, log_level="DEBUG") as site:
+        return await resume.rows(site, 3 if quick else 10, _progress)
+
+
 async def _rss(folder: Path, _quick: bool) -> list[Row]:
     async with VirtualSite(folder) as site:
         await asyncio.sleep(processes.SETTLE_S)
@@ -67,8 +72,8 @@ async def _micro(_folder: Path, quick: bool) -> list[Row]:
     return await asyncio.to_thread(micro.rows, CHECKOUT, quick=quick)
 
 
-GROUPS = {"sessions": _sessions, "idle": _idle, "ready": _ready, "rss": _rss, "board": _board,
-          "firmware": _firmware, "micro": _micro}
+GROUPS = {"sessions": _sessions, "idle": _idle, "ready": _ready, "resume": _resume, "rss": _rss,
+          "board": _board, "firmware": _firmware, "micro": _micro}
 
 
 def _measure(names: list[str], quick: bool, failed: Callable[[str], None]) -> list[Row]:
