@@ -186,3 +186,10 @@ def test_nobody_is_told_more_than_a_budget_leaves():
     (((8.0, "a"), (8.0, "b")), (8.0, "a"))])
 def test_the_tightest_cap_names_itself(caps, least):
     assert tightest(*caps) == least
+
+
+def test_a_budget_above_the_fuse_changes_nothing():
+    plan_, more = site(32, [ALL]), {("row", p): (90.0, "x") for p in ALL}
+    assert allocate(plan_, wants("0"), {("grid", p): (90.0, "x") for p in ALL} | more) == allocate(
+        plan_, wants("0"))
+    assert headroom(site(20, [ALL]), "0", {}, {("grid", "L1"): (90.0, "x")}) == 20.0
