@@ -24,9 +24,9 @@ class EnergyAcceptor:
         """The last value that was believed."""
         return self._energy_wh
 
-    def resume(self, energy_wh: int) -> None:
-        """After a restart: a value believed then, at a time this clock does not know."""
-        self._energy_wh, self._mono_ns = energy_wh, None
+    def resume(self, energy_wh: int, since_ns: int | None = None) -> None:
+        """After a restart: a value believed then, at `since_ns` or later; None: nobody knows when."""
+        self._energy_wh, self._mono_ns = energy_wh, since_ns
 
     def refusal(self, energy_wh: int | None, mono_ns: int) -> str | None:
         """Why this value, read at `mono_ns`, is not believed; `None`: it is, and becomes the base."""

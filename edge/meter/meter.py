@@ -56,9 +56,9 @@ class Meter:
                 pass  # the retry's own failure is the one that is told
         return await self._read(self._only_energy, context, BusClass.METER_FAST, _ON_DEMAND_TIMEOUT_S)
 
-    def resume(self, energy_wh: int) -> None:
-        """A register value that was believed before a restart."""
-        self.acceptor.resume(energy_wh)
+    def resume(self, energy_wh: int, since_ns: int | None = None) -> None:
+        """A register value that was believed before a restart, read at `since_ns` or later."""
+        self.acceptor.resume(energy_wh, since_ns)
 
     async def read_values(self, quantities: Iterable[str] | None = None,
                           klass: BusClass = BusClass.BULK) -> dict[str, Decimal | None]:

@@ -22,7 +22,7 @@ class MeterPort(Protocol):
 
     async def read_energy(self, context: ReadingContext) -> Reading: ...
 
-    def resume(self, energy_wh: int) -> None: ...
+    def resume(self, energy_wh: int, since_ns: int | None = None) -> None: ...
 
 
 class MeterDriver:
@@ -49,9 +49,9 @@ class MeterDriver:
         """Hands in `ReadingTaken` with this context, or nothing: the core asks again."""
         self._spawn(self._take(self.meter.read_energy(context)))
 
-    def resume(self, energy_wh: int) -> None:
+    def resume(self, energy_wh: int, since_ns: int | None = None) -> None:
         """After a restart: a register value that was believed before; less would be a step back."""
-        self.meter.resume(energy_wh)
+        self.meter.resume(energy_wh, since_ns)
 
     async def _take(self, question: Coroutine[None, None, Reading]) -> None:
         try:

@@ -11,8 +11,10 @@ from typing import Protocol
 import msgspec
 
 from edge.controller import kept
+from edge.controller.clockwork import age_s
 from edge.controller.events import (
     Event,
+    Header,
     JournalHurt,
     OutletFound,
     SessionRestored,
@@ -27,6 +29,8 @@ from edge.journal.row import Batch
 
 #: In the journal's table of kept values: the id of the computer's start that was written under last.
 COMPUTER_BOOT = "computer:boot"
+#: A session is saved with a register that the meter gave no longer ago than this.
+READ_BEFORE_S = 15.0
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +38,7 @@ log = logging.getLogger(__name__)
 class Resumes(Protocol):
     """A meter that is told the last register value that was believed."""
 
-    def resume(self, energy_wh: int) -> None: ...
+    def resume(self, energy_wh: int, since_ns: int | None = None) -> None: ...
 
 
 class Books(Protocol):
@@ -60,10 +64,10 @@ async def open_journal(path: Path) -> tuple[Journal, str | None]:
 
 async def restore(books: Books, *, hand_in: Callable[[Event], None], meters: Mapping[str, Resumes],
                   found: Iterable[OutletFound], software: str, hurt: str | None = None,
-                  computer: str | None = None, mono_ns: int = 0) -> Batch | None:
+                  computer: str | None = None, at: Header) -> Batch | None:
     """Hand everything in, `Started` last. Returns what is to be kept of this start, if anything.
 
-    `computer`: `computer_boot()`. `hurt`: what was wrong with a journal that was set aside.
+    `computer`: `computer_boot()`; `at`: now. `hurt`: what was wrong with a journal that was set aside.
     """
     if hurt is not None:
         hand_in(JournalHurt(error=hurt))
@@ -76,26 +80,34 @@ async def restore(books: Books, *, hand_in: Callable[[Event], None], meters: Map
             continue
         if event is not None:
             hand_in(event)
-    for transaction_id, body in (await books.sessions()).items():
-        _hand_in_session(transaction_id, body, hand_in, meters)
-    for outlet in found:
-        hand_in(outlet)
     mine = b"" if computer is None else computer.encode()
     theirs = values.get(COMPUTER_BOOT)
+    for transaction_id, body in (await books.sessions()).items():
+        session = _hand_in_session(transaction_id, body, hand_in)
+        if session is not None and session.least_wh is not None and session.meter_id in meters:
+            meters[session.meter_id].resume(
+                session.least_wh, _read_since_ns(session, at, same_computer=mine == theirs != b""))
+    for outlet in found:
+        hand_in(outlet)
     hand_in(Started(software=software, epoch=books.epoch, journal_new=books.new,
                     mains_back=not books.new and mine != theirs))
-    return None if mine == theirs else Batch(mono_ns=mono_ns, kept={COMPUTER_BOOT: mine})
+    return None if mine == theirs else Batch(mono_ns=at.mono_ns, kept={COMPUTER_BOOT: mine})
 
 
-def _hand_in_session(transaction_id: str, body: bytes, hand_in: Callable[[Event], None],
-                     meters: Mapping[str, Resumes]) -> None:
+def _read_since_ns(session: Session, at: Header, *, same_computer: bool) -> int | None:
+    """When its last register was read, at the earliest; None: no clock can tell."""
+    saved_s = None if session.saved is None else age_s(session.saved, at, same_computer=same_computer)
+    return None if saved_s is None else at.mono_ns - int((saved_s + READ_BEFORE_S) * 1e9)
+
+
+def _hand_in_session(transaction_id: str, body: bytes,
+                     hand_in: Callable[[Event], None]) -> Session | None:
     try:
         session = msgspec.json.decode(body, type=Session)
     except (msgspec.MsgspecError, UnicodeError) as error:
         log.error("session %s cannot be read: %s", transaction_id, error)
         hand_in(SessionSetAside(transaction_id=transaction_id, error=f"cannot be read: {error}"))
-        return
+        return None
     log.info("evse %s: session %s was open", session.evse_id, session.transaction_id)
-    if session.least_wh is not None and session.meter_id in meters:
-        meters[session.meter_id].resume(session.least_wh)
     hand_in(SessionRestored(session=session))
+    return session

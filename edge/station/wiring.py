@@ -90,7 +90,7 @@ async def running(site: Site, software: str) -> AsyncIterator[Station]:
         services = {e.id: BoardService(lines[e.board.bus], e.board.unit) for e in site.evses}
         await _serve(site, station, journal, scribe, outlets, meters, services, stack)
         kept = await restore(journal, hand_in=station.hand_in, meters=meters, found=found, hurt=hurt,
-                             software=software, computer=computer_boot(), mono_ns=clock.mono_ns())
+                             software=software, computer=computer_boot(), at=clock.header())
         if kept is not None:
             scribe.write(kept)
         stack.push_async_callback(station.stop)

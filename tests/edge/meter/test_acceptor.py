@@ -49,6 +49,13 @@ def test_after_a_restart_only_growth_is_asked_for():
     assert "more than" in judge.refusal(900_000, 21 * S)
 
 
+def test_after_a_restart_no_more_is_believed_than_can_have_flowed_meanwhile():
+    judge = EnergyAcceptor(36_000)
+    judge.resume(5000, -60 * S)
+    assert "more than" in judge.refusal(90_000, 20 * S)
+    assert judge.refusal(5_800, 20 * S) is None
+
+
 def test_a_first_value_beyond_any_register_is_refused():
     judge = EnergyAcceptor(36_000)
     assert "beyond" in judge.refusal(10**40, S)

@@ -31,6 +31,8 @@ SESSION = Session(transaction_id="t1", evse_id="1", token=IdToken(ref="a" * 32),
                   began=Instant(mono_ns=0, boot=1), meter_id="bay-1", last_wh=4711)
 WEAR = ContactorWear(evse_id="1", cycles=7)
 TALLY = FaultTally(code=FaultCode.DIODE, where="1", count=2)
+S = 10**9
+AT = Header(mono_ns=100 * S, boot=2, fresh_id="x")
 
 
 class Books:
@@ -50,10 +52,10 @@ class Books:
 
 class Meter:
     def __init__(self) -> None:
-        self.resumed: list[int] = []
+        self.resumed: list[tuple[int, int | None]] = []
 
-    def resume(self, energy_wh: int) -> None:
-        self.resumed.append(energy_wh)
+    def resume(self, energy_wh: int, since_ns: int | None = None) -> None:
+        self.resumed.append((energy_wh, since_ns))
 
 
 def body(keep: object) -> tuple[str, bytes]:
@@ -66,7 +68,7 @@ async def handed_in(books: Books, *, computer: str | None = "now", **options: ob
     meter = Meter()
     batch = await restore(books, hand_in=events.append, meters={"bay-1": meter}, software="9",
                           found=[OutletFound(evse_id="1", relay_on=True, pi_mirror_closed=True)],
-                          computer=computer, **options)  # type: ignore[arg-type]
+                          computer=computer, **{"at": AT, **options})  # type: ignore[arg-type]
     return events, batch, meter
 
 
@@ -79,7 +81,15 @@ async def test_everything_comes_before_the_start_and_the_meter_learns_its_regist
         AvailabilityRestored(evse_id="2", operational=False), SessionRestored(session=SESSION),
         OutletFound(evse_id="1", relay_on=True, pi_mirror_closed=True),
         Started(software="9", epoch="00112233aabbccdd", mains_back=True)]
-    assert meter.resumed == [4711]
+    assert meter.resumed == [(4711, None)], "nobody knows how long ago"
+
+
+@pytest.mark.parametrize(("before", "since_ns"), [(b"now", 25 * S), (b"before", None)])
+async def test_the_meter_learns_how_long_ago_its_register_was_believed(before, since_ns):
+    session = msgspec.structs.replace(SESSION, saved=Instant(mono_ns=40 * S, boot=1))
+    books = Books({"t1": msgspec.json.encode(session)}, {COMPUTER_BOOT: before})
+    _, _, meter = await handed_in(books)
+    assert meter.resumed == [(4711, since_ns)], "only a clock that went on can tell"
 
 
 def test_what_is_in_service_is_not_kept():
