@@ -8,6 +8,8 @@ Kinds are data (`catalogue.py`), causes are found by `rules/`. What an EVSE suff
 one that ends unmasks nothing while another stands (`Turn.stands`).
 """
 
+from typing import TypeVar
+
 import msgspec
 
 from edge.controller import kept
@@ -32,6 +34,8 @@ from edge.controller.signs import pilot
 from edge.controller.state import Outlet
 from edge.controller.turn import Turn, fault_key
 
+_F = TypeVar("_F", Fault, Found)
+
 ACKNOWLEDGED_S = 3.0  # so long an acknowledgement is good
 
 RULES = (board.standing, contactor.standing, life.standing, meter.standing, electrical.standing,
@@ -43,13 +47,27 @@ def update(turn: Turn) -> None:
     standing: dict[str, Found] = {}
     for rule in RULES:
         for found in rule(turn):
-            standing.setdefault(fault_key(found.code, found.where), found)
+            key = fault_key(found.code, found.where)
+            standing[key] = _widened(standing.get(key, found), found)
     for key, found in standing.items():
         if key not in turn.faults:
             _raise(turn, found)
+        else:
+            turn.faults[key] = _widened(turn.faults[key], found)
     for key, fault in list(turn.faults.items()):
         if key not in standing and _may_clear(turn, fault):
             clear(turn, fault)
+
+
+def _reach(fault: Fault | Found) -> set[str]:
+    return {*fault.evse_ids, *((fault.evse_id,) if fault.evse_id is not None else ())}
+
+
+def _widened(what: _F, by: Found) -> _F:
+    """Two causes under one name: nobody whom one of them stops is left out."""
+    if _reach(by) <= _reach(what):
+        return what
+    return msgspec.structs.replace(what, evse_ids=tuple(sorted(_reach(what) | _reach(by))))
 
 
 def restore(turn: Turn, tally: FaultTally) -> None:

@@ -57,8 +57,10 @@ def _check_duplicate_ids(site: Site, findings: Findings) -> None:
         "meter": [m.id for m in site.meters or ()], "evse": [e.id for e in site.evses or ()],
         "reader": [r.id for r in site.readers or ()], "input": [n.id for n in site.inputs or ()],
         "sensor": [s.id for s in site.sensors or ()]}
-    for name, ids in tables.items():
-        findings.add_reused((((name, i, "id"), id_, f"an earlier {name}") for i, id_ in enumerate(ids)),
+    # Of an EVSE, an input and a sensor a fault tells no more than the id: they share one set of names.
+    for names in (("circuit",), ("bus",), ("meter",), ("reader",), ("evse", "input", "sensor")):
+        findings.add_reused((((name, i, "id"), id_, f"an earlier {name}")
+                             for name in names for i, id_ in enumerate(tables[name])),
                             "an id of its own")
 
 

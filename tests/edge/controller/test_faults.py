@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from core_desk import ANNA
+from core_desk import ANNA, Desk, plan
 
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.effects import (
@@ -19,6 +19,7 @@ from edge.controller.events import (
     CloudSeen,
     GrantFailed,
     GrantPassed,
+    InputSeen,
     JournalStalled,
     JournalWell,
     OutletSeen,
@@ -31,6 +32,7 @@ from edge.controller.idtoken import Level, TokenRecord
 from edge.controller.pilot import BoardFault, PilotState
 from edge.controller.reading import Quality
 from edge.controller.request import Origin, Request
+from edge.controller.site import Input, InputKind
 
 
 def codes(desk) -> set[str]:
@@ -397,3 +399,18 @@ def test_a_board_that_is_lost_has_not_said_that_its_faults_ended(desk):
     desk.devices["1"].board_answers, desk.devices["1"].faults = True, ()
     desk.run(0.2)
     assert not codes(desk)
+
+
+def test_two_causes_under_one_name_leave_nobody_out():
+    """An input with the id of an EVSE (`forecourt check` refuses it) must not hide behind its fault."""
+    site_input = Input(id="1", kind=InputKind.EMERGENCY_STOP, evse_ids=("2",))
+    desk = Desk(msgspec.structs.replace(plan(2), inputs=(site_input,)))
+    desk.feed(InputSeen(input_id="1", active=False))
+    desk.devices["1"].faults = (BoardFault.EMERGENCY_STOP,)
+    desk.poll("1")
+    desk.feed(InputSeen(input_id="1", active=True))
+    fault = desk.site.faults["F402@1"]
+    assert fault.concerns("1") and fault.concerns("2")
+    desk.devices["1"].faults = ()
+    desk.poll("1")
+    assert desk.site.faults["F402@1"].concerns("2"), "one cause that ended unmasks nothing"
