@@ -37,12 +37,14 @@ def test_a_renewed_grant_lasts():
 
 
 def test_a_lost_heartbeat_falls_to_the_failsafe_and_never_raises():
-    for failsafe_da, granted_da, left_da in ((60, 160, 60), (320, 160, 160), (160, 160, 160)):
-        bench = charging(failsafe_da, 60, granted_da)
+    for failsafe_da, granted_da, left_da, hold_s in (
+        (60, 160, 60, 60), (320, 160, 160, 5), (160, 160, 160, 5)
+    ):
+        bench = charging(failsafe_da, hold_s, granted_da)
         waited_ms = lost_after(bench, 5000)  # the bench ran 100 ms after the grant
         assert 4880 <= waited_ms <= 4912
         assert (bench.told_da, bench.permit) == (left_da, True)
-        bench.run(59_900)
+        bench.run(1000 * hold_s - 100)
         assert (bench.told_da, bench.permit) == (left_da, True)
 
 
@@ -78,16 +80,16 @@ def test_a_raise_under_way_dies_with_the_heartbeat():
 
 def test_a_lost_heartbeat_never_wakes_a_paused_outlet():
     for failsafe_da in (60, 320):
-        bench = charging(failsafe_da)
+        bench = charging(failsafe_da, 8)
         bench.run(2000)
         bench.withdraw()
         bench.run(500)
         bench.offer(160)  # waits out the six seconds after X1
-        bench.run(70_000)
+        bench.run(20_000)  # past the hold and the six seconds
         assert (bench.duty, bench.told_da, bench.permit) == (10000, 0, False)
-        bench = charging(failsafe_da)
+        bench = charging(failsafe_da, 8)
         bench.withdraw()
-        bench.run(70_000)
+        bench.run(20_000)
         assert (bench.duty, bench.permit) == (10000, False)
 
 
