@@ -39,11 +39,12 @@ async def test_lines_and_pilots_that_say_nothing_stop_power_and_end_no_controlle
         await desk.until_fault("F105")
         await desk.rig.ask("unreadable", what="input", where="door", on=False)
         await desk.until_fault("F105", stands=False)
+        await desk.until_fault("F203")
         await desk.rig.plug("1")
-        await desk.until_screen("tap_card")
         await desk.rig.tap(desk.site.cards["1"])
         assert not [m for m in await desk.rig.moves() if m["what"] == "coil" and m["level"]]
         await desk.rig.ask("unreadable", what="mirror", where="1", on=False)
+        await desk.until_fault("F203", stands=False)
 
         async def charges() -> bool:
             screen = (await desk.evse())["screen"]

@@ -14,8 +14,7 @@ def note_timers(turn: Turn, outlet: Outlet) -> None:
     board = outlet.board
     mirrors_differ = (board is not None and outlet.board_error is None
                       and board.mirror_closed is not None
-                      and outlet.pi_mirror_closed is not None
-                      and board.mirror_closed != outlet.pi_mirror_closed)
+                      and board.mirror_closed != outlet.pi_mirror_closed)  # unknown is a difference
     off = not outlet.relay_on and not outlet.closing
     stuck = off and outlet.pi_mirror_closed is True
     fallen = (outlet.phase is Phase.CHARGING and outlet.pi_mirror_closed is False
@@ -66,7 +65,8 @@ def _of(turn: Turn, outlet: Outlet) -> Standing:
         yield at_evse(evse_id, FaultCode.CONTACTOR_WELDED, "closed although nothing commands it")
     if turn.past(outlet.disagree_ns, timers.mirror_agree_s):
         yield at_evse(evse_id, FaultCode.MIRROR_MISMATCH,
-                      "the Pi's and the board's mirror inputs differ")
+                      "the Pi's mirror input cannot be read" if outlet.pi_mirror_closed is None
+                      else "the Pi's and the board's mirror inputs differ")
     if turn.past(outlet.fed_ns, timers.relay_open_s):
         yield at_evse(evse_id, FaultCode.RELAY_STUCK,
                       "the Pi's relay is off, and the board senses its supply")

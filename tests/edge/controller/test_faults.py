@@ -414,3 +414,14 @@ def test_two_causes_under_one_name_leave_nobody_out():
     desk.devices["1"].faults = ()
     desk.poll("1")
     assert desk.site.faults["F402@1"].concerns("2"), "one cause that ended unmasks nothing"
+
+
+def test_a_mirror_that_cannot_be_read_is_a_fault_and_no_open_contactor(desk):
+    desk.charge()
+    board = desk.outlet("1").board
+    for _ in range(12):
+        desk.now_ns += 100_000_000
+        desk.feed(OutletSeen(evse_id="1", relay_on=True, pi_mirror_closed=None,
+                             board=msgspec.structs.replace(board, mono_ns=desk.now_ns)))
+    assert "F203" in codes(desk) and "cannot be read" in desk.site.faults["F203@1"].detail
+    assert desk.effects(OpenContactor)[-1].urgent
