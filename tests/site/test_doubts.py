@@ -1,5 +1,7 @@
 """What a site does about what it cannot know: a clock of yesterday, dead lines, a pilot gone wrong."""
 
+import asyncio
+
 import pytest
 from site_desk import site_desk
 from tomorrow import remember_later
@@ -49,6 +51,7 @@ async def test_lines_and_pilots_that_say_nothing_stop_power_and_end_no_controlle
         async def charges() -> bool:
             screen = (await desk.evse())["screen"]
             if screen == "tap_card":
+                await asyncio.sleep(1.5)  # a card that was not away is no second tap
                 await desk.rig.tap(desk.site.cards["1"])
             return screen == "charging"
         await desk.until(charges, "a session once the mirror is known")
