@@ -5,13 +5,17 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from edge.controller.catalogue import CATALOGUE
+from edge.controller.faults import FaultCode, Until
 from edge.link.client import LinkClient
-from edge.link.errors import LinkError
+from edge.link.errors import LinkError, LinkRefused
+from hil_tests.scenarios.trial import Trial
 from hil_tests.virtual.rig import VirtualRig
 from hil_tests.virtual.site import VirtualSite, command
 
@@ -23,18 +27,83 @@ class SiteDesk:
 
     def __init__(self, site: VirtualSite, rig: VirtualRig) -> None:
         self.site, self.rig = site, rig
+        self.reader_free = asyncio.Lock()
+        self._cards = dict(site.cards)
+        self._client = LinkClient(site.run_dir / "service.sock", last_retry_s=0.2)
+
+    async def close(self) -> None:
+        """Let go of the service socket."""
+        await self._client.close()
 
     async def snapshot(self) -> dict[str, Any]:
         """The latest state, as a screen gets it. Waits for a controller that is starting."""
+        return dict(json.loads(await self._request("status", {})))
+
+    async def ask(self, action: str, args: Mapping[str, object]) -> str | None:
+        """A request at the service socket; why it was refused, or None."""
+        try:
+            await self._request(action, args)
+        except LinkRefused as refused:
+            return str(refused)
+        return None
+
+    async def _request(self, action: str, args: Mapping[str, object]) -> bytes:
         deadline = time.monotonic() + GENEROUS_S
         while True:
             try:
-                async with LinkClient(self.site.run_dir / "service.sock") as client:
-                    return json.loads(await client.request("status"))
+                await self._client.connect(timeout_s=GENEROUS_S)
+                return await self._client.request(action, args)
+            except LinkRefused:
+                raise
             except LinkError:  # it died between the two: ask the next one
                 if time.monotonic() > deadline:
                     raise
                 await asyncio.sleep(0.1)
+
+    async def rows(self, row_type: str) -> list[dict[str, Any]]:
+        """What the cloud's database has of one type of row, in order."""
+        found = await asyncio.to_thread(self._raw, "SELECT raw FROM event WHERE type = ?"
+                                        " ORDER BY rowid", row_type)
+        return [json.loads(raw) for (raw,) in found]
+
+    def _raw(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        with contextlib.closing(sqlite3.connect(self.site.folder / "cloud.db")) as db:
+            return db.execute(query, values).fetchall()
+
+    async def kill_controller(self) -> None:
+        """`kill -9`."""
+        self.site.kill9("controller")
+
+    async def start_controller(self) -> None:
+        """Returns when it is ready."""
+        await self.site.start("controller")
+
+    async def trial(self, evse_id: str = "1") -> Trial:
+        """This bay for a scenario; each bay's driver has a card of his own."""
+        if list(self._cards.values()).index(self._cards[evse_id]) != list(self._cards).index(evse_id):
+            uid = f"04D1{int(evse_id):010X}"
+            await self.enrol(uid)
+            self._cards[evse_id] = uid
+        return Trial(rig=self.rig, people=self, evse=evse_id, card=self._cards[evse_id],
+                     reader_free=self.reader_free)
+
+    async def rest(self, evse_id: str) -> None:
+        """No car and nothing broken at this bay, whatever a test left behind."""
+        await self.rig.unplug(evse_id)
+        for what in ("contactor", "rcd", "relay", "interlock", "breaker", "estop", "cp"):
+            await self.rig.restore(what, evse_id)
+        await self.rig.draw(evse_id, 16.0)
+        await self.rig.heat(evse_id, 25.0)
+        await self.rig.ask("rcd_module", evse=evse_id, how="good")
+
+        async def at_rest() -> bool:
+            view = await self.evse(evse_id)
+            for fault in view["faults"]:
+                if CATALOGUE[FaultCode(fault["code"])].until is Until.TECHNICIAN:
+                    await self.ask("fault.clear", {"code": fault["code"], "where": fault["where"]})
+            await asyncio.sleep(0.2)
+            return view["state"] == "Available" and view["charging_state"] is None
+        await self.until(at_rest, f"bay {evse_id} at rest")
 
     async def evse(self, evse_id: str = "1") -> dict[str, Any]:
         return next(e for e in (await self.snapshot())["evses"] if e["id"] == evse_id)
@@ -140,12 +209,8 @@ class SiteDesk:
 
     async def in_database(self, row_type: str, text: str) -> None:
         """Wait until a row of this type that holds this text is in the cloud's database."""
-        import sqlite3
-
         async def reached() -> bool:
-            with contextlib.closing(sqlite3.connect(self.site.folder / "cloud.db")) as db:
-                rows = db.execute("SELECT * FROM event WHERE type = ?", (row_type,)).fetchall()
-            return any(text in str(row) for row in rows)
+            return any(text in json.dumps(row) for row in await self.rows(row_type))
         await self.until(reached, f"{row_type} with {text} in the database", 90)
 
     def tracebacks(self) -> list[str]:
@@ -159,5 +224,8 @@ async def site_desk(folder: Path, **options: Any) -> AsyncIterator[SiteDesk]:
     """A running site in `folder`; no process of it may have ended in a traceback."""
     async with VirtualSite(folder, **options) as site, site.rig() as rig:
         desk = SiteDesk(site, rig)
-        yield desk
+        try:
+            yield desk
+        finally:
+            await desk.close()
         assert not desk.tracebacks()
