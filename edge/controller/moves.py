@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from edge.controller.catalogue import CATALOGUE
-from edge.controller.closing import is_open, just_opened, spent
+from edge.controller.closing import is_open, just_opened
 from edge.controller.effects import (
     CloseContactor,
     OpenContactor,
@@ -20,24 +19,18 @@ from edge.controller.effects import (
     WakeCar,
     WithdrawOffer,
 )
-from edge.controller.faults import FaultCode, Stops
+from edge.controller.ending import last_seen, receipt, stop_reason
+from edge.controller.faults import Stops
 from edge.controller.phase import CHARGING_STATES, ENERGISED, TRIGGERS, Do, Phase, Sign
 from edge.controller.pilot import PilotState
-from edge.controller.plug import PLUGGED_IN, pilot, same_board
+from edge.controller.plug import PLUGGED_IN, pilot
 from edge.controller.reading import Reading, ReadingContext
 from edge.controller.records import TX_EVENT, meter_value, transaction_event
-from edge.controller.session import ChargingState, Period, Session, StopReason
-from edge.controller.snapshot import ReceiptView
-from edge.controller.state import Offer, Outlet, Stop
+from edge.controller.session import ChargingState, Period, Session
+from edge.controller.state import Offer, Outlet
 from edge.controller.turn import NS, Turn
 
 WAKE_X1_S = 1.0  # X1 after F, so that the car sees the edge of PWM (EVerest: 0.75 s)
-
-_FAULT_REASONS = {
-    FaultCode.RESIDUAL_CURRENT: StopReason.GROUND_FAULT,
-    FaultCode.EMERGENCY_STOP: StopReason.EMERGENCY_STOP,
-    FaultCode.OVERCURRENT: StopReason.OVERCURRENT,
-}
 
 
 def tell(turn: Turn, session: Session, event_type: str, trigger: str,
@@ -167,7 +160,7 @@ def withdraw(turn: Turn, outlet: Outlet, sign: Sign) -> None:
 
 def _keep_stop(turn: Turn, outlet: Outlet) -> None:
     """A stop that was asked for is not forgotten, whatever becomes of us until it is done."""
-    stop = _stop_reason(turn, outlet, Sign.STOP_ASKED)
+    stop = stop_reason(turn, outlet, Sign.STOP_ASKED)
     if outlet.session is not None:
         session = msgspec.structs.replace(outlet.session, stop_reason=stop.reason)
         turn.emit(SaveSession(transaction_id=session.transaction_id, session=session))
@@ -194,7 +187,7 @@ def open_ending(turn: Turn, outlet: Outlet, sign: Sign) -> None:
         outlet.phase is Phase.REPLUG and outlet.session is not None) else None
     outlet = take_power(turn, outlet, sign, urgent=_urgent(outlet, sign))
     outlet = withdraw_offer(turn, outlet)
-    stop = _stop_reason(turn, outlet, sign)
+    stop = stop_reason(turn, outlet, sign)
     session = outlet.session
     if session is not None:
         session = msgspec.structs.replace(session, stop_reason=stop.reason,
@@ -226,25 +219,6 @@ def wake(turn: Turn, outlet: Outlet, sign: Sign) -> None:
              not_before_ns=turn.now_ns + int((pulse_s + WAKE_X1_S) * NS))
 
 
-def _stop_reason(turn: Turn, outlet: Outlet, sign: Sign) -> Stop:
-    """A wish that was on its way keeps its reason, whatever happens while it is carried out."""
-    if outlet.stop is not None:
-        return outlet.stop
-    if spent(outlet):
-        return Stop(reason=StopReason.ENERGY_LIMIT_REACHED, trigger="EnergyLimitReached")
-    if sign is Sign.UNPLUGGED:
-        if outlet.phase is Phase.REPLUG:
-            return Stop(reason=StopReason.EV_DISCONNECTED, trigger="EVDeparted")
-        if pilot(outlet) is not PilotState.A and not same_board(outlet):
-            return Stop(reason=StopReason.POWER_LOSS, trigger="AbnormalCondition")
-        return Stop(reason=StopReason.EV_DISCONNECTED, trigger="EVDeparted")
-    for fault in turn.faults_of(outlet.evse_id):
-        if CATALOGUE[fault.code].stops in (Stops.AT_ONCE, Stops.ORDERLY, Stops.CUT):
-            return Stop(reason=_FAULT_REASONS.get(fault.code, StopReason.OTHER),
-                        trigger="AbnormalCondition")
-    return Stop(reason=StopReason.OTHER, trigger="AbnormalCondition")
-
-
 def resume(turn: Turn, outlet: Outlet, sign: Sign) -> None:
     """Nothing holds it any more; the offer follows."""
     turn.set(outlet.evse_id, idle_ns=None)
@@ -256,39 +230,13 @@ def finish(turn: Turn, outlet: Outlet, sign: Sign) -> None:
     if session is None or stop is None:
         return
     if session.end_reading is None and session.start_reading is not None:
-        session = msgspec.structs.replace(session, end_reading=_last_seen(turn, session))
+        session = msgspec.structs.replace(session, end_reading=last_seen(turn, session))
     session = msgspec.structs.replace(session, charging_state=ChargingState.IDLE, told=True)
     session = tell(turn, session, "Ended", stop.trigger, session.end_reading,
                    ReadingContext.TRANSACTION_END)
     turn.emit(PriceSession(evse_id=outlet.evse_id, session=session))
-    turn.set(outlet.evse_id, session=None, stop=None, receipt=_receipt(session),
+    turn.set(outlet.evse_id, session=None, stop=None, receipt=receipt(session),
              receipt_ns=turn.now_ns)
-
-
-def _last_seen(turn: Turn, session: Session) -> Reading | None:
-    """The last register value of this session, where the meter gave none after the opening.
-
-    Of a value that only the session remembers (from before a restart) the raw register is not known.
-    """
-    start, least_wh = session.start_reading, session.least_wh
-    if start is None or least_wh is None:
-        return start
-    seen = turn.site.readings.get(session.meter_id)
-    if seen is not None and seen.energy_import_wh is not None and seen.energy_import_wh >= least_wh:
-        return seen
-    if least_wh == start.energy_import_wh:
-        return start
-    return Reading(meter_id=start.meter_id, mono_ns=start.mono_ns, energy_import_wh=least_wh,
-                   energy_scale=start.energy_scale, context=ReadingContext.TRANSACTION_END)
-
-
-def _receipt(session: Session) -> ReceiptView:
-    start, end = session.start_reading, session.end_reading
-    return ReceiptView(
-        transaction_id=session.transaction_id, began_utc=session.began.utc,
-        ended_utc=session.ended.utc if session.ended else None, energy_wh=session.energy_wh,
-        start_wh=start.energy_import_wh if start else None,
-        end_wh=end.energy_import_wh if end else None, stop_reason=session.stop_reason or "")
 
 
 def forget(turn: Turn, outlet: Outlet, sign: Sign) -> None:
