@@ -118,15 +118,16 @@ async def limit(link: Controller, texts: Texts, snapshot: Snapshot, where: str,
 
 
 def rows(texts: Texts, snapshot: Snapshot) -> list[str]:
-    """A head, a row per EVSE in aligned columns, and what stands of the site itself."""
+    """A head, a row per EVSE in aligned columns, and what stands of no EVSE."""
     form = _formatter(texts, snapshot)
     table = [[texts.text(head) for head in _HEADS],
              *(_cells(texts, form, evse) for evse in snapshot.evses)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
              for row in table]
-    if snapshot.faults:
-        lines += ["", texts.text("evse.site", faults=_codes(snapshot.faults, places=True))]
+    of_site = tuple(f for f in snapshot.faults if all(f not in e.faults for e in snapshot.evses))
+    if of_site:
+        lines += ["", texts.text("evse.site", faults=_codes(of_site))]
     return lines
 
 
@@ -135,7 +136,7 @@ def _cells(texts: Texts, form: Formatter, evse: EvseView) -> list[str]:
     contactor = {None: "evse.unknown", True: "evse.closed", False: "evse.open"}[evse.contactor_closed]
     return [evse.id, evse.label, evse.state, evse.charging_state or _NOTHING,
             offer if evse.offered_a or evse.because else _NOTHING, texts.text(contactor),
-            _wear(texts, form, evse), _codes(evse.faults) or _NOTHING]
+            _wear(texts, form, evse), _codes(evse.faults, evse.id) or _NOTHING]
 
 
 def _wear(texts: Texts, form: Formatter, evse: EvseView) -> str:
@@ -146,8 +147,9 @@ def _wear(texts: Texts, form: Formatter, evse: EvseView) -> str:
                       hours=evse.wear.closed_s // 3600)
 
 
-def _codes(faults: tuple[FaultView, ...], *, places: bool = False) -> str:
-    return ", ".join(f"{f.code} {f.where}" if places else f.code.value for f in faults)
+def _codes(faults: tuple[FaultView, ...], here: str = "") -> str:
+    """With the place of each that is not `here`."""
+    return ", ".join(f.code.value if f.where == here else f"{f.code} {f.where}" for f in faults)
 
 
 def _json(snapshot: Snapshot) -> str:

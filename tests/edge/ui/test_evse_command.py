@@ -46,24 +46,25 @@ def test_every_request_may_come_through_the_service_socket() -> None:
 
 def test_a_row_says_state_offer_and_why_contactor_wear_and_faults(shown: SimpleNamespace) -> None:
     fault, reader = shown.fault(FaultCode.HOT), shown.fault(FaultCode.READER_LOST, "front")
+    door = shown.fault(FaultCode.DOOR_OPEN, "post")
     snapshot = shown.snapshot(
         shown.evse(Screen.CHARGING, charging_state="Charging", offered_a=13.0, because="circuit:row-a",
-                   contactor_closed=True, faults=(fault,), wear=WearView(
+                   contactor_closed=True, faults=(fault, door), wear=WearView(
                        cycles=1234, load_breaks=56, closed_s=7_260, share=0.0125)),
         shown.evse(Screen.AVAILABLE, "2", state="Available", contactor_closed=False),
         shown.evse(Screen.PAUSED, "30", charging_state="SuspendedEVSE", because="request"),
-        faults=(reader,))
+        faults=(reader, door))
     head, first, second, third, *rest = rows(EN, snapshot)
     assert head.split() == ["id", "name", "state", "charging", "offered,", "because", "contactor",
                             "wear", "faults"]
     assert re.split(" {2,}", first) == [
         "1", "Bay 1", "Occupied", "Charging", "13 A circuit:row-a", "closed",
-        "1.25 % (1234 cycles, 56 load breaks, 2 h)", "F407"]
+        "1.25 % (cycles 1234, load breaks 56, 2 h)", "F407, F411 post"]
     assert second.split() == ["2", "Bay", "2", "Available", "-", "-", "open", "-", "-"]
     assert third.split() == ["30", "Bay", "30", "Occupied", "SuspendedEVSE", "0", "A", "request",
                              "unknown", "-", "-"]
     assert first.index("Bay") == second.index("Bay") == third.index("Bay"), "in columns"
-    assert rest == ["", "Of the site itself: F501 front"]
+    assert rest == ["", "Of the site itself: F501 front"], "what a row has is not said twice"
 
 
 def test_a_site_without_faults_has_no_row_of_them(shown: SimpleNamespace) -> None:
@@ -74,7 +75,7 @@ def test_a_swedish_technician_reads_swedish_numbers(shown: SimpleNamespace) -> N
     wear = WearView(cycles=9, load_breaks=0, closed_s=0, share=0.125)
     row = rows(Texts("sv"), shown.snapshot(shown.evse(
         Screen.CHARGING, offered_a=7.5, because="cable", wear=wear)))[1]
-    assert "7,5 A cable" in row and "12,5 % (9 tillslag" in row
+    assert "7,5 A cable" in row and "12,5 % (tillslag 9" in row
 
 
 def test_machines_get_what_people_get(shown: SimpleNamespace) -> None:
