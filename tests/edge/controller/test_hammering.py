@@ -1,6 +1,8 @@
 """A contactor that is closed again and again is held off for a while; the transaction goes on."""
 
-from core_desk import Desk, plan
+import msgspec
+import pytest
+from core_desk import NS, Desk, plan
 
 from edge.controller.site import Timers
 
@@ -59,3 +61,13 @@ def test_closings_of_others_sessions_count_too():
         desk.unplug()
         desk.until(lambda: desk.outlet().phase == "vacant", 10)
     assert "F207" in desk.codes()
+
+
+@pytest.mark.parametrize(("first_s", "named"), [(119, True), (121, False)])
+def test_six_closings_must_all_lie_in_the_window(desk, first_s, named):
+    ages_s = (first_s, 90, 70, 50, 30, 10)
+    outlet = msgspec.structs.replace(
+        desk.outlet(), closings=tuple(desk.now_ns - s * NS for s in ages_s))
+    desk.site = msgspec.structs.replace(desk.site, outlets={**desk.site.outlets, "1": outlet})
+    desk.poll("1")
+    assert ("F207" in desk.codes()) is named

@@ -185,7 +185,7 @@ def test_a_site_may_do_without_it():
     desk.charge()
     desk.unplug()
     desk.poll("1")
-    assert desk.outlet().phase == "ending"
+    assert desk.outlet().phase == "ending" and "Idle" not in desk.states()
 
 
 def test_a_bounce_while_paused_comes_back_paused(desk):

@@ -82,3 +82,9 @@ def test_the_next_session_has_an_attempt_of_its_own(desk):
         desk.until(lambda: bool(desk.effects(WakeCar)), 40)
         desk.unplug()
         desk.until(lambda: desk.outlet().phase == "vacant", 20)
+
+
+def test_a_car_that_sleeps_on_is_left_to_sleep(desk):
+    offered(desk)
+    desk.run(120)
+    assert len(desk.effects(WakeCar)) == 1 and desk.devices["1"].pwm_on
