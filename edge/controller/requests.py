@@ -167,9 +167,9 @@ def _fault_clear(turn: Turn, args: Args, _: Origin) -> str | None:
     fault = turn.faults.get(f"{code}@{where}")
     if fault is None:
         return f"no fault {code} stands at {where}"
-    if fault.evse_id is not None and CATALOGUE[fault.code].until is Until.TECHNICIAN:
-        board = turn.outlets[fault.evse_id].board
-        if board is not None:
+    if CATALOGUE[fault.code].until is Until.TECHNICIAN:
+        board = None if fault.evse_id is None else turn.outlets[fault.evse_id].board
+        if fault.evse_id is not None and board is not None:
             turn.emit(AcknowledgeBoard(evse_id=fault.evse_id, fault_seq=board.fault_seq))
         fault_register.acknowledge(turn, fault)
     else:

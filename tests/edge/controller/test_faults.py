@@ -425,3 +425,14 @@ def test_a_mirror_that_cannot_be_read_is_a_fault_and_no_open_contactor(desk):
                              board=msgspec.structs.replace(board, mono_ns=desk.now_ns)))
     assert "F203" in codes(desk) and "cannot be read" in desk.site.faults["F203@1"].detail
     assert desk.effects(OpenContactor)[-1].urgent
+
+
+def test_water_that_is_still_there_is_acknowledged_and_begins_no_second_time():
+    desk = Desk(msgspec.structs.replace(plan(2), inputs=(
+        Input(id="sump", kind=InputKind.WATER, evse_ids=("1", "2")),)))
+    desk.feed(InputSeen(input_id="sump", active=True))
+    request(desk, "fault.clear", code="F413", where="sump")
+    desk.feed(InputSeen(input_id="sump", active=True))
+    assert len(desk.rows("ev.fault.v1")) == 1 and desk.site.tallies["F413@sump"].count == 1
+    desk.feed(InputSeen(input_id="sump", active=False))
+    assert "F413" not in codes(desk), "he looked a moment ago, and it is dry"
