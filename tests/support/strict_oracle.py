@@ -6,13 +6,7 @@ import msgspec
 from oracle import Judged
 from world import NS
 
-from edge.controller.effects import (
-    CloseContactor,
-    Effect,
-    LowerCurrent,
-    OfferCurrent,
-    OpenContactor,
-)
+from edge.controller.effects import CloseContactor, Effect, OpenContactor
 from edge.controller.events import CardPresented, RequestReceived, Stamped
 from edge.controller.session import Session
 from edge.controller.state import Site
@@ -20,7 +14,6 @@ from edge.controller.state import Site
 MIN_OFF_S, AFTER_FAULT_S = 5.0, 30.0
 CLOSINGS, WINDOW_S = 6, 120.0  # the first one and five more; then it is held off
 FAULTS = ("tripped", "cut")
-SETTLED_S = 0.5  # a limit that was lowered must be told in its own step; this is for the disk
 
 
 class Strict(Judged):
@@ -52,12 +45,13 @@ class Strict(Judged):
                 case CloseContactor():
                     self._rested(effect.evse_id)
                     assert effect.evse_id not in self.paused, "closed while somebody pauses it"
-                case OfferCurrent() | LowerCurrent():
-                    cap_a = self.limits.get(effect.evse_id, 1e9)
-                    assert effect.current_a <= cap_a, f"offered {effect.current_a} over {cap_a}"
         for session in (o.session for o in self.site.outlets.values()):
             if session is not None and session.stop_reason is not None:
                 self.paused.discard(session.evse_id)
+        for evse_id, cap_a in self.limits.items():
+            if evse_id in self.bays:
+                offered_a = self.site.outlets[evse_id].offer.current_a
+                assert offered_a <= cap_a, f"{offered_a} A offered over a limit of {cap_a} A"
         self._counts_grow(before)
         super().judge(before, stamped, effects)
 
