@@ -77,7 +77,7 @@ async def _until(site: VirtualSite, field: str, wanted: str) -> int:
 
 async def _sessions_row(site: VirtualSite, kills: int) -> Row:
     """More than one session means that a kill ended the driver's one."""
-    found = []
+    found: list[str] = []
     deadline = time.monotonic() + _STEP_S
     while not found and time.monotonic() < deadline:
         found = await site.cdrs()
