@@ -8,6 +8,7 @@ from edge.controller.pilot import BoardStatus
 from edge.controller.reading import Reading
 from edge.controller.request import Request
 from edge.controller.session import Session
+from edge.controller.state import Limit
 from edge.controller.struct import Tagged, Value
 from edge.controller.wear import ContactorWear
 
@@ -61,6 +62,13 @@ class AvailabilityRestored(Tagged):
 
     evse_id: str
     operational: bool
+
+
+class LimitRestored(Tagged):
+    """What somebody allowed at most, before this start, at an EVSE or a circuit."""
+
+    where: str
+    limit: Limit
 
 
 class Tick(Tagged):
@@ -217,7 +225,8 @@ Event = (
     Started | Tick | OutletSeen | BoardLost | ReadingTaken | MeterLost | CardPresented | ReaderLost
     | ReaderBack | GrantPassed | GrantFailed | SessionPriced | JournalStalled | JournalWell
     | CloudSeen | RequestReceived | SessionRestored | OutletFound | WearRestored | TallyRestored
-    | AvailabilityRestored | SessionSetAside | JournalHurt | DiskSeen | SensorSeen | InputSeen
+    | AvailabilityRestored | LimitRestored | SessionSetAside | JournalHurt | DiskSeen | SensorSeen
+    | InputSeen
 )
 
 

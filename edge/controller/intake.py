@@ -4,7 +4,7 @@ from typing import TypeVar, assert_never
 
 import msgspec
 
-from edge.controller import cards, fault_register, requests, restore
+from edge.controller import cards, fault_register, limits, requests, restore
 from edge.controller.effects import AnswerRequest, PriceSession, SaveSession, Stream
 from edge.controller.events import (
     AvailabilityRestored,
@@ -19,6 +19,7 @@ from edge.controller.events import (
     JournalHurt,
     JournalStalled,
     JournalWell,
+    LimitRestored,
     MeterLost,
     OutletFound,
     OutletSeen,
@@ -98,7 +99,7 @@ def take(turn: Turn, event: Event) -> None:
             turn.change(cloud_connected=event.connected, ack_age_s=event.last_ack_age_s,
                         pending=event.pending, cloud_lost_ns=lost_ns)
         case (OutletFound() | WearRestored() | TallyRestored() | AvailabilityRestored()
-              | SessionSetAside() | JournalHurt()):
+              | LimitRestored() | SessionSetAside() | JournalHurt()):
             _kept_or_found(turn, event)
         case DiskSeen():
             turn.change(free_bytes=event.free_bytes)
@@ -114,7 +115,7 @@ def take(turn: Turn, event: Event) -> None:
 
 
 def _kept_or_found(turn: Turn, event: OutletFound | WearRestored | TallyRestored | AvailabilityRestored
-                   | SessionSetAside | JournalHurt) -> None:
+                   | LimitRestored | SessionSetAside | JournalHurt) -> None:
     """What was kept across the restart, and what was found at the start."""
     match event:
         case OutletFound():
@@ -126,6 +127,8 @@ def _kept_or_found(turn: Turn, event: OutletFound | WearRestored | TallyRestored
             fault_register.restore(turn, event.tally)
         case AvailabilityRestored():
             turn.set(event.evse_id, operational=event.operational)
+        case LimitRestored():
+            limits.restore(turn, event.where, event.limit)
         case SessionSetAside():
             turn.change(set_aside=(*turn.site.set_aside, f"{event.transaction_id}: {event.error}"))
         case JournalHurt():
@@ -145,6 +148,7 @@ def _started(turn: Turn, event: Started) -> None:
         tallies=len(turn.site.tallies), wear=sum(o.wear is not None for o in outlets),
         found_closed=restore.found_closed(turn))
     if event.mains_back:
+        limits.computer_began(turn)
         restore.stagger(turn)
     turn.record(Stream.EV, EV_BOOT, BootNotification(
         reason="PowerUp" if event.mains_back or event.journal_new else "ApplicationReset",

@@ -3,12 +3,18 @@
 import msgspec
 
 from edge.controller.effects import Keep
-from edge.controller.events import AvailabilityRestored, TallyRestored, WearRestored
+from edge.controller.events import (
+    AvailabilityRestored,
+    LimitRestored,
+    TallyRestored,
+    WearRestored,
+)
 from edge.controller.faults import FaultTally
+from edge.controller.state import Limit
 from edge.controller.struct import Value
 from edge.controller.wear import ContactorWear
 
-Restored = WearRestored | TallyRestored | AvailabilityRestored
+Restored = WearRestored | TallyRestored | AvailabilityRestored | LimitRestored
 
 
 def keep_wear(wear: ContactorWear) -> Keep:
@@ -26,6 +32,11 @@ def keep_availability(evse_id: str, *, operational: bool) -> Keep:
     return Keep(key=f"available:{evse_id}", data=None if operational else msgspec.Raw(b"false"))
 
 
+def keep_limit(where: str, limit: Limit | None) -> Keep:
+    """`limit:<EVSE or circuit>`: what somebody allows there at most."""
+    return Keep(key=f"limit:{where}", data=None if limit is None else _raw(limit))
+
+
 def restored(key: str, body: bytes) -> Restored | None:
     """The event that hands a kept value in; None for a key that is somebody else's.
 
@@ -38,6 +49,8 @@ def restored(key: str, body: bytes) -> Restored | None:
         return TallyRestored(tally=msgspec.json.decode(body, type=FaultTally))
     if kind == "available":
         return AvailabilityRestored(evse_id=name, operational=msgspec.json.decode(body, type=bool))
+    if kind == "limit":
+        return LimitRestored(where=name, limit=msgspec.json.decode(body, type=Limit))
     return None
 
 

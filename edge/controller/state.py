@@ -40,11 +40,15 @@ class Offer(Value):
 
 
 class Limit(Value):
-    """What somebody allows at most. `until_ns`: then it is forgotten; None: until it is changed."""
+    """What somebody allows at most. `until_ns`: then it is forgotten; None: until it is changed.
+
+    `until_utc`: the same moment for a computer that has started anew since, once its clock is trusted.
+    """
 
     current_a: float
     because: str
     until_ns: int | None = None
+    until_utc: str | None = None
 
 
 class Measured(Value):

@@ -3,8 +3,11 @@
 import msgspec
 import pytest
 from core_desk import NS, Desk
+from restarts import restart
 
-from edge.controller.effects import CloseContactor, LowerCurrent, OfferCurrent, OpenContactor
+from edge.controller.effects import CloseContactor, Keep, LowerCurrent, OfferCurrent, OpenContactor
+from edge.controller.events import LimitRestored
+from edge.controller.state import Limit
 
 
 def offers(desk: Desk) -> list[tuple[float, str]]:
@@ -108,3 +111,71 @@ def test_what_is_no_limit_is_refused_and_changes_nothing(desk, args, words):
     before = desk.site.outlets
     assert desk.request("limit.set", **args).startswith(words)
     assert desk.outlet().limit is None and not desk.site.limits and desk.site.outlets == before
+
+
+def test_a_limit_is_still_in_force_after_a_restart(desk):
+    desk.request("limit.set", where="1", current_a=10, because="grid operator")
+    desk.request("limit.set", where="grid", current_a=8, because="peak")
+    desk.charge()
+    assert desk.outlet().offer.current_a == 8
+    for mains_back in (False, True):
+        restart(desk, mains_back=mains_back)
+        desk.run(20)
+        assert desk.outlet().phase == "charging" and desk.outlet().offer.current_a == 8
+        assert not [a for a, _ in offers(desk) if a > 8]
+    desk.request("limit.set", where="grid", current_a=None)
+    desk.run(6)
+    assert (desk.outlet().offer.current_a, desk.outlet().offer.because) == (10, "limit:grid operator")
+    desk.request("limit.set", where="1", current_a=None)
+    assert not [key for key in desk.kept if key.startswith("limit:")]
+    restart(desk)
+    desk.run(10)
+    assert desk.outlet().offer.current_a == 32
+
+
+@pytest.mark.parametrize("mains_back", [False, True])
+@pytest.mark.parametrize("where", ["1", "grid"])
+def test_the_time_of_a_limit_goes_on_over_a_restart(desk, where, mains_back):
+    desk.charge()
+    desk.request("limit.set", where=where, current_a=8, because="peak", ttl_s=60)
+    restart(desk, away_s=20, mains_back=mains_back)
+    desk.run(39)
+    assert desk.outlet().offer.current_a == 8
+    desk.run(8)
+    assert desk.outlet().offer.current_a == 32 and f"limit:{where}" not in desk.kept
+
+
+def test_the_time_of_a_limit_waits_for_a_clock_to_trust(desk):
+    desk.charge()
+    desk.request("limit.set", where="1", current_a=8, because="peak", ttl_s=60)
+    desk.clock_ok = False
+    restart(desk, away_s=100, mains_back=True)
+    desk.run(60)
+    assert desk.outlet().offer.current_a == 8
+    desk.clock_ok = True
+    desk.run(1)
+    assert desk.outlet().offer.current_a == 32
+
+
+def test_where_no_clock_can_tell_a_limit_stays_until_it_is_changed(desk):
+    desk.charge()
+    desk.clock_ok = False
+    desk.request("limit.set", where="1", current_a=8, because="peak", ttl_s=60)
+    restart(desk, mains_back=True)
+    desk.clock_ok = True
+    desk.run(100)
+    assert desk.outlet().offer.current_a == 8
+    desk.request("limit.set", where="1", current_a=None)
+    desk.run(6)
+    assert desk.outlet().offer.current_a == 32
+
+
+def test_a_limit_that_is_set_again_is_written_once(desk):
+    for _ in range(20):
+        desk.request("limit.set", where="grid", current_a=40, because="peak")
+    assert len([e for e in desk.effects(Keep) if e.key == "limit:grid"]) == 1
+
+
+def test_a_limit_of_what_left_the_site_is_forgotten(desk):
+    desk.feed(LimitRestored(where="nowhere", limit=Limit(current_a=6, because="limit")))
+    assert not desk.site.limits
