@@ -9,7 +9,7 @@ import msgspec
 from edge.controller import fault_register, kept, limits, wearing
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.closing import is_open
-from edge.controller.effects import AcknowledgeBoard
+from edge.controller.effects import AcknowledgeBoard, SaveSession
 from edge.controller.faults import Until
 from edge.controller.phase import ENERGISED, LIVE
 from edge.controller.request import Origin, Request
@@ -87,7 +87,7 @@ def _session_pause(turn: Turn, args: Args, _: Origin) -> str | None:
     outlet = _find_live(turn, args)
     if isinstance(outlet, str):
         return outlet
-    turn.set(outlet.evse_id, paused=True)
+    _pause(turn, outlet, paused=True)
     return None
 
 
@@ -96,8 +96,17 @@ def _session_resume(turn: Turn, args: Args, _: Origin) -> str | None:
     outlet = _find_live(turn, args)
     if isinstance(outlet, str):
         return outlet
-    turn.set(outlet.evse_id, paused=False)
+    _pause(turn, outlet, paused=False)
     return None
+
+
+def _pause(turn: Turn, outlet: Outlet, *, paused: bool) -> None:
+    """A restart does not take the wish back, so the session keeps it."""
+    session = outlet.session
+    if session is not None and session.paused != paused:
+        session = msgspec.structs.replace(session, paused=paused)
+        turn.emit(SaveSession(transaction_id=session.transaction_id, session=session))
+    turn.set(outlet.evse_id, paused=paused, session=session)
 
 
 def _limit_set(turn: Turn, args: Args, _: Origin) -> str | None:

@@ -36,8 +36,9 @@ def resolve(turn: Turn, outlet: Outlet) -> bool:
         session = clockwork.rebased(session, turn.at)
     began_ns = min(session.began.mono_ns, turn.now_ns)  # of an earlier boot it may be any number
     outlet = turn.set(outlet.evse_id, restored=None, session=session, began_ns=began_ns,
-                      sampled_ns=turn.now_ns, stop=_stop_under_way(session), offer=Offer(
-                          current_a=board.offered_a, told_ns=board.mono_ns, raised_ns=turn.now_ns))
+                      sampled_ns=turn.now_ns, stop=_stop_under_way(session), paused=session.paused,
+                      offer=Offer(current_a=board.offered_a, told_ns=board.mono_ns,
+                                  raised_ns=turn.now_ns))
     if resumed:
         _resume(turn, outlet, session)
     else:

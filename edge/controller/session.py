@@ -78,6 +78,7 @@ class Session(Value):
     periods: tuple[Period, ...] = ()
     ended: Instant | None = None
     stop_reason: StopReason | None = None
+    paused: bool = False  # somebody asked for it
     told: bool = False  # its Ended row is in the journal (with this value): only its price is missing
 
     @property

@@ -2,8 +2,15 @@
 
 import pytest
 from core_desk import Desk
+from restarts import restart
 
-from edge.controller.effects import CloseContactor, OpenContactor, WithdrawOffer
+from edge.controller.effects import (
+    CloseContactor,
+    OfferCurrent,
+    OpenContactor,
+    SaveSession,
+    WithdrawOffer,
+)
 from edge.controller.request import Origin
 
 
@@ -110,3 +117,26 @@ def test_the_next_session_is_not_paused(desk):
 def test_without_a_session_there_is_nothing_to_hold_up(desk, action):
     assert desk.request(action, evse_id="1") == "evse 1: no session runs"
     assert "expected one of 1, 2" in desk.request(action, evse_id="9")
+
+
+@pytest.mark.parametrize("mains_back", [False, True])
+def test_a_pause_is_still_one_after_a_restart(desk, mains_back):
+    desk.charge()
+    desk.request("session.pause", evse_id="1")
+    desk.run(1)  # X1 was sent, and it is not open yet
+    restart(desk, mains_back=mains_back)
+    desk.run(70)
+    assert desk.outlet().phase == "paused" and not desk.effects(CloseContactor)
+    assert not desk.effects(OfferCurrent) and desk.outlet().offer.because == "request"
+    desk.rest()
+    desk.request("session.resume", evse_id="1")
+    restart(desk)
+    go_on(desk)
+
+
+def test_a_pause_that_is_asked_for_again_is_written_once(desk):
+    desk.charge()
+    desk.log.clear()
+    for _ in range(10):
+        desk.request("session.pause", evse_id="1")
+    assert len([e for e in desk.effects(SaveSession) if e.session.paused]) <= 2  # its row has it, too
