@@ -11,6 +11,7 @@ it from doing so.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -20,6 +21,8 @@ from edge.controller.trouble import DeviceError
 LOOK_S = 0.01
 PROOF_S = 0.04  # the board believes its mirror after 20 ms, and its turns take up to 10
 MARGIN_S = 0.05  # beyond the time after which the board calls it stuck, so that it does
+
+log = logging.getLogger(__name__)
 
 _CALM = frozenset({PilotState.B, PilotState.C, PilotState.D})
 _HARMLESS = frozenset({BoardFault.HEARTBEAT, BoardFault.MEMORY})
@@ -39,6 +42,16 @@ class Relay(Protocol):
     def set(self, on: bool) -> None: ...
 
 
+def drop(relay: Relay) -> None:
+    """The relay off. One that does not obey keeps nobody from opening the board's channel, nor other
+    outlets: the next poll sees it on, and the core tells it again and calls it stuck.
+    """
+    try:
+        relay.set(False)
+    except DeviceError as error:
+        log.error("relay: %s", error)
+
+
 async def open_in_order(board: Board, relay: Relay, *, pi_first: bool, suspect_s: float,
                         overtaken: Callable[[], bool], left_s: float | None = None) -> bool:
     """Open both channels; whether the board understood (if not, it has to be told again).
@@ -51,7 +64,7 @@ async def open_in_order(board: Board, relay: Relay, *, pi_first: bool, suspect_s
     """
     patience_s = suspect_s + MARGIN_S
     if pi_first:
-        relay.set(False)
+        drop(relay)
         await _within(patience_s, _opened_by(board, lambda status: not status.request, overtaken))
         return await _within(None, board.revoke())
     understood = False
@@ -64,7 +77,7 @@ async def open_in_order(board: Board, relay: Relay, *, pi_first: bool, suspect_s
     except TimeoutError:
         pass  # what is stuck the board names by itself
     finally:
-        relay.set(False)
+        drop(relay)
     return understood
 
 

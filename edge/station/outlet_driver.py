@@ -15,7 +15,7 @@ import msgspec
 from edge.controller.events import BoardLost, Event, OutletSeen
 from edge.controller.pilot import BoardStatus, PilotState
 from edge.controller.trouble import DeviceError
-from edge.outlet.opening import open_in_order
+from edge.outlet.opening import drop, open_in_order
 from edge.outlet.settings import BoardSettings
 from edge.station import trace
 
@@ -169,7 +169,7 @@ class OutletDriver:
         """
         if urgent:
             self._hurries += 1
-            self.contactor.set(False)
+            drop(self.contactor)
             self._last = None
             self._spawn(self._again(self.board.revoke, f"revoke ({reason})", lambda: True))
         else:
@@ -249,7 +249,7 @@ class OutletDriver:
         try:
             await self.board.grant(current_a, grant_s)
         except DeviceError:
-            self.contactor.set(False)
+            drop(self.contactor)
             if not wanted():  # a revocation may have overtaken a grant whose answer was lost
                 self.open("not wanted any more")
             raise

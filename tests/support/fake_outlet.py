@@ -88,9 +88,11 @@ class FakeContactor:
     def __init__(self, log: list[str] | None = None) -> None:
         self.log = [] if log is None else log
         self.on = False
-        self.unreadable = False
+        self.unreadable = self.unwritable = False
 
     def set(self, on: bool) -> None:
+        if self.unwritable:
+            raise DeviceRefused("write", where="GPIO", got="an error", expected="the line to obey")
         self.log.append("relay on" if on else "relay off")
         self.on = on
 

@@ -40,6 +40,23 @@ async def test_opening_drops_the_relay_in_the_call_and_revokes_until_the_board_u
     assert not outlet.contactor.on and not outlet.tasks.failures
 
 
+@pytest.mark.parametrize("pi_first", [False, True])
+@pytest.mark.parametrize("urgent", [True, False])
+@virtual
+async def test_a_relay_that_does_not_obey_keeps_nobody_from_telling_the_board(urgent, pi_first):
+    outlet = Outlet()
+    outlet.contactor.on = outlet.contactor.unwritable = outlet.board.permit = True
+    outlet.board.pi_first = pi_first
+    running = asyncio.ensure_future(outlet.driver.run())
+    await asyncio.sleep(1)
+    outlet.driver.open("test", urgent=urgent)
+    await until(lambda: not outlet.board.permit)
+    await asyncio.sleep(1)
+    assert outlet.log == ["revoke"] and not outlet.tasks.failures
+    assert outlet.events[-1][1].relay_on
+    running.cancel()
+
+
 @virtual
 async def test_an_opening_in_order_lets_the_board_go_first_unless_it_is_the_turn_of_the_pi():
     for pi_first, order in ((False, ["revoke", "relay off"]), (True, ["relay off", "revoke"])):
