@@ -2,16 +2,19 @@
 
 It is the same car if the board has not restarted and has seen no new plug (`plug_seq`). Then the
 session goes on, if it is not older than `resume_s`, with the contactor left as it is if everything
-about it is as it was when charging. Otherwise it ends with reason PowerLoss at the last register value.
+about it is as it was when charging. Otherwise it ends with reason PowerLoss at the last register value;
+so it does where its board stays lost for as long.
 """
 
 import msgspec
 
 from edge.controller import clockwork
 from edge.controller.effects import OpenContactor, SaveSession
+from edge.controller.faults import FaultCode
 from edge.controller.moves import make
 from edge.controller.phase import Do, Phase, Sign
 from edge.controller.reading import Reading
+from edge.controller.requests import STOPS
 from edge.controller.session import ChargingState, Session, StopReason
 from edge.controller.signs import PLUGGED_IN, asks, is_open, pilot
 from edge.controller.state import Offer, Outlet, Stop
@@ -25,9 +28,11 @@ def resolve(turn: Turn, outlet: Outlet) -> bool:
     session, board = outlet.restored, outlet.board
     if session is None:
         return True
-    if board is None or outlet.board_error is not None or outlet.seen_ns is None:
+    known = outlet.board_error is None and outlet.seen_ns is not None
+    if (board is None or not known) and not _given_up(turn, outlet):
         return False
-    same_car = board.plug_seq == session.plug_seq and board.boot_count == session.board_boot
+    same_car = (board is not None and known and board.plug_seq == session.plug_seq
+                and board.boot_count == session.board_boot)
     resumed = (session.ended is None and same_car and pilot(outlet) in PLUGGED_IN
                and not _too_old(turn, session))
     if turn.site.same_computer:
@@ -37,13 +42,19 @@ def resolve(turn: Turn, outlet: Outlet) -> bool:
     began_ns = min(session.began.mono_ns, turn.now_ns)  # of an earlier boot it may be any number
     outlet = turn.set(outlet.evse_id, restored=None, session=session, began_ns=began_ns,
                       sampled_ns=turn.now_ns, stop=_stop_under_way(session), paused=session.paused,
-                      offer=Offer(current_a=board.offered_a, told_ns=board.mono_ns,
-                                  raised_ns=turn.now_ns))
+                      offer=Offer(raised_ns=turn.now_ns) if board is None else Offer(
+                          current_a=board.offered_a, told_ns=board.mono_ns, raised_ns=turn.now_ns))
     if resumed:
         _resume(turn, outlet, session)
     else:
         _close(turn, outlet, session)
     return True
+
+
+def _given_up(turn: Turn, outlet: Outlet) -> bool:
+    """Its driver shall have his bill, and his card for another outlet, although the board is dead."""
+    return (turn.has(FaultCode.BOARD_LOST, outlet.evse_id)
+            and turn.past(turn.site.started_ns, turn.timers.resume_s))
 
 
 def _too_old(turn: Turn, session: Session) -> bool:
@@ -143,8 +154,8 @@ def _stop_under_way(session: Session) -> Stop | None:
     """The stop that was asked for keeps its reason."""
     if session.stop_reason is None:
         return None
-    return Stop(reason=session.stop_reason, trigger="StopAuthorized"
-                if session.stop_reason is StopReason.LOCAL else "AbnormalCondition")
+    known = next((stop for stop in STOPS if stop.reason is session.stop_reason), None)
+    return known or Stop(reason=session.stop_reason, trigger="AbnormalCondition")
 
 
 def _close(turn: Turn, outlet: Outlet, session: Session) -> None:

@@ -148,3 +148,33 @@ def test_nobody_pays_for_the_time_of_a_power_cut(desk):
     session = desk.effects(PriceSession)[-1].session
     assert session.ended.mono_ns <= last_seen_ns
     assert session.ended.mono_ns >= session.periods[-1].start.mono_ns
+
+
+@pytest.mark.parametrize("clock_ok", [True, False])
+def test_a_board_that_never_answers_again_does_not_hold_the_end_and_the_card_up(desk, clock_ok):
+    desk.charge()
+    desk.clock_ok = clock_ok
+    desk.devices["1"].board_answers = False
+    restart(desk)
+    desk.run(3500, step_s=1)
+    assert not stops(desk)
+    desk.run(150, step_s=1)
+    assert stops(desk) == ["PowerLoss"] and not desk.sessions
+    desk.plug("2")
+    desk.tap(evse_ids=("2",))
+    assert desk.outlet("2").phase == "ready"
+    desk.devices["1"].board_answers = True
+    desk.run(5)
+    assert len(stops(desk)) == 1 and not desk.effects(CloseContactor)
+
+
+@pytest.mark.parametrize(("reason", "trigger"), [
+    ("Remote", "RemoteStop"), ("DeAuthorized", "Deauthorized"), ("Local", "StopAuthorized")])
+def test_a_stop_under_way_keeps_its_trigger(desk, reason, trigger):
+    desk.charge()
+    desk.request("session.stop", evse_id="1", reason=reason)
+    restart(desk)
+    desk.run(30)
+    ends = [r for r in desk.rows("tx.event.v1") if r["eventType"] == "Ended"]
+    assert [(r["transactionInfo"]["stoppedReason"], r["triggerReason"]) for r in ends] == [
+        (reason, trigger)]
