@@ -15,6 +15,7 @@ from edge.bus.port import Bus
 from edge.controller.events import OutletFound
 from edge.controller.request import Origin
 from edge.controller.snapshot import SiteView
+from edge.controller.trouble import DeviceError
 from edge.journal.journal import Journal
 from edge.link.journal_protocol import CloudDescription, SiteDescription
 from edge.link.messages import JOURNAL_GROWN, SNAPSHOT
@@ -82,7 +83,7 @@ async def running(site: Site, software: str) -> AsyncIterator[Station]:
             lines[bus.id] = line = open_bus(bus.url)
             await line.start()
             stack.push_async_callback(line.close)
-        outlets, found = _outlets(site, lines, gpio := RpiGpio(), station)
+        outlets, found = claim_outlets(site, lines, gpio := RpiGpio(), station)
         stack.callback(make_safe, outlets)
         meters = _meters(site, lines, station)
         tokens = await TokenLookup.open(state_dir)
@@ -114,23 +115,39 @@ def make_safe(outlets: Mapping[str, OutletDriver]) -> None:
             log.exception("evse %s: relay could not be dropped", outlet.evse_id)
 
 
-def _outlets(site: Site, lines: Mapping[str, Line], gpio: Gpio,
-             station: Station) -> tuple[dict[str, OutletDriver], list[OutletFound]]:
-    """Each outlet's lines, claimed at the level that they had, and what they said before that."""
+def claim_outlets(site: Site, lines: Mapping[str, Line], gpio: Gpio,
+                  station: Station) -> tuple[dict[str, OutletDriver], list[OutletFound]]:
+    """Each outlet's lines, claimed at the level that they had, and what they said before that.
+
+    Raises `DeviceError` if a line cannot be had; then every relay was dropped that can be.
+    """
     outlets: dict[str, OutletDriver] = {}
     looks: list[OutletFound] = []
+    troubles: list[DeviceError] = []
     for evse in site.evses:
         contactor = Contactor(gpio, evse.contactor.coil_gpio, evse.contactor.mirror_gpio)
-        look = OutletFound(evse_id=evse.id, relay_on=contactor.claim(),
-                           pi_mirror_closed=contactor.mirror_closed())
-        looks.append(look)
-        log.info("evse %s: relay found %s, contactor %s", evse.id, "on" if look.relay_on else "off",
-                 "closed" if look.pi_mirror_closed else "open")
         board = PilotBoard(lines[evse.board.bus], evse.board.unit, station.clock.mono_ns)
         outlets[evse.id] = OutletDriver(
             evse.id, board, contactor, settings=board_settings(evse), hand_in=station.hand_in,
             clock_ns=station.clock.mono_ns, utc_s=station.clock.utc_s, spawn=station.spawn)
+        try:
+            looks.append(_look(evse.id, contactor))
+        except DeviceError as error:
+            troubles.append(error)
+            with contextlib.suppress(DeviceError):  # it may be the mirror's line alone
+                gpio.claim_output(evse.contactor.coil_gpio, False)
+    if troubles:
+        make_safe(outlets)
+        raise troubles[0]
     return outlets, looks
+
+
+def _look(evse_id: str, contactor: Contactor) -> OutletFound:
+    look = OutletFound(evse_id=evse_id, relay_on=contactor.claim(),
+                       pi_mirror_closed=contactor.mirror_closed())
+    log.info("evse %s: relay found %s, contactor %s", evse_id, "on" if look.relay_on else "off",
+             "closed" if look.pi_mirror_closed else "open")
+    return look
 
 
 def _meters(site: Site, lines: Mapping[str, Line], station: Station) -> dict[str, MeterDriver]:
