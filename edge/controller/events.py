@@ -155,7 +155,8 @@ class SessionPriced(Tagged):
 
 
 class SessionSetAside(Tagged):
-    """A session that the journal keeps and that cannot be read, or one that cannot be priced.
+    """A session that the journal keeps and that cannot be read, or one that cannot be priced; or, by
+    its key, another kept value that cannot be read.
 
     Its bytes stay where they are for a technician, and pricing is tried again at the next start.
     """

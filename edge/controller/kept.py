@@ -54,5 +54,17 @@ def restored(key: str, body: bytes) -> Restored | None:
     return None
 
 
+def assumed(key: str) -> Restored | None:
+    """What is safe to believe of a kept value that cannot be read: what was out of service or limited
+    is so until somebody says otherwise. None: nothing follows.
+    """
+    kind, _, name = key.partition(":")
+    if kind == "available":
+        return AvailabilityRestored(evse_id=name, operational=False)
+    if kind == "limit":
+        return LimitRestored(where=name, limit=Limit(current_a=0.0, because="limit"))
+    return None
+
+
 def _raw(value: Value) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(value))

@@ -77,7 +77,8 @@ async def restore(books: Books, *, hand_in: Callable[[Event], None], meters: Map
             event = kept.restored(key, body)
         except (msgspec.MsgspecError, UnicodeError) as error:
             log.error("kept value %s cannot be read: %s", key, error)
-            continue
+            hand_in(SessionSetAside(transaction_id=key, error=f"cannot be read: {error}"))
+            event = kept.assumed(key)
         if event is not None:
             hand_in(event)
     mine = b"" if computer is None else computer.encode()
@@ -104,6 +105,8 @@ def _hand_in_session(transaction_id: str, body: bytes,
                      hand_in: Callable[[Event], None]) -> Session | None:
     try:
         session = msgspec.json.decode(body, type=Session)
+        if session.transaction_id != transaction_id:  # it could never be forgotten by its own name
+            raise msgspec.ValidationError(f"it is of {session.transaction_id}")
     except (msgspec.MsgspecError, UnicodeError) as error:
         log.error("session %s cannot be read: %s", transaction_id, error)
         hand_in(SessionSetAside(transaction_id=transaction_id, error=f"cannot be read: {error}"))

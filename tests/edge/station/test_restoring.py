@@ -11,6 +11,7 @@ from edge.controller.events import (
     Event,
     Header,
     JournalHurt,
+    LimitRestored,
     OutletFound,
     SessionRestored,
     SessionSetAside,
@@ -22,7 +23,7 @@ from edge.controller.events import (
 from edge.controller.faults import FaultCode, FaultTally
 from edge.controller.idtoken import IdToken
 from edge.controller.session import Instant, Session
-from edge.controller.state import initial
+from edge.controller.state import Limit, initial
 from edge.controller.wear import ContactorWear
 from edge.journal.row import Batch
 from edge.station.restoring import COMPUTER_BOOT, open_journal, restore
@@ -96,7 +97,8 @@ def test_what_is_in_service_is_not_kept():
     assert kept.keep_availability("2", operational=True).data is None
 
 
-@pytest.mark.parametrize("garbage", [b"", b"{", b"\xff", b"[]", b'{"transaction_id":"t1"}', b"null"])
+@pytest.mark.parametrize("garbage", [b"", b"{", b"\xff", b"[]", b'{"transaction_id":"t1"}', b"null",
+                                     msgspec.json.encode(SESSION)])
 async def test_a_session_that_cannot_be_read_is_named_and_the_others_go_on(garbage):
     books = Books({"bad": garbage, "t1": msgspec.json.encode(SESSION)}, {})
     events, batch, _ = await handed_in(books)
@@ -110,10 +112,16 @@ async def test_a_session_that_cannot_be_read_is_named_and_the_others_go_on(garba
     assert "F602@sessions" in site.faults
 
 
-@pytest.mark.parametrize("key", ["wear:2", "tally:F301@1", "available:1"])
-async def test_a_kept_value_that_cannot_be_read_is_passed_over(key):
+@pytest.mark.parametrize(("key", "assumed"), [
+    ("wear:2", []), ("tally:F301@1", []),
+    ("available:1", [AvailabilityRestored(evse_id="1", operational=False)]),
+    ("limit:1", [LimitRestored(where="1", limit=Limit(current_a=0.0, because="limit"))])])
+async def test_a_kept_value_that_cannot_be_read_is_said_and_grants_nothing(key, assumed):
     events, _, _ = await handed_in(Books({}, {key: b"\xff{", **dict([body(kept.keep_wear(WEAR))])}))
-    assert [type(e) for e in events] == [WearRestored, OutletFound, Started]
+    aside, *others = events
+    assert isinstance(aside, SessionSetAside) and aside.transaction_id == key
+    assert others[:len(assumed)] == assumed
+    assert [type(e) for e in others[len(assumed):]] == [WearRestored, OutletFound, Started]
 
 
 @pytest.mark.parametrize(("before", "now", "new", "back", "written"), [
