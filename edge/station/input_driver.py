@@ -1,7 +1,9 @@
 """The Pi's digital inputs between the core and their lines: polled, since edges may be lost.
 
 Two equal reads in a row count, at 20 Hz: a spark of a relay is shorter. What changed is handed in at
-once, everything once a second. A line that cannot be read is an input of which nothing is known.
+once, everything once a second. A line that cannot be read is an input of which nothing is known, and
+so is one that never rests: on a broken wire the mains hum, and 50 Hz looked at 20 times a second are
+another level at each look.
 """
 
 import asyncio
@@ -15,6 +17,7 @@ from edge.controller.trouble import DeviceError
 POLL_S = 0.05
 READS_THAT_COUNT = 2  # equal, in a row
 REPORT_S = 1.0
+RESTLESS_READS = 20  # in a row, each unlike the one before
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +47,11 @@ class InputDriver:
         """Read every input once; hand in what changed or is due."""
         for input_id, watched in self._watched.items():
             level = watched.read(input_id)
-            settled = watched.settled and level is watched.last
-            watched.last, watched.settled = level, True
-            if not settled:
+            watched.changes = 0 if watched.seen and level is watched.last else watched.changes + 1
+            watched.last, watched.seen = level, True
+            if watched.changes >= RESTLESS_READS:
+                level = None
+            elif watched.changes:
                 continue  # seen once
             now_ns = self._clock_ns()
             due = watched.told_ns is None or now_ns - watched.told_ns >= REPORT_S * 1e9
@@ -61,7 +66,8 @@ class _Watched:
     def __init__(self, port: InputPort) -> None:
         self.port = port
         self.last: bool | None = None
-        self.settled = False  # it was read at all
+        self.seen = False  # it was read at all
+        self.changes = 0  # reads in a row that were unlike the one before
         self.told: bool | None = None
         self.told_ns: int | None = None
         self._failing = False

@@ -82,6 +82,22 @@ async def test_an_input_that_cannot_be_read_is_unknown_and_comes_back():
     running.cancel()
 
 
+@virtual
+async def test_an_input_that_never_rests_is_unknown_until_it_does():
+    inputs = Inputs()
+    for _ in range(2):
+        inputs.driver.look()
+    for _ in range(40):
+        inputs.door.level = not inputs.door.level
+        await asyncio.sleep(POLL_S)
+        inputs.driver.look()
+    assert [level for _, level in inputs.told] == [False, None, None]
+    assert inputs.told[1][0] <= 20 * POLL_S
+    inputs.driver.look()
+    assert inputs.told[-1][1] is inputs.door.level
+    assert len(inputs.told) == 4
+
+
 def played(make):
     """Run a driver's test on a real loop: what is read comes out of a thread."""
     asyncio.run(make())
