@@ -2,7 +2,8 @@
 
 Tallies are kept with the rows of a beginning and an end, never more often. After a restart a fault
 that stood stands on: a latched one until it is ended as its kind says, any other until its rule had
-the time to find its cause again.
+the time to find its cause again. One that flaps ends when its cause has been gone for a while: each
+beginning and end is written, and what comes and goes is not well.
 
 Kinds are data (`catalogue.py`), causes are found by `rules/`. What an EVSE suffers from is a *set*:
 one that ends unmasks nothing while another stands (`Turn.stands`).
@@ -12,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from edge.controller import kept
+from edge.controller import kept, seldom
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.effects import ClearFault, RaiseFault, Stream
 from edge.controller.faults import LATCHING, Fault, FaultTally, Until
@@ -36,6 +37,7 @@ from edge.controller.turn import Turn, fault_key
 
 _F = TypeVar("_F", Fault, Found)
 
+_FLAPS, _GONE = "flaps:", "gone:"  # in `Site.since`
 ACKNOWLEDGED_S = 3.0  # so long an acknowledgement is good
 
 RULES = (board.standing, contactor.standing, life.standing, meter.standing, electrical.standing,
@@ -55,8 +57,16 @@ def update(turn: Turn) -> None:
         else:
             turn.faults[key] = _widened(turn.faults[key], found)
     for key, fault in list(turn.faults.items()):
-        if key not in standing and _may_clear(turn, fault):
+        gone = key not in standing and _may_clear(turn, fault)
+        if _for_long(turn, key, gone=gone):
             clear(turn, fault)
+
+
+def _for_long(turn: Turn, key: str, *, gone: bool) -> bool:
+    """Whether it is gone; of one that flaps: for long enough."""
+    if _FLAPS + key not in turn.site.since:
+        return gone
+    return turn.past(turn.lasting(_GONE + key, gone), seldom.WITHIN_S)
 
 
 def _reach(fault: Fault | Found) -> set[str]:
@@ -88,6 +98,11 @@ def _raise(turn: Turn, found: Found) -> None:
                   since_mono_ns=turn.now_ns, boot=turn.at.boot,
                   plug=(board.boot_count, board.plug_seq) if board is not None else None)
     turn.faults[fault_key(found.code, found.where)] = fault
+    key = fault_key(fault.code, fault.where)
+    begun = seldom.noted(turn, turn.site.begun.get(key, ()))
+    turn.change(begun={**turn.site.begun, key: begun})
+    if not seldom.may(turn, begun) and CATALOGUE[found.code].until is not Until.TECHNICIAN:
+        turn.lasting(_FLAPS + key, True)
     turn.emit(RaiseFault(fault=fault))
     _record(turn, fault, cleared=False)
     _tally(turn, fault, cleared=False)
@@ -139,7 +154,10 @@ def acknowledge(turn: Turn, fault: Fault) -> None:
 
 def clear(turn: Turn, fault: Fault) -> None:
     """End a fault; it comes back with the next event if its cause still stands."""
-    del turn.faults[fault_key(fault.code, fault.where)]
+    key = fault_key(fault.code, fault.where)
+    del turn.faults[key]
+    for flag in (_FLAPS, _GONE):
+        turn.lasting(flag + key, False)
     turn.emit(ClearFault(fault=fault))
     _record(turn, fault, cleared=True)
     _tally(turn, fault, cleared=True)

@@ -121,6 +121,8 @@ class Outlet(Value):
     wear: ContactorWear | None = None
     worn_ns: int | None = None  # closed, and its seconds are counted up to here
     under_load: bool | None = None  # when it was last told to open
+    wear_due: bool = False  # it is still to be kept
+    wear_kept: tuple[int, ...] = ()  # when it was (`seldom.py`)
     down_from_wh: int | None = None  # kept register of a session, until the first reading of this boot
     read_asked_ns: int | None = None
     # the session
@@ -132,6 +134,8 @@ class Outlet(Value):
     sampled_ns: int = 0
     # for people
     status: str = ""
+    status_told: str = ""  # in the last row
+    status_rows: tuple[int, ...] = ()  # when (`seldom.py`)
     message: str | None = None
     message_until_ns: int = 0
     receipt: ReceiptView | None = None
@@ -158,6 +162,7 @@ class Site(Value):
     limits: dict[str, Limit]  # of circuits; an EVSE's own is in its outlet (`limits.py`)
     since: dict[str, int]  # when something began that a rule waits for (`Turn.lasting`)
     registers: dict[str, Stillness]  # per meter that bills
+    begun: dict[str, tuple[int, ...]]  # when each fault did, lately (`seldom.py`)
     clock: ClockState = ClockState()
     free_bytes: int | None = None
     journal_hurt: str | None = None
@@ -177,4 +182,5 @@ def initial(plan: SitePlan) -> Site:
     """A site of which nothing is known yet: every contactor is to be open."""
     return Site(plan=plan, outlets={e.id: Outlet(evse_id=e.id) for e in plan.evses}, faults={},
                 readings={}, suspects={}, meter_errors={}, reader_errors={}, pending={}, tallies={},
-                sensors={}, inputs={}, caps={}, overloads={}, limits={}, since={}, registers={})
+                sensors={}, inputs={}, caps={}, overloads={}, limits={}, since={}, registers={},
+                begun={})

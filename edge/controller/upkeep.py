@@ -1,6 +1,6 @@
 """What has to be done again and again: renewals, readings that are due, status and telemetry rows."""
 
-from edge.controller import limits
+from edge.controller import limits, seldom
 from edge.controller.closing import asks
 from edge.controller.effects import OpenContactor, ReadMeter, RenewGrant, Stream
 from edge.controller.faults import FaultCode, Stops
@@ -126,10 +126,15 @@ def connector_status(turn: Turn, outlet: Outlet) -> str:
 
 def _status(turn: Turn, outlet: Outlet) -> None:
     status = connector_status(turn, outlet)
-    if status == outlet.status or turn.site.started_ns is None:
+    if turn.site.started_ns is None:
+        return
+    if status != outlet.status:
+        turn.set(outlet.evse_id, status=status)
+    if status == outlet.status_told or not seldom.may(turn, outlet.status_rows):
         return
     evse = turn.evse(outlet.evse_id)
-    turn.set(outlet.evse_id, status=status)
+    turn.set(outlet.evse_id, status_told=status,
+             status_rows=seldom.noted(turn, outlet.status_rows))
     turn.record(Stream.EV, EV_STATUS, StatusNotification(
         timestamp=turn.at.utc, connector_status=status, evse_id=evse.ordinal, connector_id=1,
         custom_data=CustomData(vendor_id=VENDOR, evse_id=evse.id)))

@@ -2,12 +2,13 @@
 
 A closing counts as a cycle when it is seen; an opening adds its seconds and, with a current of 1 A or
 more or one that nobody knows, a load break. The current is looked at when opening is asked for, since
-what the meter says after that is less. Kept with each of the two and once an hour in between.
+what the meter says after that is less. Kept with each of the two, unless they come too often, and
+once an hour in between.
 """
 
 import msgspec
 
-from edge.controller import kept
+from edge.controller import kept, seldom
 from edge.controller.effects import OpenContactor
 from edge.controller.faults import FaultCode
 from edge.controller.signs import LOW_CURRENT_A
@@ -29,6 +30,7 @@ def run(turn: Turn) -> None:
             _closed(turn, outlet, told=outlet.evse_id in told)
         else:
             _open(turn, outlet)
+        _write(turn, turn.outlets[outlet.evse_id])
 
 
 def replaced(turn: Turn, evse_id: str) -> None:
@@ -90,5 +92,10 @@ def _under_load(turn: Turn, outlet: Outlet) -> bool:
 
 
 def _keep(turn: Turn, outlet: Outlet, wear: ContactorWear) -> None:
-    turn.set(outlet.evse_id, wear=wear)
-    turn.emit(kept.keep_wear(wear))
+    turn.set(outlet.evse_id, wear=wear, wear_due=True)
+
+
+def _write(turn: Turn, outlet: Outlet) -> None:
+    if outlet.wear_due and outlet.wear is not None and seldom.may(turn, outlet.wear_kept):
+        turn.set(outlet.evse_id, wear_due=False, wear_kept=seldom.noted(turn, outlet.wear_kept))
+        turn.emit(kept.keep_wear(outlet.wear))

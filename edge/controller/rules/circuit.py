@@ -50,8 +50,6 @@ def _of(turn: Turn, circuit: Circuit, reading: Reading) -> Standing:
         for phase in taken:
             _give_back(turn, circuit, phase, taken[phase])
     ended = calm is not None and reading.mono_ns - calm >= turn.timers.derate_hold_s * NS
-    if ended:
-        turn.lasting(_CALM + circuit.id, False)
     if lasted or (stands and not ended):
         shown = " ".join(f"{phase} {amps:.1f}" for phase, amps in taken.items())
         yield _found(turn, circuit, f"{shown} A, fuse {circuit.fuse_a:g} A")

@@ -95,8 +95,5 @@ def _lasts(turn: Turn, key: str, *, bad: bool, good: bool, at_ns: int) -> bool:
     began = turn.lasting(key, bad and not stands, at_ns)
     calm = turn.lasting(_BACK + key, good and stands, at_ns)
     if stands:
-        ends = calm is not None and at_ns - calm >= turn.timers.voltage_back_s * NS
-        if ends:
-            turn.lasting(_BACK + key, False)
-        return not ends
+        return calm is None or at_ns - calm < turn.timers.voltage_back_s * NS
     return began is not None and at_ns - began >= turn.timers.voltage_s * NS
