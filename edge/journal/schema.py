@@ -44,6 +44,12 @@ CREATE TABLE row_{stream}(seq INTEGER PRIMARY KEY, type TEXT NOT NULL, utc TEXT,
 
 DDL = _COMMON + _KEPT + "".join(_ROWS.format(stream=stream.value) for stream in Stream)
 
+#: Names of tables and columns are content to SQLite, which its own check does not look at: these do.
+LOOKS = ("SELECT k, v FROM meta LIMIT 0", "SELECT name, head, head_hash, acked FROM stream LIMIT 0",
+         "SELECT transaction_id, body FROM session LIMIT 0", "SELECT key, body FROM kept LIMIT 0",
+         *(f"SELECT seq, type, utc, boot, mono_ns, clock_ok, data, hash FROM row_{stream.value} LIMIT 0"
+           for stream in Stream))
+
 #: What makes a file of this version one of the next; each in one transaction with the new number.
 MIGRATIONS = {1: _KEPT}
 
@@ -51,15 +57,23 @@ MIGRATIONS = {1: _KEPT}
 def connect(path: Path, *, busy_s: float) -> sqlite3.Connection:
     """The one writing connection; transactions are explicit (`isolation_level=None`)."""
     db = sqlite3.connect(path, isolation_level=None, timeout=busy_s)
+    db.text_factory = text
     try:
         for pragma in PRAGMAS:
             db.execute(pragma).fetchall()
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):  # SQLite quotes a damaged name in what it says
         db.close()
         raise
     return db
 
 
+def text(raw: bytes) -> str:
+    """Damaged text is other text, by which nobody finds anything and which no hash fits; no error."""
+    return raw.decode("utf-8", "replace")
+
+
 def connect_read_only(path: Path) -> sqlite3.Connection:
     """A reader that cannot write, whatever it is told. The file must exist."""
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    db.text_factory = text
+    return db

@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +19,9 @@ from edge.journal.row import NO_ROW, Batch, Row, sealed
 
 _POISON = (OverflowError, ValueError, sqlite3.ProgrammingError, sqlite3.InterfaceError,
            sqlite3.DataError, sqlite3.IntegrityError)
+
+#: What reading a file ends in if its names are not those that were written.
+STRANGE = (UnicodeDecodeError, KeyError, TypeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +61,14 @@ class Store:
         try:
             _create_private(path)
             db = schema.connect(path, busy_s=busy_s)
-        except (sqlite3.Error, OSError) as error:
-            raise _translated(error, path) from error
+        except (*STRANGE, sqlite3.Error, OSError) as error:
+            raise _unusable(error, path) from error
         store = cls(path, db, busy_s)
         try:
             store._start(db, new_epoch)
-        except sqlite3.Error as error:
+        except (*STRANGE, sqlite3.Error) as error:
             db.close()
-            raise _translated(error, path) from error
+            raise _unusable(error, path) from error
         except JournalError:
             db.close()
             raise
@@ -172,7 +176,7 @@ class Store:
                 " ORDER BY seq DESC LIMIT 1")]
         except sqlite3.Error as error:
             raise _translated(error, self._path) from error
-        return max(known, default=None)
+        return max(filter(_is_time, known), default=None)
 
     def _start(self, db: sqlite3.Connection, new_epoch: Callable[[], str]) -> None:
         if not db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
@@ -183,6 +187,8 @@ class Store:
             raise JournalDamaged(f"{self._path}: {'; '.join(result)}")
         self._migrate(db)
         self.epoch, self.boot, self._heads = self._load(db)
+        for look in schema.LOOKS:
+            db.execute(look)
         db.execute("BEGIN IMMEDIATE")
         db.execute("UPDATE meta SET v = v + 1 WHERE k = 'boot'")
         db.execute("COMMIT")
@@ -219,6 +225,9 @@ class Store:
             newer = isinstance(found, int) and found > schema.VERSION
             raise (JournalTooNew if newer else JournalDamaged)(
                 f"{self._path}: schema {found}, expected {schema.VERSION}")
+        names = {name for name, in db.execute("SELECT name FROM stream")}
+        if names != set(Stream) or not isinstance(meta["boot"], int):
+            raise JournalDamaged(f"{self._path}: streams {sorted(names)}, boot {meta['boot']!r}")
         heads = {Stream(name): Head(seq, hash_, acked) for name, seq, hash_, acked in
                  db.execute("SELECT name, head, head_hash, acked FROM stream")}
         for stream, head in heads.items():
@@ -302,6 +311,22 @@ def _translated(error: Exception, path: Path) -> JournalError:
     if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return JournalDamaged(text)
     return JournalError(text)
+
+
+def _is_time(utc: str) -> bool:
+    try:
+        return datetime.fromisoformat(utc).tzinfo is not None
+    except ValueError:  # damaged: it would sort anywhere
+        return False
+
+
+def _unusable(error: Exception, path: Path) -> JournalError:
+    """Of a file that is being opened: tables that are not there, or not ours, are damage too. SQLite's
+    own check does not look at names.
+    """
+    if isinstance(error, STRANGE) or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+        return JournalDamaged(f"{path}: {type(error).__name__}: {error}")
+    return _translated(error, path)
 
 
 def _is_io_error(error: Exception) -> bool:

@@ -13,6 +13,7 @@ from edge.controller.struct import Value
 from edge.journal import schema
 from edge.journal.errors import JournalDamaged, JournalError
 from edge.journal.row import NO_ROW, row_hash
+from edge.journal.store import STRANGE
 
 MAX_BREAKS = 20
 """Reported per stream; a file that breaks more often is not read on."""
@@ -49,14 +50,13 @@ def verify(path: Path) -> Verification:
         raise JournalError(f"{path}: {error}") from error
     try:
         return _verified(db, path)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, *STRANGE) as error:
         raise JournalDamaged(f"{path}: {type(error).__name__}: {error}") from error
     finally:
         db.close()
 
 
 def _verified(db: sqlite3.Connection, path: Path) -> Verification:
-    db.text_factory = lambda raw: raw.decode("utf-8", "replace")  # damaged text: a wrong hash
     db.execute("BEGIN")  # one moment of a journal that may be growing
     found = [line for (line,) in db.execute("PRAGMA quick_check(5)")]
     if found != ["ok"]:

@@ -162,6 +162,35 @@ def test_a_last_row_that_is_not_the_heads_is_damage(path: Path) -> None:
         opened(path)
 
 
+@pytest.mark.parametrize(("name", "damaged"), [
+    (b"clock_ok", b"clock_oj"), (b"row_tx", b"row_ty"), (b"kept", b"lept"), (b"meta", b"met\xe1"),
+    (b"head_hash", b"head_\xff\xfesh"), (b"body", b"bodi"), (b"epoch", b"dpoch"), (b"boot", b"boou")])
+def test_names_that_are_not_those_that_were_written_are_damage(
+        path: Path, name: bytes, damaged: bytes) -> None:
+    with closing(opened(path)) as store:
+        store.append([Batch(mono_ns=1, rows=rows(*Stream))])
+    path.write_bytes(path.read_bytes().replace(name, damaged))
+    with pytest.raises(JournalDamaged):
+        opened(path)
+
+
+def test_damaged_text_is_no_error_and_no_time(path: Path) -> None:
+    with closing(opened(path)) as store:
+        for stream, utc in zip(Stream, ("2026-03-01", "2026-03-02", "2026-03-03"), strict=True):
+            store.append([Batch(mono_ns=1, rows=rows(stream), utc=f"{utc}T00:00:00.000Z", clock_ok=True,
+                                sessions={"tx-1": b"x"}, kept={"wear:1": b"y"})])
+    content = path.read_bytes()
+    for whole, damaged in ((b"2026-03-03T", b"2026\xff03-03T"), (b"2026-03-02T", b"2026-93-02T"),
+                           (b"tx-1", b"tx\xff1"), (b"wear:1", b"wear\xff1")):
+        content = content.replace(whole, damaged)
+    path.write_bytes(content)
+    with closing(opened(path)) as store:
+        assert store.clock_floor_utc() == "2026-03-01T00:00:00.000Z"
+        assert store.sessions() == {"tx\ufffd1": b"x"} and store.kept() == {"wear\ufffd1": b"y"}
+        assert [row.intact() for stream in Stream for row in store.read(stream, 0, 1)] == [
+            True, False, False]
+
+
 def test_a_closed_store_refuses(path: Path) -> None:
     store = opened(path)
     store.close()

@@ -78,3 +78,9 @@ def test_what_is_no_journal_is_said_so(tmp_path: Path) -> None:
     other.write_bytes(b"something else" * 1000)
     with pytest.raises(JournalDamaged, match="not a database"):
         verify(other)
+
+
+def test_a_name_that_is_not_the_one_that_was_written_is_damage(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"head_hash", b"head_\xff\xfesh"))
+    with pytest.raises(JournalDamaged):
+        verify(path)
