@@ -6,7 +6,7 @@ from edge.controller.pilot import PilotState
 from edge.controller.rules.found import Standing, at_evse
 from edge.controller.signs import is_open
 from edge.controller.state import Outlet
-from edge.controller.turn import Turn
+from edge.controller.turn import NS, Turn
 
 
 def note_timers(turn: Turn, outlet: Outlet) -> None:
@@ -73,8 +73,16 @@ def _of(turn: Turn, outlet: Outlet) -> Standing:
     if outlet.hammer_ns is not None:
         yield at_evse(evse_id, FaultCode.HAMMERING, f"closed {timers.hammer_count + 1} times within"
                       f" {timers.hammer_window_s:g} s, held off for {timers.hammer_hold_s:g} s")
-    if outlet.phase is Phase.CLOSING and turn.past(outlet.granted_ns, timers.mirror_close_s):
+    if outlet.phase is Phase.CLOSING and _looked_since(outlet, timers.mirror_close_s):
         yield at_evse(evse_id, FaultCode.CONTACTOR_NOT_CLOSED,
                       f"mirror still open {timers.mirror_close_s:g} s after the grant")
     if turn.past(outlet.fallen_ns, timers.mirror_close_s):
         yield at_evse(evse_id, FaultCode.CONTACTOR_NOT_CLOSED, "it opened while nothing asked it to")
+
+
+def _looked_since(outlet: Outlet, wait_s: float) -> bool:
+    """Whether a poll left so long after the grant: a line that others keep busy proves nothing, and one
+    that stays silent is a fault of its own.
+    """
+    return (outlet.granted_ns is not None and outlet.board is not None
+            and outlet.board.mono_ns - outlet.granted_ns >= wait_s * NS)
