@@ -4,7 +4,7 @@ from edge.controller.faults import FaultCode
 from edge.controller.phase import Phase
 from edge.controller.pilot import PilotState
 from edge.controller.rules.found import Standing, at_evse
-from edge.controller.signs import is_open
+from edge.controller.signs import is_closed, is_open
 from edge.controller.state import Outlet
 from edge.controller.turn import NS, Turn
 
@@ -73,7 +73,8 @@ def _of(turn: Turn, outlet: Outlet) -> Standing:
     if outlet.hammer_ns is not None:
         yield at_evse(evse_id, FaultCode.HAMMERING, f"closed {timers.hammer_count + 1} times within"
                       f" {timers.hammer_window_s:g} s, held off for {timers.hammer_hold_s:g} s")
-    if outlet.phase is Phase.CLOSING and _looked_since(outlet, timers.mirror_close_s):
+    if (outlet.phase is Phase.CLOSING and not is_closed(outlet)
+            and _looked_since(outlet, timers.mirror_close_s)):
         yield at_evse(evse_id, FaultCode.CONTACTOR_NOT_CLOSED,
                       f"mirror still open {timers.mirror_close_s:g} s after the grant")
     if turn.past(outlet.fallen_ns, timers.mirror_close_s):
