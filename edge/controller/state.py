@@ -90,7 +90,8 @@ class Outlet(Value):
     relay_on: bool = False
     plugged_ns: int | None = None
     board_began_ns: int | None = None  # last seen to have started anew
-    disagree_ns: int | None = None  # mirrors differ since
+    disagree_ns: int | None = None  # mirrors differ since, again and again
+    agree_ns: int | None = None  # and do not, for now, since
     stuck_ns: int | None = None  # commanded off and still closed since
     fallen_ns: int | None = None  # charging, and open by both mirrors since
     over_ns: int | None = None  # more current than offered since

@@ -19,14 +19,27 @@ def note_timers(turn: Turn, outlet: Outlet) -> None:
     stuck = off and outlet.pi_mirror_closed is True
     fallen = (outlet.phase is Phase.CHARGING and outlet.pi_mirror_closed is False
               and board is not None and board.mirror_closed is False)
+    _note_mirrors(turn, outlet, differ=mirrors_differ)
     fed = off and board is not None and outlet.board_error is None and board.request
-    since = {"disagree_ns": mirrors_differ, "stuck_ns": stuck, "fallen_ns": fallen, "fed_ns": fed,
+    since = {"stuck_ns": stuck, "fallen_ns": fallen, "fed_ns": fed,
              "open_ns": is_open(outlet), "odd_ns": _is_odd(outlet)}
     changes = {name: (getattr(outlet, name) or turn.now_ns) if stands else None
                for name, stands in since.items()}
     if any(getattr(outlet, name) != value for name, value in changes.items()):
         turn.set(outlet.evse_id, **changes)
     _note_hammering(turn, outlet)
+
+
+def _note_mirrors(turn: Turn, outlet: Outlet, *, differ: bool) -> None:
+    """A contact that chatters agrees by chance now and then: only to agree for a while is to agree."""
+    if differ:
+        if outlet.disagree_ns is None or outlet.agree_ns is not None:
+            turn.set(outlet.evse_id, disagree_ns=outlet.disagree_ns or turn.now_ns, agree_ns=None)
+    elif outlet.disagree_ns is not None:
+        agree_ns = outlet.agree_ns or turn.now_ns
+        calm = turn.past(agree_ns, turn.timers.mirror_agree_s / 2)
+        turn.set(outlet.evse_id, disagree_ns=None if calm else outlet.disagree_ns,
+                 agree_ns=None if calm else agree_ns)
 
 
 def _is_odd(outlet: Outlet) -> bool:
@@ -63,7 +76,7 @@ def _of(turn: Turn, outlet: Outlet) -> Standing:
     evse_id, timers = outlet.evse_id, turn.timers
     if turn.past(outlet.stuck_ns, timers.mirror_open_s):
         yield at_evse(evse_id, FaultCode.CONTACTOR_WELDED, "closed although nothing commands it")
-    if turn.past(outlet.disagree_ns, timers.mirror_agree_s):
+    if outlet.agree_ns is None and turn.past(outlet.disagree_ns, timers.mirror_agree_s):
         yield at_evse(evse_id, FaultCode.MIRROR_MISMATCH,
                       "the Pi's mirror input cannot be read" if outlet.pi_mirror_closed is None
                       else "the Pi's and the board's mirror inputs differ")

@@ -11,6 +11,7 @@ from edge.controller.effects import (
     CloseContactor,
     OfferCurrent,
     OpenContactor,
+    RaiseFault,
     WithdrawOffer,
 )
 from edge.controller.events import (
@@ -179,6 +180,30 @@ def test_mirror_inputs_that_disagree_open_after_a_second(desk):
     desk.devices["1"].mirror = False
     took = desk.until(lambda: "F203" in codes(desk))
     assert took <= 1.3 and desk.effects(OpenContactor)[0].urgent
+
+
+@pytest.mark.parametrize(("differ_s", "agree_s"), [(0.3, 0.2), (0.2, 0.4), (0.9, 0.1)])
+def test_mirror_inputs_that_disagree_again_and_again_open_too(desk, differ_s, agree_s):
+    desk.charge()
+    desk.log.clear()
+    for _ in range(4):
+        desk.devices["1"].mirror = False
+        desk.run(differ_s)
+        desk.devices["1"].mirror = None
+        desk.run(agree_s)
+    assert desk.effects(RaiseFault)[0].fault.code == "F203"
+    assert desk.effects(OpenContactor)[0].urgent
+
+
+def test_mirror_inputs_that_differ_for_a_moment_now_and_then_open_nothing(desk):
+    desk.charge()
+    desk.log.clear()
+    for _ in range(10):
+        desk.devices["1"].mirror = False
+        desk.run(0.2)
+        desk.devices["1"].mirror = None
+        desk.run(0.6)
+    assert not desk.effects(RaiseFault) and not desk.effects(OpenContactor)
 
 
 @pytest.mark.parametrize(("begin", "end", "code"), [
