@@ -154,7 +154,8 @@ def _check_senses(site: Site, findings: Findings) -> None:
     findings.add_reused(((("sensor", i, "file"), sensor.file, f'sensor "{sensor.id}"')
                          for i, sensor in enumerate(site.sensors or ())), "a file of its own")
     if site.rules is not None:
-        check_rules(site.rules, findings)
+        limit_mb = None if site.paths is None else site.paths.state_limit_mb
+        check_rules(site.rules, limit_mb, findings)
     check_virtual_timers(site.virtual_timers, site.site is not None and site.site.virtual, findings)
 
 

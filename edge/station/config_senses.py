@@ -83,8 +83,9 @@ class RulesSection(Value):
 
 
 def check_inputs(inputs: Iterable[InputSection], findings: Findings) -> None:
-    """A pin that the Pi itself pulls up can never read a broken wire as low."""
+    """Each EVSE once; and a pin that the Pi itself pulls up can never read a broken wire as low."""
     for i, entry in enumerate(inputs or ()):
+        check_evses(("input", i), entry.evses, findings)
         if entry.gpio in PULLED_UP and entry.active == "low":
             findings.add(("input", i, "gpio"), f"{entry.gpio} (pulled up on the Pi's board)",
                          'another pin for active = "low": a broken wire would read as well here')
@@ -93,6 +94,7 @@ def check_inputs(inputs: Iterable[InputSection], findings: Findings) -> None:
 def check_sensors(sensors: Iterable[SensorSection], findings: Findings) -> None:
     """Curves fall, panic lies beyond them, and a fallback is an offer or nothing."""
     for i, sensor in enumerate(sensors or ()):
+        check_evses(("sensor", i), sensor.evses, findings)
         check_curve(("sensor", i, "curve"), sensor.curve, findings)
         if sensor.fallback_a is not None and 0 < sensor.fallback_a < LEAST_OFFER_A:
             findings.add(("sensor", i, "fallback_a"), f"{sensor.fallback_a:g}",
@@ -112,11 +114,15 @@ def check_curve(key: Key, curve: tuple[tuple[float, float], ...] | None, finding
             findings.add(key, f"a share of {share:g} after {more:g}", "falling shares")
 
 
-def check_rules(rules: RulesSection, findings: Findings) -> None:
-    """Nearly full comes before full."""
+def check_rules(rules: RulesSection, state_limit_mb: int | None, findings: Findings) -> None:
+    """Nearly full comes before full, and an empty state folder is neither."""
     if None not in (rules.disk_low_mb, rules.disk_full_mb) and rules.disk_low_mb <= rules.disk_full_mb:
         findings.add(("rules", "disk_low_mb"), f"{rules.disk_low_mb}",
                      f"more than disk_full_mb, which is {rules.disk_full_mb}")
+    elif rules.disk_low_mb is not None and state_limit_mb is not None and (
+            state_limit_mb <= rules.disk_low_mb):
+        findings.add(("paths", "state_limit_mb"), f"{state_limit_mb}",
+                     f"more than rules.disk_low_mb, which is {rules.disk_low_mb}")
 
 
 def check_virtual_timers(timers: Timers | None, virtual: bool | None, findings: Findings) -> None:
@@ -130,6 +136,13 @@ def check_virtual_timers(timers: Timers | None, virtual: bool | None, findings: 
         value = getattr(timers, name)
         if value is not None and not 0 <= value <= 86400:
             findings.add(("virtual_timers", name), toml_text(value), "seconds from 0 to 86400")
+
+
+def check_evses(key: Key, ids: tuple[str, ...] | None, findings: Findings) -> None:
+    """Whom an input or a sensor stops."""
+    for j, evse_id in enumerate(ids or ()):
+        if evse_id in (ids or ())[:j]:
+            findings.add((*key, "evses", j), f"{toml_text(evse_id)} twice", "each EVSE once")
 
 
 def to_inputs(inputs: Iterable[InputSection], all_evses: tuple[str, ...]) -> tuple[Input, ...]:
