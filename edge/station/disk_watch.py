@@ -41,13 +41,13 @@ def _used(folder: Path) -> int:
     used = 0
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                used += _used(Path(entry.path))
-                continue
             try:
+                if entry.is_dir(follow_symlinks=False):
+                    used += _used(Path(entry.path))
+                    continue
                 used += entry.stat(follow_symlinks=False).st_blocks * _BLOCK_BYTES
-            except FileNotFoundError:  # SQLite's own files come and go
-                continue
+            except (FileNotFoundError, PermissionError):
+                continue  # SQLite's own files come and go; lost+found is root's
     return used
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+from pathlib import Path
 
 import pytest
 from virtual_time import now_ns, virtual
@@ -170,6 +171,19 @@ def test_room_is_what_the_disk_has_or_what_the_bound_leaves(tmp_path):
     assert bound.total == 3_000_000
     assert room(tmp_path, 1_000_000).free == 0
     assert room(tmp_path, 10**18).free <= unbound.total
+
+
+def test_a_folder_that_only_root_may_read_does_not_blind_the_watch(tmp_path, monkeypatch):
+    locked, user = tmp_path / "lost+found", os.geteuid()
+    locked.mkdir(mode=0)
+    tmp_path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    os.seteuid(user or 65534)  # to root nothing is locked
+    try:
+        assert room(Path(), 3_000_000).total == 3_000_000
+    finally:
+        os.seteuid(user)
+        locked.chmod(0o700)
 
 
 def test_a_disk_that_does_not_answer_hands_in_nothing():
