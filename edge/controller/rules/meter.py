@@ -16,7 +16,7 @@ from edge.controller.rules.found import Found, Standing
 from edge.controller.signs import is_open
 from edge.controller.site import Evse
 from edge.controller.state import Stillness
-from edge.controller.turn import NS, Turn
+from edge.controller.turn import NS, Turn, fault_key
 
 FLOWS_A = 2.0
 STEPS = 2  # of a register, before its standing still says anything
@@ -35,7 +35,7 @@ def standing(turn: Turn) -> Standing:
         good = turn.site.readings.get(meter_id)
         if evse is not None and good is not None and _frozen(turn, evse, good):
             yield Found(code=FaultCode.METER_IMPLAUSIBLE, where=meter_id, evse_id=evse.id,
-                        detail=f"register stands at {good.energy_import_wh} Wh while current flows")
+                        detail=_frozen_at(good.energy_import_wh))
             continue
         since = good.mono_ns if good else turn.site.started_ns
         if not turn.past(since, turn.timers.meter_lost_s) or _rests(turn, evse):
@@ -85,9 +85,14 @@ def _frozen(turn: Turn, evse: Evse, reading: Reading) -> bool:
     """
     wh, known = reading.energy_import_wh, turn.site.registers.get(evse.meter_id)
     if known is None or (wh is not None and wh != known.energy_wh):
-        if wh is not None:
-            _note(turn, evse.meter_id, Stillness(energy_wh=wh, seen_ns=reading.mono_ns))
-        return False
+        if wh is None:
+            return False
+        stood = known is None and _stood(turn, evse.meter_id, wh)
+        _note(turn, evse.meter_id, Stillness(
+            energy_wh=wh, seen_ns=reading.mono_ns, told=stood,
+            flow_s=turn.timers.frozen_s if stood else 0.0,
+            flow_wh=(STEPS + 1) * evse.meter_step_wh if stood else 0.0))
+        return stood
     if reading.mono_ns > known.seen_ns:
         known = _flow(turn, evse, reading, known)
         _note(turn, evse.meter_id, known)
@@ -99,6 +104,16 @@ def _frozen(turn: Turn, evse: Evse, reading: Reading) -> bool:
     if not known.told:
         _note(turn, evse.meter_id, msgspec.structs.replace(known, told=True))
     return True
+
+
+def _frozen_at(wh: int | None) -> str:
+    return f"register stands at {wh} Wh while current flows"
+
+
+def _stood(turn: Turn, meter_id: str, wh: int) -> bool:
+    """It was found to stand before this start, and it still does: nobody charges unbilled till then."""
+    fault = turn.faults.get(fault_key(FaultCode.METER_IMPLAUSIBLE, meter_id))
+    return fault is not None and fault.boot != turn.at.boot and fault.detail == _frozen_at(wh)
 
 
 def _flow(turn: Turn, evse: Evse, reading: Reading, known: Stillness) -> Stillness:

@@ -6,6 +6,7 @@ import pytest
 from core_desk import Desk
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from restarts import restart
 from watching import faults, jump, reading, site
 
 from edge.controller.effects import RaiseFault
@@ -134,3 +135,25 @@ def test_nothing_that_a_meter_says_crashes_or_lowers_a_bill(story):
         after = desk.outlet().session
         if before is not None and after is not None:
             assert after.energy_wh >= before.energy_wh
+
+
+@pytest.mark.parametrize(("wh", "stands"), [(5_000, True), (5_010, False)])
+def test_a_restart_does_not_forget_a_register_that_stands(wh, stands):
+    desk = charging()
+    flow(desk, 605)
+    assert set(faults(desk)) == {"F103"}
+    restart(desk)
+    flow(desk, 30, amps=0.0, power_w=0.0, wh=wh)
+    assert ("F103" in faults(desk)) is stands
+    flow(desk, 5, amps=0.0, power_w=0.0, wh=5_020)
+    assert "F103" not in faults(desk)
+
+
+def test_a_technician_has_it_counted_from_nothing_after_a_restart_too():
+    desk = charging()
+    flow(desk, 605)
+    restart(desk)
+    flow(desk, 30, amps=0.0, power_w=0.0)
+    assert desk.request("fault.clear", code="F103", where="bay-1") is None
+    flow(desk, 30, amps=0.0, power_w=0.0)
+    assert not faults(desk)
