@@ -57,8 +57,9 @@ def _check_duplicate_ids(site: Site, findings: Findings) -> None:
         "meter": [m.id for m in site.meters or ()], "evse": [e.id for e in site.evses or ()],
         "reader": [r.id for r in site.readers or ()], "input": [n.id for n in site.inputs or ()],
         "sensor": [s.id for s in site.sensors or ()]}
-    # Of an EVSE, an input and a sensor a fault tells no more than the id: they share one set of names.
-    for names in (("circuit",), ("bus",), ("meter",), ("reader",), ("evse", "input", "sensor")):
+    # Of an EVSE, an input and a sensor a fault tells no more than the id, and a limit may be of an EVSE
+    # or of a circuit: they share one set of names.
+    for names in (("bus",), ("meter",), ("reader",), ("circuit", "evse", "input", "sensor")):
         findings.add_reused((((name, i, "id"), id_, f"an earlier {name}")
                              for name in names for i, id_ in enumerate(tables[name])),
                             "an id of its own")

@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     less.add_argument("amperes", type=_amperes, metavar="AMPERES",
                       help=f"per phase; {NONE!r} takes the limit away")
     less.add_argument("--for", dest="for_s", type=_seconds, metavar="SECONDS",
-                      help="then it is forgotten (default: until it is changed, or a restart)")
+                      help="then it is forgotten (default: until it is changed)")
     add_options(less)
     return parser
 

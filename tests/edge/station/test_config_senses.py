@@ -126,6 +126,8 @@ def test_finds_one_mistake_and_nothing_else(tmp_path, name):
 @pytest.mark.parametrize(("text", "key"), [
     (INPUT.replace('"lid"', '"door"') % ("tilt", 25, "low"), "input[1].id"),
     (INPUT.replace('"lid"', '"1"') % ("tilt", 25, "low"), "input[1].id"),
+    (INPUT.replace('"lid"', '"grid"') % ("tilt", 25, "low"), "input[1].id"),
+    ('[[circuit]]\nid = "2"\nparent = "grid"\nfuse_a = 16\n', "evse[1].id"),
     (INPUT % ("tilt", 24, "low"), "input[1].gpio"),
     (SENSOR.replace('"lug"', '"cabinet"') % "t", "sensor[1].id"),
     (SENSOR % "/sys/bus/w1/devices/28-0123456789ab/w1_slave", "sensor[1].file")])
