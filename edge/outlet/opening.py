@@ -21,6 +21,7 @@ from edge.controller.trouble import DeviceError
 LOOK_S = 0.01
 PROOF_S = 0.04  # the board believes its mirror after 20 ms, and its turns take up to 10
 MARGIN_S = 0.05  # beyond the time after which the board calls it stuck, so that it does
+MOST_S = 0.98  # the relay follows PERMIT within 1 s, however late the answer to the revocation comes
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ async def open_in_order(board: Board, relay: Relay, *, pi_first: bool, suspect_s
         return await _within(None, board.revoke())
     understood = False
     try:
-        async with asyncio.timeout(None if left_s is None else min(left_s, patience_s)):
+        async with asyncio.timeout(MOST_S if left_s is None else min(left_s, patience_s)):
             understood = await _within(patience_s, board.revoke())
             if understood:
                 await _within(patience_s,

@@ -24,6 +24,7 @@ class Cabinet:
         self.stuck: set[str] = set()  # "permit", "relay": its channel feeds all the same
         self.silent = False
         self.deaf = False  # revocations are lost
+        self.late_s = 0.0  # a revocation's answer comes so much later
         self.off: dict[str, float] = {}
         self.closed = True
         self._unfed_s: float | None = None
@@ -54,6 +55,7 @@ class Cabinet:
             self.permit = False
             self.off.setdefault("permit", now_ns() / 1e9)
             self.settle()
+            await asyncio.sleep(self.late_s)
             return pdu[:5]
         address, count = int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")
         bits = (r.PILOT_C << 8 | r.PERMIT_ON * self.permit | r.PERMIT_MIRROR_CLOSED * self.closed
@@ -116,6 +118,16 @@ async def test_a_board_that_does_not_answer_keeps_the_relay_for_no_longer_than_a
                                      overtaken=lambda: False)
     assert not understood and not cabinet.relay
     assert cabinet.off["relay"] - began_s <= SUSPECT_S + MARGIN_S + 1e-6
+
+
+@pytest.mark.parametrize("late_s", [0.0, 0.5])
+@virtual
+async def test_the_relay_follows_within_a_second_however_long_a_contactor_may_take(late_s):
+    cabinet = Cabinet()
+    cabinet.stuck, cabinet.late_s = {"permit"}, late_s
+    await open_in_order(PilotBoard(cabinet, 11, now_ns), cabinet, pi_first=False, suspect_s=0.9,
+                        overtaken=lambda: False)
+    assert 0.9 < cabinet.off["relay"] - cabinet.off["permit"] <= 1.0
 
 
 @pytest.mark.parametrize("pi_first", [False, True])
