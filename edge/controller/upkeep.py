@@ -1,8 +1,9 @@
 """What has to be done again and again: renewals, readings that are due, status and telemetry rows."""
 
 from edge.controller import limits, seldom
+from edge.controller.catalogue import CATALOGUE
 from edge.controller.closing import asks
-from edge.controller.effects import OpenContactor, ReadMeter, RenewGrant, Stream
+from edge.controller.effects import OpenContactor, RaiseFault, ReadMeter, RenewGrant, Stream
 from edge.controller.faults import FaultCode, Stops
 from edge.controller.moves import tell
 from edge.controller.phase import ENERGISED, Phase
@@ -61,12 +62,21 @@ def _reopen(turn: Turn, outlet: Outlet) -> None:
     board = outlet.board
     live = outlet.relay_on or (board is not None and board.permit and outlet.board_error is None)
     lost = turn.has(FaultCode.BOARD_LOST, outlet.evse_id)
-    waits = outlet.restored is not None and not lost
+    trips = turn.stands(outlet.evse_id, Stops.AT_ONCE, Stops.CUT)
+    waits = outlet.restored is not None and not (lost or trips)
     live = live or (lost and outlet.pi_mirror_closed is None)  # never looked at in this boot
     unexplained = live and outlet.phase not in ENERGISED and not waits
-    if unexplained and (outlet.opened_at_ns is None or turn.past(outlet.opened_at_ns, REOPEN_S)):
+    due = outlet.opened_at_ns is None or turn.past(outlet.opened_at_ns, REOPEN_S)
+    if unexplained and (due or (trips and _tripped_now(turn, outlet))):
         turn.emit(OpenContactor(evse_id=outlet.evse_id, urgent=True, reason="not explained"))
         turn.set(outlet.evse_id, opened_at_ns=turn.now_ns)
+
+
+def _tripped_now(turn: Turn, outlet: Outlet) -> bool:
+    """An opening in order that is under way takes half a second, which is too long now."""
+    return outlet.opened_at_ns != turn.now_ns and any(
+        isinstance(e, RaiseFault) and e.fault.concerns(outlet.evse_id)
+        and CATALOGUE[e.fault.code].stops in (Stops.AT_ONCE, Stops.CUT) for e in turn.effects)
 
 
 def _ask_start(turn: Turn, outlet: Outlet) -> None:

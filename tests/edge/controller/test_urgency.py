@@ -2,15 +2,18 @@
 
 import pytest
 from core_desk import Desk, plan
+from msgspec.structs import replace
+from restarts import restart
 
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.effects import OpenContactor, WithdrawOffer
-from edge.controller.events import ReadingTaken
+from edge.controller.events import InputSeen, OutletSeen, ReadingTaken
 from edge.controller.faults import FaultCode, Stops
 from edge.controller.pilot import BoardFault, PilotState
 from edge.controller.reading import PerPhase, Reading
 from edge.controller.requests import STOPS
 from edge.controller.session import StopReason
+from edge.controller.site import Input, InputKind, SitePlan
 
 AT_ONCE = {
     "F201 welded", "F202 not closed", "F203 mirror mismatch", "F204 relay stuck", "F205 interlock",
@@ -104,3 +107,37 @@ def test_every_reason_to_end_is_a_word_of_ocpp():
              "StoppedByEV", "Timeout", "Other"}
     assert {str(r) for r in StopReason} == known and len(STOPS) == len({s.reason for s in STOPS})
     assert FaultCode.RESIDUAL_CURRENT in CATALOGUE
+
+
+def with_input(kind: InputKind) -> SitePlan:
+    return replace(plan(1), inputs=(Input(id="in", kind=kind, evse_ids=("1",)),))
+
+
+def test_what_opens_at_once_does_not_wait_for_a_board_after_a_restart():
+    desk = Desk(with_input(InputKind.WATER))
+    desk.feed(InputSeen(input_id="in", active=False))
+    desk.charge()
+    desk.devices["1"].board_answers = False
+    restart(desk)
+    assert desk.devices["1"].relay and not desk.effects(OpenContactor), "a restart moves no coil"
+    desk.feed(InputSeen(input_id="in", active=True))
+    assert [e.urgent for e in desk.effects(OpenContactor)] == [True]
+    desk.devices["1"].board_answers = True
+    desk.run(20)
+    assert desk.outlet().phase == "finished" and len(desk.rows("tx.cdr.v1")) == 1
+
+
+def test_what_opens_at_once_overtakes_an_opening_in_order():
+    desk = Desk(with_input(InputKind.EMERGENCY_STOP))
+    desk.feed(InputSeen(input_id="in", active=False))
+    desk.charge()
+    desk.run(4)
+    desk.tap()
+    desk.until(lambda: bool(desk.effects(OpenContactor)), 7)
+    assert desk.outlet().phase == "ending" and not desk.effects(OpenContactor)[-1].urgent
+    desk.now_ns += 200_000_000  # one channel proves itself, and the other is still on
+    desk.feed(OutletSeen(evse_id="1", relay_on=True, pi_mirror_closed=True, board=replace(
+        desk.outlet().board, mono_ns=desk.now_ns, permit=False, mirror_closed=True)))
+    desk.log.clear()
+    desk.feed(InputSeen(input_id="in", active=True))
+    assert [e.urgent for e in desk.effects(OpenContactor)] == [True]
