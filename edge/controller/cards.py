@@ -6,6 +6,7 @@ enrolled at a higher level is refused when it shows only its UID (no downgrade).
 
 import msgspec
 
+from edge.controller.clockwork import over
 from edge.controller.effects import Stream
 from edge.controller.events import CardPresented
 from edge.controller.faults import FaultCode, Stops
@@ -69,7 +70,7 @@ def _refusal(turn: Turn, event: CardPresented) -> str | None:
     if not _accepted(record):
         return REFUSED
     if record.expires_utc is not None and (
-            not turn.at.clock_ok or turn.at.utc is None or turn.at.utc >= record.expires_utc):
+            not turn.at.clock_ok or turn.at.utc is None or over(record.expires_utc, turn.at)):
         return REFUSED  # an expiry cannot be judged by a clock that is not trusted
     if record.evse_ids and not set(record.evse_ids) & set(event.evse_ids):
         return REFUSED

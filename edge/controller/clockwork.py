@@ -36,6 +36,12 @@ def parse_ms(utc: str | None) -> int | None:
     return None if moment.tzinfo is None else (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
+def over(expires_utc: str, at: Header) -> bool:
+    """Whether a moment has passed by the wall clock. One that cannot be read has; at no time, none."""
+    until_ms, now_ms = parse_ms(expires_utc), parse_ms(at.utc)
+    return now_ms is not None and (until_ms is None or now_ms >= until_ms)
+
+
 def text(utc_ms: int) -> str:
     """UTC as rows hold it: milliseconds and Z."""
     moment = _EPOCH + timedelta(milliseconds=utc_ms)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from edge.controller import fault_register, kept, limits, wearing
+from edge.controller import clockwork, fault_register, kept, limits, wearing
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.closing import is_open
 from edge.controller.effects import AcknowledgeBoard, SaveSession
@@ -33,8 +33,7 @@ STOPS = (
 
 def answer(turn: Turn, request: Request) -> str | None:
     """Carry a request out; returns why not, or None."""
-    if request.expires_utc is not None and turn.at.utc is not None and (
-            turn.at.utc >= request.expires_utc):
+    if request.expires_utc is not None and clockwork.over(request.expires_utc, turn.at):
         return f"request {request.id} expired at {request.expires_utc}"
     handler = _REQUESTS.get(request.action)
     if handler is None:

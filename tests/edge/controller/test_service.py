@@ -1,14 +1,15 @@
 """Out of service, refused cards, withdrawn cards, credit, reasons: who may begin and who must end."""
 
+import msgspec
 import pytest
 from core_desk import ANNA, BERT, Desk, plan
 from restarts import restart
 
-from edge.controller.effects import CloseContactor, OfferCurrent
-from edge.controller.events import AvailabilityRestored, GrantPassed
+from edge.controller.effects import AnswerRequest, CloseContactor, OfferCurrent
+from edge.controller.events import AvailabilityRestored, GrantPassed, RequestReceived
 from edge.controller.idtoken import TokenRecord
 from edge.controller.pilot import BoardFault
-from edge.controller.request import Origin
+from edge.controller.request import Origin, Request
 from edge.controller.requests import STOPS
 from edge.controller.session import StopReason
 from edge.controller.site import Timers
@@ -210,3 +211,14 @@ def test_cards_of_others_are_not_withdrawn_with_it(desk):
     desk.tap(BERT, evse_ids=("2",))
     desk.request("card.withdraw", evse_id="1")
     assert [c.record for c in desk.site.cards] == [TokenRecord(token=BERT)]
+
+
+@pytest.mark.parametrize(("expires_utc", "good"), [
+    ("2026-11-21T09:57:00.000Z", True), ("2026-11-21T09:56:00.000Z", False),
+    ("2026-11-21T11:56:00+02:00", False), ("2026-11-21T08:57:00-01:00", True), ("soon", False)])
+def test_a_request_that_expired_in_whatever_zone_is_refused(desk, expires_utc, good):
+    answers = [e for e in desk.feed(RequestReceived(request=Request(
+        id="r", origin=Origin.SYNC, action="availability.set", expires_utc=expires_utc,
+        args={"evse_id": msgspec.Raw(b'"1"'), "operational": msgspec.Raw(b"false")})))
+        if isinstance(e, AnswerRequest)]
+    assert (answers[0].refusal is None) is good and desk.outlet().operational is not good
