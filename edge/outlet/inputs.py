@@ -12,13 +12,17 @@ class ContactInput:
     """`active_high`: the level that means the condition. All methods raise `DeviceError`."""
 
     def __init__(self, gpio: Gpio, pin: int, *, active_high: bool) -> None:
-        """Touches no line: `claim` does."""
+        """Touches no line: `active` does."""
         self._gpio, self._pin, self._active_high = gpio, pin, active_high
-
-    def claim(self) -> None:
-        """Take the line as an input, pulled to where a broken wire shall read."""
-        self._gpio.claim_input(self._pin, pull=self._active_high)
+        self._claimed = False
 
     def active(self) -> bool:
-        """Whether what it watches for is there, or its wire is broken."""
+        """Whether what it watches for is there, or its wire is broken.
+
+        The first look takes the line as an input, pulled to where a broken wire shall read; one that
+        somebody else holds is tried again at the next look.
+        """
+        if not self._claimed:
+            self._gpio.claim_input(self._pin, pull=self._active_high)
+            self._claimed = True
         return self._gpio.read(self._pin) is self._active_high

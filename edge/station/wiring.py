@@ -172,10 +172,8 @@ def _start(station: Station, outlets: Mapping[str, OutletDriver],
 
 
 def _start_senses(site: Site, gpio: Gpio, station: Station) -> None:
-    """Inputs, sensors and the disk. Raises `DeviceError` for a line that cannot be claimed."""
+    """Inputs, sensors and the disk."""
     contacts = {n.id: ContactInput(gpio, n.gpio, active_high=n.active == "high") for n in site.inputs}
-    for contact in contacts.values():
-        contact.claim()
     inputs = InputDriver(contacts, hand_in=station.hand_in, clock_ns=station.clock.mono_ns)
     for _ in range(READS_THAT_COUNT):  # before anything is decided about an outlet
         inputs.look()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from edge.controller.trouble import DeviceRefused
 from edge.outlet.inputs import ContactInput
 
 
@@ -11,8 +12,13 @@ class FakeLine:
     def __init__(self) -> None:
         self.held: bool | None = None
         self.pull: bool | None = None
+        self.busy = False
+        self.claims = 0
 
     def claim_input(self, pin: int, pull: bool | None = None) -> None:
+        self.claims += 1
+        if self.busy:
+            raise DeviceRefused("claim", where="GPIO24", got="busy", expected="a free line")
         self.pull = pull
 
     def read(self, pin: int) -> bool:
@@ -34,6 +40,17 @@ class FakeLine:
 def test_a_broken_wire_reads_as_the_condition(active_high, held):
     line = FakeLine()
     contact = ContactInput(line, 24, active_high=active_high)
-    contact.claim()
     line.held = held
     assert contact.active() is (held is None or held is active_high)
+
+
+def test_a_line_that_somebody_else_holds_is_tried_again_and_claimed_once():
+    line = FakeLine()
+    contact = ContactInput(line, 24, active_high=True)
+    line.busy, line.held = True, False
+    for _ in range(2):
+        with pytest.raises(DeviceRefused):
+            contact.active()
+    line.busy = False
+    assert [contact.active() for _ in range(3)] == [False] * 3
+    assert line.claims == 3
