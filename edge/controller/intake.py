@@ -48,6 +48,7 @@ from edge.controller.turn import Turn
 
 T = TypeVar("T")
 
+PRICED = 32  # so many are remembered: a price that comes twice comes soon
 TOGETHER_S = 10.0  # boards that start anew within this time lost their supply together
 BRIEF_S = 2.0  # so long a reading of the register alone does not displace one with currents and power
 
@@ -238,6 +239,9 @@ def _meter_session(turn: Turn, evse_id: str, reading: Reading) -> None:
 
 
 def _session_priced(turn: Turn, event: SessionPriced) -> None:
+    if event.transaction_id in turn.site.priced:
+        return  # nobody pays twice
+    turn.change(priced=(*turn.site.priced, event.transaction_id)[-PRICED:])
     turn.record(Stream.TX, TX_CDR, event.cdr)
     turn.emit(SaveSession(transaction_id=event.transaction_id, session=None))
     receipt = turn.outlets[event.evse_id].receipt

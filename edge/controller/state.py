@@ -112,7 +112,7 @@ class Outlet(Value):
     closings: tuple[int, ...] = ()  # the last ones, for the hammering rule
     hammer_ns: int | None = None  # held off since
     fault_open_ns: int | None = None  # last opened by a fault
-    not_before_ns: int = 0  # no closing before (stagger)
+    not_before_ns: int = 0  # no closing before (stagger, or a restart that forgot when it opened)
     idle_ns: int | None = None  # offered, and the car rests, since
     woken: bool = False  # the one attempt of this session was made
     replug_ns: int | None = None  # the plug bounces since
@@ -168,6 +168,7 @@ class Site(Value):
     free_bytes: int | None = None
     journal_hurt: str | None = None
     set_aside: tuple[str, ...] = ()  # sessions that could not be read or priced, and why
+    priced: tuple[str, ...] = ()  # the last transactions that were
     same_computer: bool = True  # it has not started anew since: monotonic times compare
     started_ns: int | None = None
     journal_error: str | None = None

@@ -116,6 +116,7 @@ def test_a_price_that_comes_twice_is_of_one_session(desk):
     desk.feed(SessionPriced(evse_id="1", transaction_id=done, cdr=msgspec.Raw(b"{}"),
                             total_incl_vat="9", total_excl_vat="9", currency="SEK"))
     assert desk.outlet().session == running and running.transaction_id != done
+    assert len(desk.rows("tx.cdr.v1")) == 1, "nobody pays twice"
 
 
 def test_answers_to_nothing_on_a_desk_that_has_seen_nothing_grant_nothing():
