@@ -44,6 +44,9 @@ def resolve(turn: Turn, outlet: Outlet) -> bool:
                       sampled_ns=turn.now_ns, stop=_stop_under_way(session), paused=session.paused,
                       offer=Offer(raised_ns=turn.now_ns) if board is None else Offer(
                           current_a=board.offered_a, told_ns=board.mono_ns, raised_ns=turn.now_ns))
+    if is_open(outlet):  # since when, nobody remembers
+        outlet = turn.set(outlet.evse_id, not_before_ns=max(
+            outlet.not_before_ns, turn.now_ns + int(turn.timers.min_off_s * NS)))
     if resumed:
         _resume(turn, outlet, session)
     else:

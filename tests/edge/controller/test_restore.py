@@ -180,3 +180,15 @@ def test_a_stop_under_way_keeps_its_trigger(desk, reason, trigger):
     ends = [r for r in desk.rows("tx.event.v1") if r["eventType"] == "Ended"]
     assert [(r["transactionInfo"]["stoppedReason"], r["triggerReason"]) for r in ends] == [
         (reason, trigger)]
+
+
+def test_a_restart_does_not_cut_the_minimum_off_time_short(desk):
+    desk.charge()
+    desk.rest()
+    desk.run(0.3)
+    restart(desk)
+    desk.ask()
+    desk.devices["1"].pwm_on, desk.devices["1"].offered_a = True, 16.0
+    desk.run(4.5)
+    assert not desk.effects(CloseContactor)
+    desk.until(lambda: desk.outlet().phase == "charging", 10)
