@@ -89,11 +89,14 @@ async def running(site: Site, software: str) -> AsyncIterator[Station]:
         tokens = await TokenLookup.open(state_dir)
         stack.push_async_callback(tokens.close)
         services = {e.id: BoardService(lines[e.board.bus], e.board.unit) for e in site.evses}
-        await _serve(site, station, journal, scribe, outlets, meters, services, stack)
+        servers = _servers(site, station, journal, scribe, outlets, meters, services)
         kept = await restore(journal, hand_in=station.hand_in, meters=meters, found=found, hurt=hurt,
                              software=software, computer=computer_boot(), at=clock.header())
         if kept is not None:
             scribe.write(kept)
+        for server in servers:  # whoever asks for something asks a site that knows what it kept
+            await server.start()
+            stack.push_async_callback(server.close)
         stack.push_async_callback(station.stop)
         _start_senses(site, gpio, station)
         _start(station, outlets, meters)
@@ -197,9 +200,10 @@ async def _first_look(looked: Iterable[asyncio.Event]) -> None:
         look.cancel()
 
 
-async def _serve(site: Site, station: Station, journal: Journal, scribe: Scribe,
-                 outlets: dict[str, OutletDriver], meters: dict[str, MeterDriver],
-                 services: dict[str, BoardService], stack: contextlib.AsyncExitStack) -> None:
+def _servers(site: Site, station: Station, journal: Journal, scribe: Scribe,
+             outlets: dict[str, OutletDriver], meters: dict[str, MeterDriver],
+             services: dict[str, BoardService]) -> list[LinkServer]:
+    """What the station needs for its first event, and its three sockets, not open yet."""
     tariff = read_tariff(Path(site.tariff.file))
     pricing = Pricing(tariff, site.site.time_zone, cdr_facts(site))
     snapshots = Snapshots(_site_view(site, pricing.currency), pricing)
@@ -211,9 +215,6 @@ async def _serve(site: Site, station: Station, journal: Journal, scribe: Scribe,
     groups = site.paths.socket_groups
     servers = {origin: LinkServer(run_dir, origin, desk.handle, group=getattr(groups, origin))
                for origin in Origin}
-    for server in servers.values():
-        await server.start()
-        stack.push_async_callback(server.close)
 
     def grown(_streams: dict[str, int]) -> None:
         """All heads: of one topic a client hears only the latest push."""
@@ -232,6 +233,7 @@ async def _serve(site: Site, station: Station, journal: Journal, scribe: Scribe,
     runner = Runner(scribe=scribe, outlets=outlets, meters=meters, hand_in=station.hand_in,
                     price=pricing.price, answer=desk.answered, spawn=station.spawn)
     station.run_effects = runner.run
+    return list(servers.values())
 
 
 def _throttled(push: Callable[[], None]) -> Callable[[], None]:
