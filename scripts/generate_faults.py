@@ -62,8 +62,8 @@ one code; with a running controller also which faults stand now, since when, and
 being switched on, and absence of voltage verified. Insulation is measured behind the contactor, so that
 the test voltage does not reach meters, supplies and surge arresters.
 
-After the remedy, `forecourt faults clear F201 --where 1` ends a fault that waits for a technician, if its cause
-is gone, and says so if it is not: [at a running site](install.md#9-at-a-running-site).
+After the remedy, `forecourt faults clear F201 --where 1` ends a fault that waits for a technician,
+if its cause is gone, and says so if it is not: [at a running site](install.md#9-at-a-running-site).
 
 * **Charging** says what a fault does to the session of each outlet that it concerns. What stands is a
   set: when one fault ends, charging begins again only if no other forbids it.

@@ -4,6 +4,7 @@ The judge is `tests/support/oracle.py`; each example is a story of some tens of 
 """
 
 import msgspec
+import pytest
 from happenings import HAPPENINGS, acknowledge, charge, leave, order, tap
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -42,13 +43,7 @@ def play(world: World, story: Story) -> None:
         world.wait(pause_s)
 
 
-@settings(max_examples=250, derandomize=True, deadline=None,
-          suppress_health_check=[HealthCheck.too_slow])
-@given(stories)
-@example((False, ["1"], [("swap cars unseen", "1", 4, 0.1)]))
-@example((False, ["1"], [("meter silent", "1", 0, 0.1), ("leave", "1", 0, 0.1), ("wait", "1", 8, 0.1)]))
-@example((True, ["1", "2"], [("tap here", "1", 0, 1.2), ("kill", "1", 4, 0.1), ("rest", "1", 0, 1.2)]))
-def test_every_story_is_safe_and_ends_with_its_books_in_order(story):
+def ends_in_order(story: Story) -> None:
     world = Judged()
     play(world, story)
     world.everybody_leaves()
@@ -58,6 +53,25 @@ def test_every_story_is_safe_and_ends_with_its_books_in_order(story):
     acknowledge(world)
     world.wait(0.3)
     assert not world.site.faults
+
+
+@settings(max_examples=120, derandomize=True, deadline=None,
+          suppress_health_check=[HealthCheck.too_slow])
+@given(stories)
+@example((False, ["1"], [("swap cars unseen", "1", 4, 0.1)]))
+@example((False, ["1"], [("meter silent", "1", 0, 0.1), ("leave", "1", 0, 0.1), ("wait", "1", 8, 0.1)]))
+@example((True, ["1", "2"], [("tap here", "1", 0, 1.2), ("kill", "1", 4, 0.1), ("rest", "1", 0, 1.2)]))
+def test_every_story_is_safe_and_ends_with_its_books_in_order(story):
+    ends_in_order(story)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@settings(max_examples=4000, derandomize=True, deadline=None,
+          suppress_health_check=[HealthCheck.too_slow])
+@given(stories)
+def test_thousands_of_stories_are_safe_and_end_with_their_books_in_order(story):
+    ends_in_order(story)
 
 
 @settings(max_examples=25, derandomize=True, deadline=None,
