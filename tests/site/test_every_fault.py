@@ -41,6 +41,10 @@ QUICK = Choices(
             "cloud_lost_s": 2, "clock_lost_s": 2, "hammer_count": 3, "hammer_window_s": 12,
             "hammer_hold_s": 3, "raise_s": 1},
     rated={"rated_cycles": 5}, state_limit_mb=100)
+#: OCPP 2.0.1 ReasonEnumType, where it has a word of its own.
+REASONS = {C.RESIDUAL_CURRENT: "GroundFault", C.EMERGENCY_STOP: "EmergencyStop",
+           C.OVERCURRENT: "OvercurrentFault", C.SELF_TEST: "Local", C.CONTACTOR_WELDED: "Local",
+           C.RELAY_STUCK: "Local", C.INTERLOCK_STUCK: "Local"}
 FAILURES = (AssertionError, TimeoutError, RigError, LinkError, OSError)  # DidNotHappen is the first
 _STAYS_S = 1.5  # a fault that ends with its cause ends within a poll of it
 
@@ -137,6 +141,9 @@ async def has_effect(place: Place, code: FaultCode, offered_a: float) -> None:
         goes_on = stops in (Stops.CUT, Stops.PAUSE)
         await trial.until("the session paused" if goes_on else "the session over", lambda v: (
             v["charging_state"] == "SuspendedEVSE" if goes_on else v["charging_state"] is None))
+        if not goes_on:
+            reason = (await trial.receipt())["stop_reason"]
+            assert reason == REASONS.get(code, "Other"), reason
         if code is not C.BOARD_LOST:  # nobody can tell that board to end its offer
             await trial.pwm(False)
     elif stops is Stops.DERATE:

@@ -33,24 +33,6 @@ async def test_a_controller_killed_mid_session_leaves_one_session_and_a_quiet_co
         assert (transaction["starts"], transaction["stops"]) == (1, 1)
 
 
-async def test_a_controller_killed_while_the_car_leaves_ends_the_session_once(tmp_path):
-    async with site_desk(tmp_path) as desk:
-        before = await desk.start()
-        await desk.energy(3)
-        desk.site.kill9("controller")
-        await desk.rig.unplug("1")
-
-        async def dead() -> bool:
-            return not await desk.rig.coil_on("1")
-        await desk.until(dead, "the board alone opens on unplug")
-        await desk.site.start("controller")
-        cdr, = await desk.cdrs(1)
-        after = await desk.rig.register_wh("1")  # the meter shows what was drawn a moment later
-        assert round(cdr["total_energy"] * 1000) == after - before
-        transaction, = await desk.transactions()
-        assert (transaction["starts"], transaction["stops"]) == (1, 1)
-
-
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
 async def test_sync_killed_or_stopped_changes_nothing_but_the_delay(tmp_path, how):
     async with site_desk(tmp_path) as desk:

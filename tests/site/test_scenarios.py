@@ -18,8 +18,8 @@ from hil_tests.virtual.site_file import Choices
 pytestmark = [pytest.mark.site, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
 BAYS = 3
-IMPATIENT = Choices(rules={"auth_timeout_s": 15, "replug_s": 1}, senses=False,
-                    timers={"plug_in_s": 20, "fault_off_s": 3, "derate_hold_s": 5, "min_off_s": 2,
+IMPATIENT = Choices(rules={"auth_timeout_s": 8, "replug_s": 1}, senses=False,
+                    timers={"plug_in_s": 8, "fault_off_s": 3, "derate_hold_s": 5, "min_off_s": 2,
                             "hammer_window_s": 15})
 
 

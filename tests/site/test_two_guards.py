@@ -1,4 +1,7 @@
-"""Board and controller guard one contactor: what each does when the other, or a channel, has failed."""
+"""Board and controller guard one contactor: what each does when the other, or the contactor, fails.
+
+Channels that are stuck, the module and the temperature are in `test_every_fault.py`.
+"""
 
 import asyncio
 
@@ -22,15 +25,6 @@ async def clear(desk: SiteDesk, code: str) -> None:
         await asyncio.sleep(0.5)
         return not any(fault["code"] == code for fault in (await desk.evse())["faults"])
     await desk.until(ended, f"{code} cleared")
-
-
-async def named(desk: SiteDesk) -> bool:
-    """Whether the stop that was asked for found a fault; the session has ended when this returns."""
-    async def over() -> bool:
-        return (await desk.evse())["screen"] in ("finished", "fault")
-    await desk.until(over, "the end of the session")
-    await asyncio.sleep(2)
-    return bool((await desk.evse())["faults"])
 
 
 async def nothing_starts(desk: SiteDesk) -> None:
@@ -94,30 +88,6 @@ async def test_without_a_controller_failsafe_then_x1_then_open_and_it_goes_on_wi
         assert (transaction["starts"], transaction["stops"]) == (1, 1)
 
 
-@pytest.mark.parametrize(("channel", "code"), [("relay", "F204"), ("interlock", "F205")])
-async def test_a_stuck_channel_is_named_at_the_second_stop_at_the_latest_and_blocks(
-        tmp_path, channel, code):
-    async with site_desk(tmp_path) as desk:
-        await desk.start()
-        await desk.rig.stick("1", channel)
-        await desk.stop_by_card()
-        if not await named(desk):
-            await desk.rig.unplug("1")
-            await free(desk)
-            await desk.start()
-            await desk.stop_by_card()
-        fault = await desk.until_fault(code)
-        assert fault["remedy"] and fault["where"] == "1"
-        assert not (await desk.rig.state("1"))["contact"], "the other channel has opened it"
-        await desk.in_database("ev.fault.v1", code)
-        await desk.rig.unplug("1")
-        await desk.until_screen("fault")
-        await nothing_starts(desk)
-        await desk.rig.restore(channel, "1")
-        await clear(desk, code)
-        await it_starts(desk)
-
-
 async def test_the_channels_take_turns_where_the_current_ends_before_the_car_rests(tmp_path):
     async with site_desk(tmp_path) as desk:
         await desk.rig.ask("car", evse="1", x1_open_s=8.0, ramp_a_per_s=100.0)
@@ -151,26 +121,3 @@ async def test_a_weld_is_tripped_by_the_board_and_blocks(tmp_path):
         await desk.rig.restore("breaker", "1")
         await clear(desk, "F201")
         await it_starts(desk)
-
-
-async def test_a_dead_residual_current_module_is_found_after_the_session_and_tested_again(tmp_path):
-    async with site_desk(tmp_path) as desk:
-        await desk.start()
-        await desk.rig.ask("rcd_module", evse="1", how="dead")
-        await desk.finish()
-        await desk.until_fault("F404")
-        await nothing_starts(desk)
-        await desk.rig.ask("rcd_module", evse="1", how="good")
-        async with LinkClient(desk.site.run_dir / "service.sock") as client:
-            assert b"passed" in await client.request("board.selftest", {"evse_id": "1"}, timeout_s=20)
-        await clear(desk, "F404")
-        await it_starts(desk)
-
-
-@pytest.mark.parametrize("temperature_c", [80.0, None])
-async def test_a_hot_contactor_opens_and_is_named(tmp_path, temperature_c):
-    async with site_desk(tmp_path) as desk:
-        await desk.start()
-        await desk.rig.ask("temperature", evse="1", temperature_c=temperature_c)
-        await desk.until_fault("F405")
-        await waiting.coil(desk.rig, "1", False)
