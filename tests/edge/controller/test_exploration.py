@@ -30,7 +30,8 @@ def test_whatever_happens_twice_in_a_row_in_any_phase_is_safe():
 def test_whatever_happens_three_times_in_a_row_in_any_phase_is_safe(kind):
     found = explore(seeds(KINDS[kind]()), WILD, depth=3)
     print(summary(found, kind, 3))
-    assert found.phases() == {p.value for p in Phase}
+    through = {Phase.PREPARING} if "meter behind" in kind else set()  # no register is waited for
+    assert found.phases() == {p.value for p in Phase if p not in through}
 
 
 @pytest.mark.slow

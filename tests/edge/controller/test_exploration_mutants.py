@@ -13,12 +13,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 ROOT = Path(__file__).parents[3]
 CORE = "edge/controller"
 
-#: What is broken: the file, a line of it, and what stands there instead.
-MUTANTS: dict[str, tuple[str, str, str]] = {
+#: What is broken: the file, a line of it, and what stands there instead; once or more often.
+MUTANTS: dict[str, tuple[str, ...]] = {
     "no minimum off time": (
         "closing.py", '"the minimum off time is over": rested', '"-": lambda t, o: True'),
-    "closes on an old reading": (
-        "closing.py", '"the last reading is fresh": _fresh_reading', '"-": lambda t, o: True'),
+    "closes on an old reading, of which no fault is made": (
+        "closing.py", '"the last reading is fresh": _fresh_reading', '"-": lambda t, o: True',
+        "rules/meter.py", "code=FaultCode.METER_SILENT, where=meter_id, evse_id=evse.id",
+        "code=FaultCode.METER_SILENT, where=meter_id"),
     "closes without a start register": (
         "closing.py", '"the start register was read": _start_register', '"-": lambda t, o: True'),
     "closes without a diode": (
@@ -57,11 +59,12 @@ MUTANTS: dict[str, tuple[str, str, str]] = {
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_core_without_a_rule_is_caught(name, tmp_path):
     shutil.copytree(ROOT / CORE, tmp_path / CORE)
-    file, line, instead = MUTANTS[name]
-    path = tmp_path / CORE / file
-    text = path.read_text(encoding="utf-8")
-    assert line in text, "the rule is written otherwise now"
-    path.write_text(text.replace(line, instead), encoding="utf-8")
+    edits = iter(MUTANTS[name])
+    for file, line, instead in zip(edits, edits, edits, strict=True):
+        path = tmp_path / CORE / file
+        text = path.read_text(encoding="utf-8")
+        assert line in text, "the rule is written otherwise now"
+        path.write_text(text.replace(line, instead), encoding="utf-8")
     explored = subprocess.run(
         [sys.executable, str(ROOT / "tests" / "support" / "explore.py")], cwd=tmp_path,
         capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(tmp_path)}, check=False)
