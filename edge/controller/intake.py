@@ -80,8 +80,7 @@ def take(turn: Turn, event: Event) -> None:
             turn.set(event.evse_id, board_error=event.error, relay_on=event.relay_on,
                      pi_mirror_closed=event.pi_mirror_closed)
         case GrantPassed():
-            if turn.outlets[event.evse_id].closing:
-                turn.set(event.evse_id, granted_ns=turn.now_ns, relay_on=True, renewed_ns=turn.now_ns)
+            _grant_passed(turn, turn.outlets[event.evse_id])
         case GrantFailed():
             if turn.outlets[event.evse_id].closing:
                 turn.set(event.evse_id, close_error=event.error)
@@ -134,6 +133,14 @@ def _kept_or_found(turn: Turn, event: OutletFound | WearRestored | TallyRestored
             turn.change(set_aside=(*turn.site.set_aside, f"{event.transaction_id}: {event.error}"))
         case JournalHurt():
             turn.change(journal_hurt=event.error)
+
+
+def _grant_passed(turn: Turn, outlet: Outlet) -> None:
+    """The relay is on: counted against hammering, also if nobody sees the contactor close by it."""
+    if outlet.closing:
+        closings = (*outlet.closings, turn.now_ns)[-turn.timers.hammer_count - 1:]
+        turn.set(outlet.evse_id, granted_ns=turn.now_ns, relay_on=True, renewed_ns=turn.now_ns,
+                 closings=closings)
 
 
 def _without(values: dict[str, T], key: str) -> dict[str, T]:

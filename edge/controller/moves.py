@@ -109,11 +109,6 @@ def close(turn: Turn, outlet: Outlet, sign: Sign) -> None:
                              current_a=outlet.offer.current_a))
 
 
-def note_charging(turn: Turn, outlet: Outlet, sign: Sign) -> None:
-    """Proven closed: counted against hammering."""
-    turn.set(outlet.evse_id, closings=(*outlet.closings, turn.now_ns)[-turn.timers.hammer_count - 1:])
-
-
 def take_power(turn: Turn, outlet: Outlet, reason: str, *, urgent: bool) -> Outlet:
     """Relay off and grant revoked; safe to repeat, so it is done whenever it might be needed."""
     if reason in _BY_FAULT and (outlet.phase in ENERGISED or just_opened(turn, outlet)):
@@ -248,7 +243,7 @@ _ENDS_X1 = frozenset({Sign.RELEASED, Sign.CAR_RESTS, Sign.PERMIT_LOST})
 
 _ACTIONS: Mapping[Do, Callable[[Turn, Outlet, Sign], None]] = {
     Do.NOTHING: lambda _turn, _outlet, _sign: None,
-    Do.BEGIN: begin, Do.READ_START: read_start, Do.CLOSE: close, Do.NOTE_CHARGING: note_charging,
+    Do.BEGIN: begin, Do.READ_START: read_start, Do.CLOSE: close,
     Do.OPEN: open_, Do.WITHDRAW: withdraw, Do.OPEN_PAUSED: open_paused,
     Do.OPEN_ENDING: open_ending, Do.OPEN_REPLUG: open_replug, Do.PLUGGED_AGAIN: plugged_again,
     Do.WAKE: wake, Do.RESUME: resume, Do.FINISH: finish, Do.FORGET: forget,

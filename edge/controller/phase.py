@@ -67,7 +67,6 @@ class Do(enum.StrEnum):
     BEGIN = "begin"  # open a transaction
     READ_START = "read_start"
     CLOSE = "close"  # record, then grant
-    NOTE_CHARGING = "note_charging"
     OPEN = "open"  # at once
     WITHDRAW = "withdraw"  # X1, the contactor stays closed for now
     OPEN_PAUSED = "open_paused"
@@ -131,7 +130,7 @@ _MOVES: dict[Phase, dict[Sign, Move]] = {
         S.STOP_ASKED: _to(P.STOPPING, Do.WITHDRAW),
         S.HELD: _to(P.PAUSING, Do.WITHDRAW),
         S.GRANT_FAILED: _to(P.READY, Do.OPEN),
-        S.CLOSED: _to(P.CHARGING, Do.NOTE_CHARGING),
+        S.CLOSED: _to(P.CHARGING),
     },
     P.CHARGING: {
         S.BOUNCED: _BOUNCE, S.UNPLUGGED: _END, S.TRIPPED: _END, S.CUT: _CUT,

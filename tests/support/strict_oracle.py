@@ -7,7 +7,7 @@ from oracle import Judged
 from world import NS
 
 from edge.controller.effects import CloseContactor, Effect, OpenContactor
-from edge.controller.events import CardPresented, RequestReceived, Stamped
+from edge.controller.events import CardPresented, GrantPassed, RequestReceived, Stamped
 from edge.controller.session import Session
 from edge.controller.state import Site
 
@@ -28,9 +28,7 @@ class Strict(Judged):
         super().__init__()
 
     def start(self) -> None:
-        """Limits and pauses are not kept: whoever asked for them asks again."""
-        self.limits.clear()
-        self.paused.clear()
+        """Limits and pauses are kept; of rests and closings a controller knows its own only."""
         self.last_open.clear()
         self.closings.clear()
         super().start()
@@ -38,6 +36,8 @@ class Strict(Judged):
     def judge(self, before: Site, stamped: Stamped, effects: tuple[Effect, ...]) -> None:
         if isinstance(stamped.event, RequestReceived):
             self._asked(stamped.event, effects)
+        if isinstance(stamped.event, GrantPassed) and before.outlets[stamped.event.evse_id].closing:
+            self._closed(stamped.event.evse_id)
         for effect in effects:
             match effect:
                 case OpenContactor():
@@ -67,6 +67,8 @@ class Strict(Judged):
         if opened_ns is not None:
             rest_s = AFTER_FAULT_S if why in FAULTS else MIN_OFF_S
             assert self.now_ns - opened_ns >= rest_s * NS, f"closed {why} too soon"
+
+    def _closed(self, evse_id: str) -> None:
         self.closings[evse_id] = [ns for ns in self.closings[evse_id]
                                   if self.now_ns - ns <= WINDOW_S * NS] + [self.now_ns]
         assert len(self.closings[evse_id]) <= CLOSINGS, "hammering"
