@@ -10,8 +10,9 @@ TwoBays = Callable[[Trial, Trial], Awaitable[None]]
 
 ROW, GRID = "row-a", "grid"  # the circuit of every bay, and the one above it
 
-#: These need a bay each, and may run side by side.
+#: These need a bay each, and may run side by side. 21 first: who told of himself often has to wait.
 ONE_BAY: dict[str, OneBay] = {
+    "21-set-of-causes": trouble.causes_are_a_set,
     "01-basic-session": ordinary.basic_session,
     "02-no-energy-before": limits.no_energy_before,
     "03-no-energy-during": limits.no_energy_during,
@@ -27,7 +28,6 @@ ONE_BAY: dict[str, OneBay] = {
     "19-e-from-c": lambda trial: trouble.opens_from_c(trial, 0, "F302"),
     "19-a-from-c": lambda trial: trouble.opens_from_c(trial, None, None),
     "20-d-from-c": lambda trial: trouble.opens_from_c(trial, trouble.VENTILATION_OHM, "F303"),
-    "21-set-of-causes": trouble.causes_are_a_set,
     "22-more-than-offered": trouble.more_than_offered,
     "23-heat": trouble.heat,
 }

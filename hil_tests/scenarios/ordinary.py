@@ -130,9 +130,10 @@ async def late_card_after_a_cancel(trial: Trial) -> None:
     await trial.ask("session.stop", evse_id=trial.evse)
     async with trial.reader_free:
         await trial.rig.tap(trial.card)
-    receipt = await trial.receipt()
-    await once(trial, receipt["transaction_id"], "Local")
-    await trial.stays_open(QUIET_S)
+        receipt = await trial.receipt()
+        await once(trial, receipt["transaction_id"], "Local")
+        await trial.stays_open(QUIET_S)
+        await trial.card_forgotten()
     assert (await trial.view())["charging_state"] is None
 
 

@@ -144,6 +144,13 @@ class Trial:
                 await asyncio.sleep(LOOK_S)
         raise waiting.DidNotHappen(f"bay {self.evse}: {_TAPS} taps of {card} did nothing")
 
+    async def card_forgotten(self) -> None:
+        """Wait until no card waits for a plug: it would be the next driver's at any bay."""
+        async def so() -> bool:
+            await asyncio.sleep(LOOK_S)
+            return all(v["screen"] != "plug_in" for v in (await self.people.snapshot())["evses"])
+        await waiting.until(self.rig, "no card waits", so, GENEROUS_S)
+
     async def energy(self, more_wh: int) -> None:
         """Wait until so much more has flowed, by the meter."""
         await waiting.metered(self.rig, self.evse, await self.rig.register_wh(self.evse), more_wh)

@@ -8,7 +8,6 @@ import asyncio
 import pytest
 from site_desk import SiteDesk, site_desk
 
-from edge.link.client import LinkClient
 from hil_tests.scenarios import waiting
 
 pytestmark = pytest.mark.site
@@ -20,8 +19,7 @@ REFUSED_FOR_S = 4.0  # a session that may begin does so within one
 async def clear(desk: SiteDesk, code: str) -> None:
     """A technician at the service socket, who looks again until the fault has ended."""
     async def ended() -> bool:
-        async with LinkClient(desk.site.run_dir / "service.sock") as client:
-            await client.request("fault.clear", {"code": code, "where": "1"})
+        await desk.ask("fault.clear", {"code": code, "where": "1"})  # refused if it has just ended
         await asyncio.sleep(0.5)
         return not any(fault["code"] == code for fault in (await desk.evse())["faults"])
     await desk.until(ended, f"{code} cleared")
