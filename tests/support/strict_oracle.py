@@ -29,6 +29,9 @@ class Strict(Judged):
 
     def start(self) -> None:
         """Limits and pauses are kept; of rests and closings a controller knows its own only."""
+        if self.batches:  # what had not reached the disk is gone, and may be one of these
+            self.limits.clear()
+            self.paused.clear()
         self.last_open.clear()
         self.closings.clear()
         super().start()
