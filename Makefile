@@ -25,7 +25,7 @@ wire: setup  ## real protocols on real wires: ptys, sockets, a broker, MicroPyth
 	@$(PY) -m pytest -q -m "wire and not slow"
 
 site: setup  ## the whole virtual site, killed and cut in many ways
-	@$(PY) -m pytest -q -m "site and not slow"
+	@$(PY) -m pytest -q -n 2 --dist loadfile -m "site and not slow"
 
 bench: setup  ## measure, print a table, store JSON in bench-results/
 	@$(PY) -m hil_tests.bench
