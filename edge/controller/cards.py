@@ -12,9 +12,10 @@ from edge.controller.events import CardPresented
 from edge.controller.faults import FaultCode, Stops
 from edge.controller.idtoken import IdToken, TokenRecord, TokenStatus
 from edge.controller.phase import LIVE, Phase
+from edge.controller.plug import PLUGGED_IN, pilot
 from edge.controller.records import EV_SECURITY, SecurityEvent
 from edge.controller.session import StopReason
-from edge.controller.signs import PLUGGED_IN, in_use, pilot
+from edge.controller.signs import in_use
 from edge.controller.state import Card, Outlet, Stop
 from edge.controller.turn import NS, Turn
 

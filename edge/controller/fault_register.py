@@ -18,6 +18,7 @@ from edge.controller.catalogue import CATALOGUE
 from edge.controller.effects import ClearFault, RaiseFault, Stream
 from edge.controller.faults import LATCHING, Fault, FaultTally, Until
 from edge.controller.pilot import PilotState
+from edge.controller.plug import pilot
 from edge.controller.records import EV_FAULT, notify_event
 from edge.controller.rules import (
     board,
@@ -31,7 +32,6 @@ from edge.controller.rules import (
     surroundings,
 )
 from edge.controller.rules.found import Found
-from edge.controller.signs import pilot
 from edge.controller.state import Outlet
 from edge.controller.turn import Turn, fault_key
 

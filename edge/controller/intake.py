@@ -38,11 +38,11 @@ from edge.controller.events import (
 )
 from edge.controller.phase import Phase
 from edge.controller.pilot import BoardStatus, PilotState
-from edge.controller.plug import left_ns
+from edge.controller.plug import PLUGGED_IN, left_ns, pilot
 from edge.controller.reading import Quality, Reading
 from edge.controller.records import EV_BOOT, TX_CDR, VENDOR, BootData, BootNotification
 from edge.controller.rules import meter
-from edge.controller.signs import PLUGGED_IN, is_end, is_start, pilot
+from edge.controller.signs import is_end, is_start
 from edge.controller.state import Measured, Outlet
 from edge.controller.turn import Turn
 

@@ -9,14 +9,15 @@ so it does where its board stays lost for as long.
 import msgspec
 
 from edge.controller import clockwork
+from edge.controller.closing import asks, is_open
 from edge.controller.effects import OpenContactor, SaveSession
 from edge.controller.faults import FaultCode
 from edge.controller.moves import make
 from edge.controller.phase import Do, Phase, Sign
+from edge.controller.plug import PLUGGED_IN, pilot
 from edge.controller.reading import Reading
 from edge.controller.requests import STOPS
 from edge.controller.session import ChargingState, Session, StopReason
-from edge.controller.signs import PLUGGED_IN, asks, is_open, pilot
 from edge.controller.state import Offer, Outlet, Stop
 from edge.controller.turn import NS, Turn
 

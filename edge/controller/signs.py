@@ -6,17 +6,12 @@ that it rests on is known and fresh.
 
 from collections.abc import Callable, Mapping
 
-from edge.controller.closing import ASKING, CLOSING, meets, spent
-from edge.controller.closing import asks as asks
-from edge.controller.closing import is_open as is_open
+from edge.controller.closing import ASKING, CLOSING, is_open, meets, spent
 from edge.controller.faults import Stops
 from edge.controller.idtoken import IdToken
 from edge.controller.phase import ENERGISED, TABLE, Move, Phase, Sign
 from edge.controller.pilot import PilotState
-from edge.controller.plug import PLUGGED_IN as PLUGGED_IN
-from edge.controller.plug import back, bounced, unplugged
-from edge.controller.plug import pilot as pilot
-from edge.controller.plug import same_board as same_board
+from edge.controller.plug import PLUGGED_IN, back, bounced, pilot, unplugged
 from edge.controller.reading import ReadingContext
 from edge.controller.state import Outlet
 from edge.controller.turn import NS, Turn

@@ -3,11 +3,11 @@
 from typing import Protocol
 
 from edge.controller.catalogue import CATALOGUE
+from edge.controller.closing import is_open
 from edge.controller.events import Header
 from edge.controller.faults import Fault, Severity, Stops
 from edge.controller.phase import LIVE, Phase
 from edge.controller.session import Session
-from edge.controller.signs import is_open
 from edge.controller.site import Evse
 from edge.controller.snapshot import (
     EvseView,

@@ -3,8 +3,8 @@
 from edge.controller.faults import FaultCode
 from edge.controller.phase import LIVE, Phase
 from edge.controller.pilot import BoardFault, PilotState
+from edge.controller.plug import pilot
 from edge.controller.rules.found import Standing, at_evse
-from edge.controller.signs import pilot
 from edge.controller.state import Outlet
 from edge.controller.turn import Turn
 

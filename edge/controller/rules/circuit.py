@@ -8,12 +8,12 @@ room for a while, and the limit is forgotten when the whole fuse would do.
 import math
 
 from edge.controller.caps import budget_key
+from edge.controller.closing import is_open
 from edge.controller.derate import Held, follow
 from edge.controller.faults import FaultCode
 from edge.controller.reading import PerPhase, Reading
 from edge.controller.rules.found import Found, Standing
 from edge.controller.share import circuits_of
-from edge.controller.signs import is_open
 from edge.controller.site import Circuit, Evse
 from edge.controller.turn import NS, Turn
 

@@ -1,10 +1,11 @@
 """Faults of relay, interlock, contactor and mirror contact."""
 
+from edge.controller.closing import is_open
 from edge.controller.faults import FaultCode
 from edge.controller.phase import Phase
 from edge.controller.pilot import PilotState
 from edge.controller.rules.found import Standing, at_evse
-from edge.controller.signs import is_closed, is_open
+from edge.controller.signs import is_closed
 from edge.controller.state import Outlet
 from edge.controller.turn import NS, Turn
 

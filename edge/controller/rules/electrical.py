@@ -7,10 +7,10 @@ silent ends a session. What is None or no number says nothing.
 
 import math
 
+from edge.controller.closing import is_open
 from edge.controller.faults import FaultCode
 from edge.controller.reading import PerPhase, Reading
 from edge.controller.rules.found import Standing, at_evse
-from edge.controller.signs import is_open
 from edge.controller.site import Evse
 from edge.controller.state import Outlet
 from edge.controller.turn import NS, Turn, fault_key

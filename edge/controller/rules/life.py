@@ -1,8 +1,8 @@
 """Faults of a contactor's life, and of the state that it was found in at the start."""
 
+from edge.controller.closing import is_open
 from edge.controller.faults import FaultCode
 from edge.controller.rules.found import Standing, at_evse
-from edge.controller.signs import is_open
 from edge.controller.turn import Turn
 from edge.controller.wear import worn_share
 

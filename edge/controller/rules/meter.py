@@ -9,11 +9,11 @@ import math
 
 import msgspec
 
+from edge.controller.closing import is_open
 from edge.controller.faults import FaultCode
 from edge.controller.phase import LIVE, Phase
 from edge.controller.reading import Reading
 from edge.controller.rules.found import Found, Standing
-from edge.controller.signs import is_open
 from edge.controller.site import Evse
 from edge.controller.state import Stillness
 from edge.controller.turn import NS, Turn, fault_key
