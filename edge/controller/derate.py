@@ -1,7 +1,7 @@
 """How much less may flow: the curve of a temperature, and a limit that falls at once and rises late.
 
-Pure values and arithmetic. `rules/surroundings.py` feeds it with temperatures, `rules/electrical.py`
-with what a circuit's own meter shows; `offers.py` hands the result to `share.py`.
+Pure values and arithmetic. `rules/heat.py` feeds it with temperatures, `rules/circuit.py` with what a
+circuit's own meter shows; `caps.py` puts the result into words that `share.py` takes.
 """
 
 import math

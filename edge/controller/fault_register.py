@@ -51,6 +51,10 @@ def update(turn: Turn) -> None:
         for found in rule(turn):
             key = fault_key(found.code, found.where)
             standing[key] = _widened(standing.get(key, found), found)
+    for key, fault in turn.withdrawn.items():
+        turn.faults[key] = fault
+        if key not in standing:
+            _end(turn, fault)
     for key, found in standing.items():
         if key not in turn.faults:
             _raise(turn, found)
@@ -59,7 +63,7 @@ def update(turn: Turn) -> None:
     for key, fault in list(turn.faults.items()):
         gone = key not in standing and _may_clear(turn, fault)
         if _for_long(turn, key, gone=gone):
-            clear(turn, fault)
+            _end(turn, fault)
 
 
 def _for_long(turn: Turn, key: str, *, gone: bool) -> bool:
@@ -152,8 +156,15 @@ def acknowledge(turn: Turn, fault: Fault) -> None:
         fault, acknowledged_ns=turn.now_ns)
 
 
-def clear(turn: Turn, fault: Fault) -> None:
-    """End a fault; it comes back with the next event if its cause still stands."""
+def withdraw(turn: Turn, fault: Fault) -> None:
+    """A technician ends it, before the rules have looked in this step. What they find all the same
+    stands on as it was: nothing has begun anew, so nothing is told and nothing counted.
+    """
+    key = fault_key(fault.code, fault.where)
+    turn.withdrawn[key] = turn.faults.pop(key)
+
+
+def _end(turn: Turn, fault: Fault) -> None:
     key = fault_key(fault.code, fault.where)
     del turn.faults[key]
     for flag in (_FLAPS, _GONE):

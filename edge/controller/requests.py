@@ -181,7 +181,7 @@ def _fault_clear(turn: Turn, args: Args, _: Origin) -> str | None:
             turn.emit(AcknowledgeBoard(evse_id=fault.evse_id, fault_seq=board.fault_seq))
         fault_register.acknowledge(turn, fault)
     else:
-        fault_register.clear(turn, fault)  # and raised again in this step if its cause still stands
+        fault_register.withdraw(turn, fault)
     return None
 
 

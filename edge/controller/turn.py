@@ -22,6 +22,7 @@ class Turn:
         self.site, self.at = site, at
         self.outlets = dict(site.outlets)
         self.faults = dict(site.faults)
+        self.withdrawn: dict[str, Fault] = {}  # that a technician asks to end in this step
         self.effects: list[Effect] = []
         self.shares: dict[str, tuple[float, str]] = {}  # amperes and what set them, per EVSE
         self.budgets: Budgets = NO_BUDGETS  # what is left of each fuse

@@ -461,3 +461,26 @@ def test_water_that_is_still_there_is_acknowledged_and_begins_no_second_time():
     assert len(desk.rows("ev.fault.v1")) == 1 and desk.site.tallies["F413@sump"].count == 1
     desk.feed(InputSeen(input_id="sump", active=False))
     assert "F413" not in codes(desk), "he looked a moment ago, and it is dry"
+
+
+def test_a_fault_whose_cause_stands_is_neither_ended_nor_begun_by_a_technician(desk):
+    desk.feed(ReaderLost(reader_id="front", error="gone"))
+    fault = desk.site.faults["F501@front"]
+    for _ in range(3):
+        desk.run(1)
+        request(desk, "fault.clear", code="F501", where="front")
+    assert desk.site.faults["F501@front"] == fault and desk.site.tallies["F501@front"].count == 1
+    assert len(desk.rows("ev.fault.v1")) == 1
+    desk.feed(ReaderBack(reader_id="front"))
+    assert len(desk.rows("ev.fault.v1")) == 2 and not desk.site.faults
+
+
+def test_a_technician_ends_at_once_what_only_waits_for_the_car_to_leave(desk):
+    desk.charge()
+    desk.devices["1"].faults = (BoardFault.DIODE,)
+    desk.poll("1")
+    desk.devices["1"].faults = ()
+    desk.poll("1")
+    assert "F301" in codes(desk)
+    request(desk, "fault.clear", code="F301", where="1")
+    assert not codes(desk) and len(desk.rows("ev.fault.v1")) == 2

@@ -114,7 +114,7 @@ def test_a_technician_has_a_frozen_register_counted_from_nothing():
     desk = charging()
     flow(desk, 615)
     turn = Turn(desk.site, Header(mono_ns=desk.now_ns, boot=1, fresh_id="x"))
-    fault_register.clear(turn, faults(desk)["F103"])
+    fault_register.withdraw(turn, faults(desk)["F103"])
     fault_register.update(turn)
     assert not turn.faults and turn.site.registers["bay-1"].flow_s == 0
     assert not any(isinstance(e, RaiseFault) for e in turn.effects)
