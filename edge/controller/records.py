@@ -22,8 +22,11 @@ EV_FAULT = "ev.fault.v1"
 EV_STATUS = "ev.status.v1"
 EV_BOOT = "ev.boot.v1"
 EV_CLOCK = "ev.clock.v1"
+EV_GAP = "ev.gap.v1"
 EV_SECURITY = "ev.security.v1"
 TM_METER = "tm.meter.v1"
+SALVAGED = {"tx": "tx.salvaged.v1", "ev": "ev.salvaged.v1", "tm": "tm.salvaged.v1"}
+"""By the stream of the row inside, which is the stream that it is told in."""
 
 _SEVERITY = {Severity.DANGER: 0, Severity.FAILURE: 3, Severity.NOTICE: 6}
 
@@ -156,6 +159,42 @@ class ClockSet(Wire):
     mono_ns: int
     utc: str
     was_utc: str | None = None
+
+
+class Gap(Wire):
+    """Rows of `stream` that nobody need wait for: given up for room, or never written.
+
+    With `first_seq` to `last_seq` they had numbers, and the chain goes on after `hash`, the hash (64
+    hex digits) of the last one. Without, `rows` of them were dropped before they got any.
+    """
+
+    stream: str
+    rows: int
+    because: str  # "disk low", "disk full"
+    first_seq: int | None = None
+    last_seq: int | None = None
+    hash: str | None = None
+    from_utc: str | None = None
+    to_utc: str | None = None
+
+
+class Salvaged(Wire):
+    """A row of a journal that was found damaged, told in the one that began after it.
+
+    It is the same row: whoever holds `epoch`, its stream and `seq` already has it. `hash` holds for
+    its content after `prev` (`chain.row_hash`; 64 hex digits each). `data`: its exact bytes, base64.
+    """
+
+    epoch: str
+    seq: int
+    type: str
+    utc: str | None
+    boot: int
+    mono_ns: int
+    clock_ok: bool
+    prev: str
+    hash: str
+    data: bytes
 
 
 class SecurityEvent(Wire):

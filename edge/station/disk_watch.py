@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge.controller.events import DiskSeen, Event
-from edge.station.aside import Aside
+from edge.station.blocking import BlockingCall
 
 PERIOD_S = 10.0
 PATIENCE_S = 5.0
@@ -59,7 +59,7 @@ class DiskWatch:
     def __init__(self, look: Callable[[], Room], *, hand_in: Callable[[Event], None],
                  period_s: float = PERIOD_S, patience_s: float = PATIENCE_S) -> None:
         """`look` may block, in a thread; it raises `OSError`."""
-        self._look, self._hand_in = Aside(look, "disk"), hand_in
+        self._look, self._hand_in = BlockingCall(look, "disk"), hand_in
         self._period_s, self._patience_s = period_s, patience_s
         self._failing = False
 

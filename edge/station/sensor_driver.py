@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from edge.controller.events import Event, SensorSeen
 from edge.controller.trouble import DeviceError
-from edge.station.aside import Aside
+from edge.station.blocking import BlockingCall
 
 PERIOD_S = 2.0
 PATIENCE_S = 5.0  # a 1-Wire sensor takes 0.8 s, and several share one wire
@@ -21,7 +21,7 @@ class SensorDriver:
                  period_s: float = PERIOD_S, patience_s: float = PATIENCE_S) -> None:
         """`read` gives degrees Celsius or raises `DeviceError`; it may block, in a thread."""
         self.sensor_id, self._hand_in = sensor_id, hand_in
-        self._reading = Aside(read, f"sensor {sensor_id}")
+        self._reading = BlockingCall(read, f"sensor {sensor_id}")
         self._period_s, self._patience_s = period_s, patience_s
         self._error: str | None = None
 

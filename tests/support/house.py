@@ -28,9 +28,11 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "edge/rfid": frozenset({CORE}),
     "edge/journal": frozenset({CORE}),
     LINK: frozenset({CORE}),
+    "edge/recorder": frozenset({CORE}),
+    "edge/doctor": frozenset({CORE, LINK, "edge/journal", "edge/recorder"}),
     "edge/station": frozenset({
         CORE, LINK, "edge/billing", "edge/bus", "edge/meter", "edge/outlet", "edge/rfid",
-        "edge/journal", "edge/ui"}),
+        "edge/journal", "edge/recorder", "edge/ui"}),
     "edge/station/cli": frozenset(),
     "edge/ui": frozenset({CORE, LINK}),
     "cloud_sync": frozenset({CORE, LINK}),

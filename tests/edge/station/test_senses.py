@@ -10,7 +10,7 @@ from virtual_time import now_ns, virtual
 
 from edge.controller.events import DiskSeen, InputSeen, SensorSeen
 from edge.controller.trouble import BadAnswer, DeviceRefused
-from edge.station.aside import Aside
+from edge.station.blocking import BlockingCall
 from edge.station.disk_watch import DiskWatch, Room, room
 from edge.station.input_driver import POLL_S, InputDriver
 from edge.station.sensor_driver import SensorDriver
@@ -152,7 +152,7 @@ def test_a_call_that_hangs_keeps_no_loop_from_ending():
 
     async def play():
         with pytest.raises(TimeoutError, match="hanger"):
-            await Aside(hang, "hanger").result(0.001)
+            await BlockingCall(hang, "hanger").result(0.001)
     played(play)
     assert not ended.is_set()
     free.set()

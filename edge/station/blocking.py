@@ -15,7 +15,7 @@ from edge.controller.trouble import DeviceError
 T = TypeVar("T")
 
 
-class Aside(Generic[T]):
+class BlockingCall(Generic[T]):
     """One call at a time, each in a thread of its own. Belongs to one loop."""
 
     def __init__(self, call: Callable[[], T], name: str) -> None:
