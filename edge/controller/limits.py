@@ -10,10 +10,9 @@ import msgspec
 from edge.controller import caps, kept
 from edge.controller.clockwork import parse_ms, text
 from edge.controller.share import Budgets, Cap, Fuse, tightest
+from edge.controller.site import PHASES
 from edge.controller.state import Limit, Outlet
 from edge.controller.turn import NS, Turn
-
-PHASES = ("L1", "L2", "L3")
 
 
 def allow(turn: Turn, where: str, current_a: float | None, because: str,

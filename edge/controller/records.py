@@ -11,7 +11,7 @@ from edge.controller.faults import Fault, Severity
 from edge.controller.idtoken import IdToken
 from edge.controller.reading import Reading, ReadingContext
 from edge.controller.session import Session
-from edge.controller.site import Evse
+from edge.controller.site import PHASES, Evse
 from edge.controller.struct import Value
 
 VENDOR = "org.forecourt"
@@ -237,7 +237,7 @@ def meter_value(reading: Reading, utc: str | None, context: ReadingContext) -> M
 
     add(reading.energy_import_wh, "Energy.Active.Import.Register", "Wh")
     add(reading.power_w, "Power.Active.Import", "W")
-    for phase in ("L1", "L2", "L3"):
+    for phase in PHASES:
         add(getattr(reading.current_a, phase), "Current.Import", "A", phase)
         add(getattr(reading.voltage_v, phase), "Voltage", "V", f"{phase}-N")
     return MeterValue(timestamp=utc, sampled_value=tuple(values), custom_data=CustomData(

@@ -9,7 +9,7 @@ latest first (IEC 61851-1: 6 A is the least that can be signalled).
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from edge.controller.site import Evse, SitePlan
+from edge.controller.site import PHASES, Evse, SitePlan
 from edge.controller.struct import Value
 
 MIN_A = 6.0
@@ -59,7 +59,7 @@ def paths_of(plan: SitePlan) -> dict[str, tuple[Fuse, ...]]:
 
 def _fuses(plan: SitePlan, budgets: Budgets) -> dict[Fuse, Cap]:
     fuses = {(c.id, p): (c.fuse_a, f"circuit:{c.id}")
-             for c in plan.circuits for p in ("L1", "L2", "L3")}
+             for c in plan.circuits for p in PHASES}
     for fuse, budget in budgets.items():
         if fuse in fuses and budget[0] < fuses[fuse][0]:
             fuses[fuse] = budget

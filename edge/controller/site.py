@@ -4,6 +4,8 @@ import enum
 
 from edge.controller.struct import Value
 
+PHASES = ("L1", "L2", "L3")
+
 
 class Circuit(Value):
     """A fuse. `parent` None: the grid connection."""

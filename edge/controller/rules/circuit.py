@@ -14,7 +14,7 @@ from edge.controller.faults import FaultCode
 from edge.controller.reading import PerPhase, Reading
 from edge.controller.rules.found import Found, Standing
 from edge.controller.share import circuits_of
-from edge.controller.site import Circuit, Evse
+from edge.controller.site import PHASES, Circuit, Evse
 from edge.controller.turn import NS, Turn
 
 # A miniature circuit breaker carries 1.13 times its rating for an hour (IEC 60898-1), a meter with
@@ -101,7 +101,7 @@ def _drawn_a(turn: Turn, circuit: Circuit, phase: str) -> float:
             continue
         amps = None
         if reading is not None and not turn.past(reading.mono_ns, turn.timers.meter_lost_s):
-            own = ("L1", "L2", "L3")[evse.phases.index(phase)]
+            own = PHASES[evse.phases.index(phase)]
             amps = _by_phase(reading.current_a)[own]
         drawn_a += outlet.offer.current_a if amps is None else max(amps, 0.0)
     return drawn_a
