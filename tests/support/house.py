@@ -74,7 +74,7 @@ ON_THE_BOARD = {"gc", "sys", "json", "os", "select", "time", "machine", "rp2", "
 #: Rule 14: who may catch everything, and what for. A handler that raises again is none of these.
 MAY_CATCH_ALL: Mapping[tuple[str, str], str] = {
     ("edge/rfid/frontend.py", "_wall"): "nfcpy leaks IndexError, AssertionError, termios.error",
-    ("edge/station/wiring.py", "make_safe"): "the controller's supervisor: every relay drops",
+    ("edge/station/claiming.py", "make_safe"): "the controller's supervisor: every relay drops",
     ("edge/ui/command.py", "_run_once"): "the screen's supervisor: a phone number instead of a trace",
     ("firmware/main.py", "run"): "the board's supervisor: safe outputs, then a clean start",
 }

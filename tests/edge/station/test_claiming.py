@@ -9,11 +9,11 @@ from virtual_time import now_ns, virtual
 
 from edge.controller.events import OutletFound
 from edge.controller.trouble import DeviceRefused, LineDown
+from edge.station.claiming import claim_outlets
 from edge.station.clock import Clock
 from edge.station.config import load
 from edge.station.scribe import Scribe
 from edge.station.station import Station
-from edge.station.wiring import claim_outlets
 
 SITE = load(Path(__file__).parents[3] / "examples" / "site.toml")
 COILS = (17, 22)

@@ -1,0 +1,92 @@
+"""The three sockets of a station, and what they and the runner hang on: desk, snapshots, prices."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.controller.request import Origin
+from edge.controller.snapshot import SiteView
+from edge.journal.journal import Journal
+from edge.link.journal_protocol import CloudDescription, SiteDescription
+from edge.link.messages import JOURNAL_GROWN, SNAPSHOT
+from edge.link.server import LinkServer
+from edge.outlet.board_service import BoardService
+from edge.station.config_billing import cdr_facts
+from edge.station.config_sections import Site
+from edge.station.desk import Desk
+from edge.station.meter_driver import MeterDriver
+from edge.station.outlet_driver import OutletDriver
+from edge.station.pricing import Pricing, read_tariff
+from edge.station.runner import Runner
+from edge.station.scribe import Scribe
+from edge.station.snapshots import Snapshots
+from edge.station.station import Station
+
+SNAPSHOT_S = 0.25  # between two pushes, at least
+
+
+def make_servers(site: Site, station: Station, journal: Journal, scribe: Scribe,
+             outlets: dict[str, OutletDriver], meters: dict[str, MeterDriver],
+             services: dict[str, BoardService]) -> list[LinkServer]:
+    """What the station needs for its first event, and its three sockets, not open yet."""
+    tariff = read_tariff(Path(site.tariff.file))
+    pricing = Pricing(tariff, site.site.time_zone, cdr_facts(site))
+    snapshots = Snapshots(site_view(site, pricing.currency), pricing)
+    run_dir = Path(site.paths.run)
+    desk = Desk(
+        journal=journal, hand_in=station.hand_in, outlets=outlets, meters=meters,
+        services=services, snapshot=lambda: snapshots.take(station.site, station.clock.header()),
+        description=_description(site, journal.epoch))
+    groups = site.paths.socket_groups
+    servers = {origin: LinkServer(run_dir, origin, desk.handle, group=getattr(groups, origin))
+               for origin in Origin}
+
+    def grown(_streams: dict[str, int]) -> None:
+        """All heads: of one topic a client hears only the latest push."""
+        heads = {stream.value: seq for stream, (seq, _) in journal.heads().items()}
+        servers[Origin.SYNC].push(JOURNAL_GROWN, heads)
+
+    journal.on_grown = grown
+
+    def push() -> None:
+        for origin in (Origin.UI, Origin.SERVICE):
+            if servers[origin].clients:
+                now = station.clock.header()
+                servers[origin].push(SNAPSHOT, snapshots.take(station.site, now))
+
+    station.changed = _throttled(push)
+    runner = Runner(scribe=scribe, outlets=outlets, meters=meters, hand_in=station.hand_in,
+                    price=pricing.price, answer=desk.answered, spawn=station.spawn)
+    station.run_effects = runner.run
+    return list(servers.values())
+
+
+def _throttled(push: Callable[[], None]) -> Callable[[], None]:
+    """At most four a second, and the last state always gets out."""
+    loop = asyncio.get_running_loop()
+    waiting: list[asyncio.TimerHandle] = []
+
+    def now() -> None:
+        waiting.clear()
+        push()
+
+    def later() -> None:
+        if not waiting:
+            waiting.append(loop.call_later(SNAPSHOT_S, now))
+
+    return later
+
+
+def _description(site: Site, epoch: str) -> SiteDescription:
+    cloud = site.cloud
+    return SiteDescription(
+        site_id=site.site.id, epoch=epoch, cloud=None if cloud is None else CloudDescription(
+            url=cloud.url, ca=cloud.ca, cert=cloud.cert, key=cloud.key))
+
+
+def site_view(site: Site, currency: str) -> SiteView:
+    """What a screen is told of the site itself."""
+    return SiteView(
+        id=site.site.id, name=site.site.name, time_zone=site.site.time_zone, currency=currency,
+        languages=site.site.languages, phone=site.site.support.phone,
+        email=site.site.support.email or "", virtual=site.site.virtual)
