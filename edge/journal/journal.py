@@ -18,11 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from edge.controller.effects import Stream
 from edge.journal.errors import BadBatch, JournalError
 from edge.journal.lock import OneOwner
-from edge.journal.row import Batch, Row
-from edge.journal.store import Head, Store
+from edge.journal.row import Batch, Head, Row
+from edge.journal.store import Store
 from edge.journal.writer import Committed, Writer
 
 T = TypeVar("T")
@@ -55,7 +57,7 @@ class Journal:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._pending: deque[tuple[int, asyncio.Future[tuple[Row, ...]]]] = deque()
-        self._heads = {stream: (head.seq, head.acked) for stream, head in heads.items()}
+        self._heads = heads
         self._closing = False
         self.epoch = store.epoch
         self.boot = store.boot
@@ -117,8 +119,8 @@ class Journal:
         """When the oldest batch that is not committed yet was appended; `None`: there is none."""
         return self._pending[0][0] if self._pending else None
 
-    def heads(self) -> dict[Stream, tuple[int, int]]:
-        """(last committed seq, last acknowledged seq) of each stream, as the loop knows them."""
+    def heads(self) -> dict[Stream, Head]:
+        """Where each stream stands, as far as the loop was told."""
         return dict(self._heads)
 
     async def read(self, stream: Stream, after: int, limit: int = MAX_READ_ROWS) -> tuple[Row, ...]:
@@ -134,8 +136,8 @@ class Journal:
         A lower seq than an earlier one is checked and changes nothing. Durable with the next rows.
         """
         await self._ask(lambda: self._store.acknowledge(epoch, stream, seq, hash_))
-        head, before = self._heads[stream]
-        self._heads[stream] = (head, max(before, seq))
+        head = self._heads[stream]
+        self._heads[stream] = msgspec.structs.replace(head, acked=max(head.acked, seq))
 
     async def sessions(self) -> dict[str, bytes]:
         """The sessions that are kept, by transaction id."""
@@ -180,7 +182,8 @@ class Journal:
                 self._fail(future, rows)
                 continue
             for row in rows:
-                self._heads[row.stream] = (row.seq, self._heads[row.stream][1])
+                self._heads[row.stream] = msgspec.structs.replace(
+                    self._heads[row.stream], seq=row.seq, hash=row.hash)
                 grown[row.stream.value] = row.seq
             self.latency.rows += len(rows)
             if not future.done():

@@ -1,12 +1,14 @@
 """Rows of the journal, before and after they have a place in it. Pure."""
 
+import hashlib
+
 import msgspec
 
 from edge.controller.chain import NO_ROW, row_hash
 from edge.controller.effects import Stream
 from edge.controller.struct import Value
 
-__all__ = ["NO_ROW", "Batch", "NewRow", "Row", "row_hash", "sealed"]
+__all__ = ["NO_ROW", "Batch", "Head", "NewRow", "Row", "kept_hash", "row_hash", "sealed"]
 
 
 class NewRow(Value):
@@ -58,6 +60,23 @@ class Row(Value):
         """Whether `hash` is the hash of this content after `prev`."""
         return self.hash == row_hash(self.prev, self.epoch, self.stream.value, self.seq, self.type,
                                      self.utc, self.boot, self.mono_ns, self.clock_ok, self.data)
+
+
+class Head(Value):
+    """Where a stream stands: its last committed row, the last one that the cloud acknowledged, and the
+    last one that is no longer held (0: all are). Numbers are 0, hashes `NO_ROW`, where there is none.
+    """
+
+    seq: int = 0
+    hash: bytes = NO_ROW
+    acked: int = 0
+    tail: int = 0
+    tail_hash: bytes = NO_ROW
+
+
+def kept_hash(name: str, body: bytes) -> bytes:
+    """sha256(msgpack(name) || body), beside a kept session or value: it has no chain as rows do."""
+    return hashlib.sha256(msgspec.msgpack.encode(name) + body).digest()
 
 
 def sealed(new: NewRow, batch: Batch, *, epoch: str, boot: int, seq: int, prev: bytes) -> Row:

@@ -7,13 +7,14 @@ integrity_check both say "ok"); the chain does, down to the row.
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from edge.controller.effects import Stream
 from edge.controller.struct import Value
 from edge.journal import schema
 from edge.journal.errors import JournalDamaged, JournalError
-from edge.journal.row import NO_ROW, row_hash
-from edge.journal.store import STRANGE
+from edge.journal.row import row_hash
+from edge.journal.sqlite_trouble import STRANGE
 
 MAX_BREAKS = 20
 """Reported per stream; a file that breaks more often is not read on."""
@@ -66,18 +67,18 @@ def _verified(db: sqlite3.Connection, path: Path) -> Verification:
     rows = {}
     for stream in Stream:
         (rows[stream],) = db.execute(f"SELECT count(*) FROM row_{stream.value}").fetchone()
-        for number, broken in enumerate(_breaks(db, meta["epoch"], stream), 1):
+        for number, broken in enumerate(_breaks(db, meta, stream), 1):
             breaks.append(broken)
             if number == MAX_BREAKS:
                 break
     return Verification(epoch=meta["epoch"], boot=meta["boot"], rows=rows, breaks=tuple(breaks))
 
 
-def _breaks(db: sqlite3.Connection, epoch: str, stream: Stream) -> Iterator[Break]:
-    head, head_hash = db.execute("SELECT head, head_hash FROM stream WHERE name = ?",
-                                 (stream.value,)).fetchone()
-    expected = 1
-    prev = NO_ROW
+def _breaks(db: sqlite3.Connection, meta: dict[str, Any], stream: Stream) -> Iterator[Break]:
+    tails = "tail, tail_hash" if meta["schema"] >= schema.TAILS_SINCE else "0, zeroblob(32)"
+    head, head_hash, tail, prev = db.execute(
+        f"SELECT head, head_hash, {tails} FROM stream WHERE name = ?", (stream.value,)).fetchone()
+    epoch, expected = meta["epoch"], tail + 1
     for seq, type_, utc, boot, mono_ns, clock_ok, data, hash_ in db.execute(
             f"SELECT seq, type, utc, boot, mono_ns, clock_ok, data, hash FROM row_{stream.value}"
             " ORDER BY seq"):

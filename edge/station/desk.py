@@ -118,8 +118,8 @@ class Desk:
     def _heads(self) -> protocol.JournalHeads:
         return protocol.JournalHeads(
             epoch=self._journal.epoch, boot=self._journal.boot,
-            streams={stream.value: protocol.StreamHead(seq=seq, acked=acked)
-                     for stream, (seq, acked) in self._journal.heads().items()})
+            streams={stream.value: protocol.StreamHead(seq=head.seq, acked=head.acked)
+                     for stream, head in self._journal.heads().items()})
 
 
 def _within_frame(rows: tuple[Row, ...]) -> tuple[protocol.WireRow, ...]:

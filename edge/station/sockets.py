@@ -43,7 +43,7 @@ def make_servers(site: Site, station: Station, journal: Journal, scribe: Scribe,
 
     def grown(_streams: dict[str, int]) -> None:
         """All heads: of one topic a client hears only the latest push."""
-        heads = {stream.value: seq for stream, (seq, _) in journal.heads().items()}
+        heads = {stream.value: head.seq for stream, head in journal.heads().items()}
         servers[Origin.SYNC].push(JOURNAL_GROWN, heads)
 
     journal.on_grown = grown

@@ -11,7 +11,7 @@ import pytest
 from edge.controller.effects import Stream
 from edge.journal.errors import BadBatch, JournalError, JournalInUse
 from edge.journal.journal import Journal
-from edge.journal.row import Batch, NewRow
+from edge.journal.row import Batch, Head, NewRow
 from edge.journal.writer import MAX_GROUP
 
 
@@ -42,7 +42,7 @@ async def journal(path: Path) -> AsyncIterator[Journal]:
 async def test_rows_come_back_when_they_are_durable(journal: Journal) -> None:
     (row,) = await journal.append(batch(Stream.TX))
     assert (row.epoch, row.seq, row.boot) == (journal.epoch, 1, 1)
-    assert journal.heads()[Stream.TX] == (1, 0)
+    assert journal.heads()[Stream.TX] == Head(seq=1, hash=row.hash)
     assert await journal.read(Stream.TX, 0) == (row,)
 
 
@@ -63,7 +63,7 @@ async def test_a_second_controller_is_refused_until_the_first_is_gone(path: Path
     await first.append(batch(Stream.TX))
     await first.close()
     second = await Journal.open(path)
-    assert (second.boot, second.heads()[Stream.TX]) == (2, (1, 0))
+    assert (second.boot, second.heads()[Stream.TX].seq) == (2, 1)
     await second.close()
 
 
@@ -162,7 +162,7 @@ async def test_acknowledging(journal: Journal) -> None:
     rows = await journal.append(batch(Stream.TX, Stream.TX))
     await journal.acked(journal.epoch, Stream.TX, 2, rows[1].hash)
     await journal.acked(journal.epoch, Stream.TX, 1, rows[0].hash)
-    assert journal.heads()[Stream.TX] == (2, 2)
+    assert (journal.heads()[Stream.TX].seq, journal.heads()[Stream.TX].acked) == (2, 2)
     with pytest.raises(JournalError, match="acknowledged"):
         await journal.acked(journal.epoch, Stream.TX, 2, rows[0].hash)
 

@@ -11,7 +11,7 @@ from edge.journal import schema
 from edge.journal.aside import set_aside
 from edge.journal.errors import BadBatch, JournalDamaged, JournalInUse, JournalTooNew
 from edge.journal.lock import OneOwner
-from edge.journal.row import Batch, NewRow
+from edge.journal.row import NO_ROW, Batch, NewRow, kept_hash
 from edge.journal.store import Store
 from edge.journal.verify import verify
 
@@ -27,15 +27,35 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "journal.db"
 
 
-@pytest.fixture
-def old(path: Path) -> Path:
-    """A file as the first version left it: two rows, one open session, no table `kept`."""
+def old(path: Path, version: int) -> Path:
+    """A file as that version left it: two rows, one open session; the second version's kept values."""
     with closing(opened(path)) as store:
-        store.append([Batch(mono_ns=1, rows=(ROW, ROW), sessions={"t1": b"body"})])
+        store.append([Batch(mono_ns=1, rows=(ROW, ROW), sessions={"t1": b"body"}, kept={"k": b"x"})])
+    path.rename(new := path.with_name("new"))
     with closing(sqlite3.connect(path)) as db, db:
-        db.execute("DROP TABLE kept")
-        db.execute("UPDATE meta SET v = 1 WHERE k = 'schema'")
+        db.execute("ATTACH ? AS new", (str(new),))
+        db.executescript(OLD + "".join(
+            f"CREATE TABLE row_{s.value}(seq INTEGER PRIMARY KEY, type TEXT NOT NULL, utc TEXT,"
+            " boot INTEGER NOT NULL, mono_ns INTEGER NOT NULL, clock_ok INTEGER NOT NULL, data BLOB"
+            f" NOT NULL, hash BLOB NOT NULL) STRICT; INSERT INTO row_{s.value} SELECT * FROM"
+            f" new.row_{s.value};" for s in Stream))
+        if version > 1:
+            db.executescript("CREATE TABLE kept(key TEXT PRIMARY KEY, body BLOB NOT NULL)"
+                             " WITHOUT ROWID; INSERT INTO kept SELECT key, body FROM new.kept;")
+        db.execute("UPDATE meta SET v = ? WHERE k = 'schema'", (version,))
+    new.unlink()
     return path
+
+
+OLD = """
+CREATE TABLE meta(k TEXT PRIMARY KEY, v NOT NULL) WITHOUT ROWID;
+INSERT INTO meta SELECT * FROM new.meta;
+CREATE TABLE stream(name TEXT PRIMARY KEY, head INTEGER NOT NULL, head_hash BLOB NOT NULL,
+  acked INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO stream SELECT name, head, head_hash, acked FROM new.stream;
+CREATE TABLE session(transaction_id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+INSERT INTO session SELECT transaction_id, body FROM new.session;
+"""
 
 
 def test_a_kept_value_is_replaced_and_forgotten_by_its_key(path: Path) -> None:
@@ -65,15 +85,26 @@ def test_only_the_start_that_created_the_file_finds_it_new(path: Path) -> None:
             assert store.new is new
 
 
-def test_a_file_of_version_1_keeps_its_rows_and_sessions_and_gets_the_table(old: Path) -> None:
-    with closing(opened(old, epoch="ffffffffffffffff")) as store:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_file_of_an_earlier_version_keeps_its_rows_and_sessions_and_gets_the_rest(
+        path: Path, version: int) -> None:
+    assert not verify(old(path, version)).breaks
+    with closing(opened(path, epoch="ffffffffffffffff")) as store:
         assert store.epoch == "00112233aabbccdd" and not store.new
         assert [row.seq for row in store.read(Stream.TX, 0, 10)] == [1, 2]
+        assert store.heads()[Stream.TX].tail == 0 and store.heads()[Stream.TX].tail_hash == NO_ROW
         assert store.sessions() == {"t1": b"body"}
-        store.append([Batch(mono_ns=3, rows=(ROW,), kept={"k": b"x"})])
-    with closing(opened(old)) as store:
-        assert store.kept() == {"k": b"x"}
-    assert verify(old).rows[Stream.TX] == 3 and not verify(old).breaks
+        assert store.kept() == ({"k": b"x"} if version > 1 else {})
+        store.append([Batch(mono_ns=3, rows=(ROW,), kept={"k2": b"y"})])
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT hash FROM session").fetchall() == [(kept_hash("t1", b"body"),)]
+        assert db.execute("SELECT key, hash FROM kept").fetchall() == [
+            *([("k", kept_hash("k", b"x"))] if version > 1 else []), ("k2", kept_hash("k2", b"y"))]
+    assert verify(path).rows[Stream.TX] == 3 and not verify(path).breaks
+
+
+def test_the_hash_of_what_is_kept_tells_name_and_body_apart() -> None:
+    assert len({kept_hash("a", b"b"), kept_hash("ab", b""), kept_hash("", b"ab")}) == 3
 
 
 def test_every_version_before_ours_has_a_migration() -> None:

@@ -71,15 +71,20 @@ class Controller:
 
     @property
     def all_acked(self) -> bool:
-        return all(head == acked for head, acked in self.journal.heads().values())
+        return all(head.seq == head.acked for head in self.journal.heads().values())
+
+    def head_of(self, stream: Stream) -> tuple[int, int]:
+        """Its last row, and the last one that was acknowledged."""
+        head = self.journal.heads()[stream]
+        return head.seq, head.acked
 
     @property
     def connected(self) -> bool:
         return bool(self.statuses) and self.statuses[-1].connected
 
     def _grown(self, heads: dict[str, int]) -> None:
-        self.server.push(JOURNAL_GROWN, {stream.value: head
-                                         for stream, (head, _) in self.journal.heads().items()})
+        self.server.push(JOURNAL_GROWN, {stream.value: head.seq
+                                         for stream, head in self.journal.heads().items()})
 
     async def _answer(self, _peer: object, request: Request) -> Reply:
         match request.action:
@@ -90,8 +95,8 @@ class Controller:
             case protocol.HEADS:
                 return resulted(request, protocol.JournalHeads(
                     epoch=self.journal.epoch, boot=self.journal.boot,
-                    streams={stream.value: protocol.StreamHead(seq=head, acked=acked)
-                             for stream, (head, acked) in self.journal.heads().items()}))
+                    streams={stream.value: protocol.StreamHead(seq=head.seq, acked=head.acked)
+                             for stream, head in self.journal.heads().items()}))
             case protocol.READ:
                 return await self._read(request, arguments(request, protocol.JournalRead))
             case protocol.ACKED:

@@ -51,7 +51,7 @@ async def test_waits_for_a_database_that_is_locked(controller, programs, until):
     lock.execute("BEGIN IMMEDIATE")
     await controller.write_events(10)
     await until(lambda: "database is locked" in programs.log("cloud_sync.ingest.command"), "noticed")
-    assert controller.journal.heads()[Stream.TX] == (10, 0)
+    assert controller.head_of(Stream.TX) == (10, 0)
     lock.execute("ROLLBACK")
     lock.close()
     await until(lambda: controller.all_acked, "all acknowledged")

@@ -88,7 +88,7 @@ async def test_releases_nothing_by_puback_alone(controller, programs, until, lis
     await programs.sync(resend_s=0.3)
 
     await until(lambda: len(listener.heard()) >= 40, "sent again and again")
-    assert controller.journal.heads()[Stream.TX] == (20, 0)
+    assert controller.head_of(Stream.TX) == (20, 0)
     assert controller.statuses[-1].pending["tx"] == 20
 
     await programs.ingest()
@@ -102,7 +102,7 @@ async def test_waits_while_nobody_listens_and_goes_on_at_once_when_somebody_does
     await controller.write_events(20)
     await programs.sync(resend_s=600)
     await until(lambda: "delivered it to nobody" in programs.log("cloud_sync.command"), "0x10 noticed")
-    assert controller.journal.heads()[Stream.TX] == (20, 0)
+    assert controller.head_of(Stream.TX) == (20, 0)
 
     await programs.ingest()
     await until(lambda: controller.all_acked, "all acknowledged")
@@ -123,11 +123,11 @@ async def test_refuses_acknowledgements_that_are_not_ours(controller, programs, 
 
     await until(lambda: programs.log("cloud_sync.command").count("acknowledgement refused") == 7,
                 "refused")
-    assert controller.journal.heads()[Stream.TX] == (20, 0)
+    assert controller.head_of(Stream.TX) == (20, 0)
 
     listener.line.publish(topics.ack(controller.site_id), msgspec.json.encode(
         Ack(epoch=controller.journal.epoch, stream="tx", seq=10, hash=true_hash)))
-    await until(lambda: controller.journal.heads()[Stream.TX] == (20, 10), "the true one is taken")
+    await until(lambda: controller.head_of(Stream.TX) == (20, 10), "the true one is taken")
 
 
 async def test_starts_a_new_epoch_from_its_first_row(controller, programs, until):

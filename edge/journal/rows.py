@@ -1,0 +1,70 @@
+"""Rows and what is kept, to and from their tables. Raises whatever SQLite raises."""
+
+import sqlite3
+from collections.abc import Iterable
+
+from edge.controller.effects import Stream
+from edge.journal.row import Batch, Head, NewRow, Row, kept_hash, sealed
+
+Heads = dict[Stream, Head]
+
+
+def insert(db: sqlite3.Connection, batch: Batch, heads: Heads, *, epoch: str,
+           boot: int) -> tuple[Row, ...]:
+    """Everything that `batch` says, within the transaction that is open; moves `heads` on."""
+    rows = tuple(_append(db, new, batch, heads, epoch=epoch, boot=boot) for new in batch.rows)
+    for table, key, values in (("session", "transaction_id", batch.sessions),
+                               ("kept", "key", batch.kept)):
+        for name, body in values.items():
+            if body is None:
+                db.execute(f"DELETE FROM {table} WHERE {key} = ?", (name,))
+            else:
+                db.execute(f"INSERT OR REPLACE INTO {table} VALUES(?, ?, ?)",
+                           (name, body, kept_hash(name, body)))
+    return rows
+
+
+def _append(db: sqlite3.Connection, new: NewRow, batch: Batch, heads: Heads, *, epoch: str,
+            boot: int) -> Row:
+    head = heads[new.stream]
+    row = sealed(new, batch, epoch=epoch, boot=boot, seq=head.seq + 1, prev=head.hash)
+    db.execute(f"INSERT INTO row_{new.stream.value} VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+               (row.seq, row.type, row.utc, row.boot, row.mono_ns, row.clock_ok, row.data, row.hash))
+    heads[new.stream] = Head(seq=row.seq, hash=row.hash, acked=head.acked, tail=head.tail,
+                             tail_hash=head.tail_hash)
+    return row
+
+
+def load_heads(db: sqlite3.Connection) -> dict[str, Head]:
+    """By the name of the stream as the file has it, which may be damaged."""
+    return {name: Head(seq=seq, hash=hash_, acked=acked, tail=tail, tail_hash=tail_hash)
+            for name, seq, hash_, acked, tail, tail_hash in db.execute(
+                "SELECT name, head, head_hash, acked, tail, tail_hash FROM stream")}
+
+
+def save_heads(db: sqlite3.Connection, heads: Heads, which: Iterable[Stream]) -> None:
+    """Write where those streams stand."""
+    db.executemany(
+        "UPDATE stream SET head = ?, head_hash = ?, acked = ?, tail = ?, tail_hash = ? WHERE name = ?",
+        [(head.seq, head.hash, head.acked, head.tail, head.tail_hash, stream.value)
+         for stream, head in ((s, heads[s]) for s in which)])
+
+
+def read(db: sqlite3.Connection, epoch: str, stream: Stream, tail_hash: bytes, after: int,
+         limit: int) -> tuple[Row, ...]:
+    """Up to `limit` consecutive rows that are held, with seq > `after`, oldest first.
+
+    `tail_hash`: of the row before the oldest one.
+    """
+    found = db.execute("SELECT seq, hash, type, utc, boot, mono_ns, clock_ok, data"
+                       f" FROM row_{stream.value} WHERE seq >= ? ORDER BY seq LIMIT ?",
+                       (after, limit + 1)).fetchall()
+    rows: list[Row] = []
+    prev = tail_hash
+    for seq, hash_, type_, utc, boot, mono_ns, clock_ok, data in found:
+        if seq > after and len(rows) < limit:
+            rows.append(Row(epoch=epoch, stream=stream, seq=seq, type=type_, utc=utc, boot=boot,
+                            mono_ns=mono_ns, clock_ok=bool(clock_ok), data=data, prev=prev,
+                            hash=hash_))
+        prev = hash_
+    return tuple(rows)
