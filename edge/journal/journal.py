@@ -69,12 +69,14 @@ class Journal:
     @classmethod
     async def open(cls, path: Path, *, on_grown: Callable[[dict[str, int]], None] | None = None,
                    new_epoch: Callable[[], str] = lambda: secrets.token_hex(8),
-                   clock: Callable[[], int] = time.monotonic_ns, busy_s: float = 30.0) -> "Journal":
+                   clock: Callable[[], int] = time.monotonic_ns, busy_s: float = 30.0,
+                   factory: type[sqlite3.Connection] = sqlite3.Connection) -> "Journal":
         """Open or create the journal at `path` and count this boot.
 
         `on_grown` is called on the loop after rows were committed, with the last seq of each stream
         that grew. Raises `JournalInUse`, `JournalDamaged`, `JournalError` (unusable: permissions,
         disk full, ...). `busy_s`: how long a foreign lock on the file is waited for.
+        `factory`: as of `sqlite3.connect`, for those who watch every statement.
         """
         try:
             owner = OneOwner(path)
@@ -83,7 +85,8 @@ class Journal:
         writer = Writer(f"journal {path.name}", asyncio.get_running_loop())
         try:
             store = await asyncio.wrap_future(
-                writer.call(lambda: Store.open(path, new_epoch=new_epoch, busy_s=busy_s)))
+                writer.call(lambda: Store.open(path, new_epoch=new_epoch, busy_s=busy_s,
+                                               factory=factory)))
         except BaseException:
             await asyncio.shield(writer.stop())
             owner.release()

@@ -75,9 +75,13 @@ UPDATE kept SET hash = kept_hash(CAST(key AS BLOB), CAST(body AS BLOB));
 }
 
 
-def connect(path: Path, *, busy_s: float) -> sqlite3.Connection:
-    """The one writing connection; transactions are explicit (`isolation_level=None`)."""
-    db = sqlite3.connect(path, isolation_level=None, timeout=busy_s)
+def connect(path: Path, *, busy_s: float,
+            factory: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
+    """The one writing connection; transactions are explicit (`isolation_level=None`).
+
+    `factory`: as of `sqlite3.connect`, for those who watch every statement.
+    """
+    db = sqlite3.connect(path, isolation_level=None, timeout=busy_s, factory=factory)
     db.text_factory = text
     try:
         db.create_function("kept_hash", 2, lambda name, body: kept_hash(text(name), body))

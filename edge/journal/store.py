@@ -27,7 +27,7 @@ class Store:
 
     def __init__(self, path: Path, db: sqlite3.Connection, busy_s: float) -> None:
         self._path = path
-        self._busy_s = busy_s
+        self._busy_s, self._factory = busy_s, type(db)
         self._db: sqlite3.Connection | None = db
         self.epoch = ""
         self.boot = 0
@@ -38,7 +38,8 @@ class Store:
         """Acknowledgements are written with the next rows: one lost is only asked for again."""
 
     @classmethod
-    def open(cls, path: Path, *, new_epoch: Callable[[], str], busy_s: float = 30.0) -> Self:
+    def open(cls, path: Path, *, new_epoch: Callable[[], str], busy_s: float = 30.0,
+             factory: type[sqlite3.Connection] = sqlite3.Connection) -> Self:
         """Open or create the journal at `path` and count the boot, durably.
 
         Raises `JournalDamaged` when the file is no whole journal, `JournalError` when it cannot be
@@ -46,7 +47,7 @@ class Store:
         """
         try:
             opening.create_private(path)
-            db = schema.connect(path, busy_s=busy_s)
+            db = schema.connect(path, busy_s=busy_s, factory=factory)
         except (*STRANGE, sqlite3.Error, OSError) as error:
             raise unusable(error, path) from error
         store = cls(path, db, busy_s)
@@ -186,7 +187,7 @@ class Store:
     def _reopened(self) -> sqlite3.Connection:
         if not self._path.exists():  # never begin a second journal in the middle of a boot
             raise JournalError(f"{self._path} is gone")
-        db = schema.connect(self._path, busy_s=self._busy_s)
+        db = schema.connect(self._path, busy_s=self._busy_s, factory=self._factory)
         try:
             found = opening.load(db, self._path)
             if (found.epoch, found.boot) != (self.epoch, self.boot):
