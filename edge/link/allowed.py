@@ -9,6 +9,7 @@ from typing import Final
 
 from edge.controller.request import Origin
 from edge.link import journal_protocol
+from edge.link.health import HEALTH
 
 ALLOWED: Final = MappingProxyType({
     Origin.UI: frozenset({
@@ -25,6 +26,7 @@ ALLOWED: Final = MappingProxyType({
     }),
     Origin.SERVICE: frozenset({
         "status",  # the latest snapshot, once
+        HEALTH,
         "session.stop",
         "session.pause",
         "session.resume",

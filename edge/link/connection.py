@@ -26,7 +26,7 @@ class Connection:
                  handler: Handler, pushes: dict[str, bytes]) -> None:
         self._ws = ws
         self._transport = transport
-        self._peer = peer
+        self.peer = peer
         self._handler = handler
         self._pushes = pushes
         self._replies: deque[bytes] = deque()
@@ -74,7 +74,7 @@ class Connection:
 
     async def _reply(self, frame: aiohttp.WSMessage) -> Reply:
         try:
-            request = _CALL.decode(frame.data).arrived(self._peer.origin)
+            request = _CALL.decode(frame.data).arrived(self.peer.origin)
         except (msgspec.MsgspecError, UnicodeError, TypeError) as error:
             return Reply(request_id="", status=Status.ERROR, reason=f"not a call: {error}")
         reason = refusal(request.origin, request.action)
@@ -84,7 +84,7 @@ class Connection:
 
     async def _handled(self, request: Request) -> Reply:
         try:
-            return await self._handler(self._peer, request)
+            return await self._handler(self.peer, request)
         except msgspec.ValidationError as error:
             return failed(request, f"arguments of {request.action}: {error}")
         except (DeviceError, TimeoutError) as error:

@@ -18,7 +18,7 @@ from aiohttp import web
 from edge.controller.request import Origin
 from edge.link.connection import Connection
 from edge.link.messages import MAX_CALL_BYTES, Push
-from edge.link.peer import Handler, peer_of
+from edge.link.peer import Handler, Peer, peer_of
 
 MAX_CLIENTS = 16
 """Per socket; the next one is told 503."""
@@ -47,6 +47,11 @@ class LinkServer:
     def clients(self) -> int:
         """Connections now."""
         return len(self._connections)
+
+    @property
+    def peers(self) -> list[Peer]:
+        """The processes that are connected now, in no order."""
+        return [connection.peer for connection in self._connections]
 
     async def start(self) -> None:
         """Create the socket (mode 0660) and accept clients.
