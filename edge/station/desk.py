@@ -16,6 +16,7 @@ from edge.controller.trouble import DeviceError
 from edge.journal.errors import JournalError
 from edge.journal.journal import Journal
 from edge.journal.row import Row
+from edge.link import health as figures
 from edge.link import journal_protocol as protocol
 from edge.link.messages import Reply, accepted, arguments, failed, refused, resulted
 from edge.link.peer import Peer
@@ -33,9 +34,9 @@ class Desk:
     def __init__(self, *, journal: Journal, description: protocol.SiteDescription,
                  hand_in: Callable[[Event], None], snapshot: Callable[[], Snapshot],
                  outlets: dict[str, OutletDriver], meters: dict[str, MeterDriver],
-                 services: dict[str, BoardService]) -> None:
+                 services: dict[str, BoardService], health: Callable[[], figures.Health]) -> None:
         self._journal, self._description = journal, description
-        self._hand_in, self._snapshot = hand_in, snapshot
+        self._hand_in, self._snapshot, self._health = hand_in, snapshot, health
         self._outlets, self._meters, self._services = outlets, meters, services
         self._waiting: dict[str, asyncio.Future[str | None]] = {}
         self._count = itertools.count(1)
@@ -74,6 +75,8 @@ class Desk:
                 return accepted(request)
             case "status":
                 return resulted(request, self._snapshot())
+            case figures.HEALTH:
+                return resulted(request, self._health())
             case "board.info" | "board.selftest" | "meter.read":
                 return await self._look(request)
             case "ui.language":

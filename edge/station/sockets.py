@@ -14,6 +14,7 @@ from edge.outlet.board_service import BoardService
 from edge.station.config_billing import cdr_facts
 from edge.station.config_sections import Site
 from edge.station.desk import Desk
+from edge.station.health import HealthReport
 from edge.station.meter_driver import MeterDriver
 from edge.station.outlet_driver import OutletDriver
 from edge.station.pricing import Pricing, read_tariff
@@ -27,7 +28,7 @@ SNAPSHOT_S = 0.25  # between two pushes, at least
 
 def make_servers(site: Site, station: Station, journal: Journal, scribe: Scribe,
              outlets: dict[str, OutletDriver], meters: dict[str, MeterDriver],
-             services: dict[str, BoardService]) -> list[LinkServer]:
+             services: dict[str, BoardService], health: HealthReport) -> list[LinkServer]:
     """What the station needs for its first event, and its three sockets, not open yet."""
     tariff = read_tariff(Path(site.tariff.file))
     pricing = Pricing(tariff, site.site.time_zone, cdr_facts(site))
@@ -36,10 +37,11 @@ def make_servers(site: Site, station: Station, journal: Journal, scribe: Scribe,
     desk = Desk(
         journal=journal, hand_in=station.hand_in, outlets=outlets, meters=meters,
         services=services, snapshot=lambda: snapshots.take(station.site, station.clock.header()),
-        description=_description(site, journal.epoch))
+        description=_description(site, journal.epoch), health=health)
     groups = site.paths.socket_groups
     servers = {origin: LinkServer(run_dir, origin, desk.handle, group=getattr(groups, origin))
                for origin in Origin}
+    health.servers = list(servers.values())
 
     def grown(_streams: dict[str, int]) -> None:
         """All heads: of one topic a client hears only the latest push."""

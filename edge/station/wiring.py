@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from edge.bus.open import open_bus
+from edge.bus.owner import LineOwner
 from edge.meter.catalogue import load as load_model
 from edge.meter.meter import Meter
 from edge.outlet.board_service import BoardService
@@ -22,6 +23,7 @@ from edge.station.clock import Clock, computer_boot
 from edge.station.config import MB, to_plan
 from edge.station.config_sections import Site
 from edge.station.disk_watch import DiskWatch, room
+from edge.station.health import HealthReport
 from edge.station.input_driver import READS_THAT_COUNT, InputDriver
 from edge.station.meter_driver import PERIOD_S, MeterDriver
 from edge.station.outlet_driver import OutletDriver
@@ -55,7 +57,7 @@ async def running(site: Site, software: str) -> AsyncIterator[Station]:
         plan = msgspec.structs.replace(
             to_plan(site), tariff=read_tariff_text(Path(site.tariff.file)), software=software)
         station = Station(plan, clock, scribe := Scribe(journal))
-        lines: dict[str, Line] = {}
+        lines: dict[str, LineOwner] = {}
         for bus in site.buses:
             lines[bus.id] = line = open_bus(bus.url)
             await line.start()
@@ -66,7 +68,8 @@ async def running(site: Site, software: str) -> AsyncIterator[Station]:
         tokens = await TokenLookup.open(state_dir)
         stack.push_async_callback(tokens.close)
         services = {e.id: BoardService(lines[e.board.bus], e.board.unit) for e in site.evses}
-        servers = make_servers(site, station, journal, scribe, outlets, meters, services)
+        health = HealthReport(site, station, journal, scribe, lines, software)
+        servers = make_servers(site, station, journal, scribe, outlets, meters, services, health)
         kept = await restore(journal, hand_in=station.hand_in, meters=meters, found=found, hurt=hurt,
                              software=software, computer=computer_boot(), at=clock.header())
         if kept is not None:
@@ -77,7 +80,7 @@ async def running(site: Site, software: str) -> AsyncIterator[Station]:
         stack.push_async_callback(station.stop)
         _start_senses(site, gpio, station)
         _start(station, outlets, meters)
-        readers = _readers(site, tokens, station)
+        health.readers = readers = _readers(site, tokens, station)
         for reader in readers:
             await reader.start()
             stack.push_async_callback(reader.stop)

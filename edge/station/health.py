@@ -1,0 +1,196 @@
+"""The controller's own figures, put together for the service action `health`.
+
+Reads what others keep and asks no device: it answers as fast on a site where everything is silent.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from edge.bus.stats import LineStats, UnitStats
+from edge.controller.catalogue import CATALOGUE
+from edge.controller.events import Header
+from edge.controller.faults import Fault
+from edge.controller.phase import LIVE
+from edge.controller.session import ChargingState
+from edge.controller.state import Outlet
+from edge.controller.state import Site as State
+from edge.controller.turn import fault_key
+from edge.journal.journal import Journal
+from edge.link import health as h
+from edge.link.server import LinkServer
+from edge.station.config_sections import Site
+from edge.station.reader_driver import ReaderDriver
+from edge.station.scribe import Scribe
+from edge.station.station import Station
+
+JOURNAL = "journal.db"
+
+
+class Line(Protocol):
+    """A line's owner, as far as it tells of itself."""
+
+    stats: LineStats
+
+    @property
+    def where(self) -> str: ...
+
+    @property
+    def down(self) -> str | None: ...
+
+
+class HealthReport:
+    """Made once all is wired but the readers and sockets, which are added when they are there."""
+
+    def __init__(self, site: Site, station: Station, journal: Journal, scribe: Scribe,
+                 lines: Mapping[str, Line], software: str) -> None:
+        self._site, self._station, self._software = site, station, software
+        self._journal, self._scribe, self._lines = journal, scribe, lines
+        self._began_ns = station.clock.mono_ns()
+        self.readers: Sequence[ReaderDriver] = ()
+        self.servers: Sequence[LinkServer] = ()
+        self.recorder: Callable[[], h.RecorderHealth | None] = lambda: None
+        self.supervision: Callable[[], h.SupervisionHealth | None] = lambda: None
+
+    def __call__(self) -> h.Health:
+        """As of now."""
+        at, state = self._station.clock.header(), self._station.site
+        return h.Health(
+            software=self._software, site_id=self._site.site.id, virtual=self._site.site.virtual,
+            pid=os.getpid(), boot=at.boot, mono_ns=at.mono_ns,
+            uptime_s=(at.mono_ns - self._began_ns) / 1e9, memory_bytes=_memory_bytes(),
+            clock=self._clock(at), journal=self._journal_health(state, at),
+            disk=h.DiskHealth(folder=self._site.paths.state, free_bytes=state.free_bytes,
+                              low_bytes=state.plan.disk_low_bytes,
+                              full_bytes=state.plan.disk_full_bytes),
+            cloud=h.CloudHealth(configured=self._site.cloud is not None,
+                                connected=state.cloud_connected, pending=dict(state.pending),
+                                last_ack_age_s=state.ack_age_s),
+            recorder=self.recorder(), supervision=self.supervision(),
+            lines=tuple(_line(name, line, self._units(name)) for name, line in self._lines.items()),
+            boards=tuple(self._board(outlet, at) for outlet in state.outlets.values()),
+            meters=self._meters(state, at), readers=self._readers(state),
+            sensors=tuple(_sensor(state, sensor.id, sensor.place.value, at)
+                          for sensor in state.plan.sensors),
+            inputs=tuple(h.InputHealth(id=n.id, kind=n.kind.value, active=state.inputs.get(n.id))
+                         for n in state.plan.inputs),
+            clients=self._clients(), evses=tuple(map(_evse, state.outlets.values())),
+            faults=tuple(_fault(state, fault) for fault in state.faults.values()),
+            notes=state.set_aside)
+
+    def _clock(self, at: Header) -> h.ClockHealth:
+        if at.clock_ok:
+            return h.ClockHealth(ok=True, utc=at.utc)
+        return h.ClockHealth(ok=False, utc=at.utc, why=(
+            f"it says {at.utc}, which is before what this site has already recorded"))
+
+    def _journal_health(self, state: State, at: Header) -> h.JournalHealth:
+        journal, latency = self._journal, self._journal.latency
+        since_ns = self._scribe.stalled_since_ns()
+        folder = Path(self._site.paths.state)
+        return h.JournalHealth(
+            epoch=journal.epoch, boot=journal.boot, new=journal.new, sqlite=journal.sqlite_version,
+            alive=journal.alive, commits=latency.commits, rows=latency.rows,
+            failures=latency.failures, last_ms=latency.last_ms, max_ms=latency.max_ms,
+            streams={stream.value: h.StreamHealth(seq=head.seq, acked=head.acked, tail=head.tail)
+                     for stream, head in journal.heads().items()},
+            file_bytes=sum(_size(folder / name) for name in (JOURNAL, f"{JOURNAL}-wal")),
+            waiting_ms=None if since_ns is None else (at.mono_ns - since_ns) / 1e6,
+            error=self._scribe.error, hurt=state.journal_hurt,
+            set_aside=tuple(sorted(p.name for p in folder.glob(f"{JOURNAL}.damaged-*")
+                                   if not p.name.endswith(("-wal", "-shm")))))
+
+    def _units(self, bus: str) -> dict[int, str]:
+        """Who lives where on a line, by the site's file."""
+        meters = {m.unit: f"meter {m.id}" for m in self._site.meters if m.bus == bus}
+        return meters | {e.board.unit: f"board of evse {e.id}" for e in self._site.evses
+                         if e.board.bus == bus}
+
+    def _board(self, outlet: Outlet, at: Header) -> h.BoardHealth:
+        section = next(e.board for e in self._site.evses if e.id == outlet.evse_id)
+        board = outlet.board
+        return h.BoardHealth(
+            evse_id=outlet.evse_id, where=f"unit {section.unit} on {section.bus}",
+            age_s=_age_s(outlet.seen_ns, at), error=outlet.board_error,
+            firmware=board.firmware if board else "", boots=board.boot_count if board else 0,
+            temperature_c=board.temperature_c if board else None,
+            faults=tuple(fault.value for fault in board.faults) if board else ())
+
+    def _meters(self, state: State, at: Header) -> tuple[h.MeterHealth, ...]:
+        def one(meter_id: str, where: str) -> h.MeterHealth:
+            reading = state.readings.get(meter_id)
+            return h.MeterHealth(
+                id=meter_id, where=where, error=state.meter_errors.get(meter_id),
+                age_s=_age_s(reading.mono_ns if reading else None, at),
+                bills=meter_id not in state.plan.site_meters)
+        return tuple(one(m.id, f"unit {m.unit} on {m.bus}") for m in self._site.meters)
+
+    def _readers(self, state: State) -> tuple[h.ReaderHealth, ...]:
+        pids = {reader.reader_id: reader.supervisor.pid for reader in self.readers}
+        return tuple(h.ReaderHealth(id=r.id, path=r.path, pid=pids.get(r.id),
+                                    error=state.reader_errors.get(r.id))
+                     for r in self._site.readers)
+
+    def _clients(self) -> tuple[h.ClientHealth, ...]:
+        peers = {peer for server in self.servers for peer in server.peers}
+        return tuple(h.ClientHealth(origin=p.origin.value, pid=p.pid, uid=p.uid)
+                     for p in sorted(peers, key=lambda p: (p.origin, p.pid)))
+
+
+def _line(name: str, line: Line, who: Mapping[int, str]) -> h.LineHealth:
+    stats = line.stats
+    return h.LineHealth(
+        id=name, where=line.where, down=line.down, requests=stats.requests, downs=stats.downs,
+        busy_s=stats.busy_s, worst_wait_ms=1000 * max(stats.worst_wait_s.values(), default=0.0),
+        units=tuple(_unit(number, who.get(number, ""), stats.units.get(number, UnitStats()))
+                    for number in sorted(who.keys() | stats.units.keys())))
+
+
+def _unit(number: int, who: str, stats: UnitStats) -> h.UnitHealth:
+    typical_s = stats.turnaround_s
+    return h.UnitHealth(
+        unit=number, who=who, answers=stats.answers, refusals=stats.refusals,
+        timeouts=stats.timeouts, bad=stats.bad, silent=stats.in_a_row,
+        typical_ms=None if typical_s is None else typical_s * 1000,
+        worst_ms=stats.worst_turnaround_s * 1000)
+
+
+def _sensor(state: State, sensor_id: str, place: str, at: Header) -> h.SensorHealth:
+    seen = state.sensors.get(sensor_id)
+    return h.SensorHealth(id=sensor_id, place=place, celsius=seen.celsius if seen else None,
+                          age_s=_age_s(seen.mono_ns if seen else None, at))
+
+
+def _evse(outlet: Outlet) -> h.EvseHealth:
+    session = outlet.session
+    return h.EvseHealth(
+        id=outlet.evse_id, state=outlet.status or "Unavailable", operational=outlet.operational,
+        charging=outlet.phase in LIVE and session is not None
+        and session.charging_state is ChargingState.CHARGING)
+
+
+def _fault(state: State, fault: Fault) -> h.FaultHealth:
+    kind, tally = CATALOGUE[fault.code], state.tallies.get(fault_key(fault.code, fault.where))
+    return h.FaultHealth(code=fault.code, name=kind.name, severity=kind.severity, stops=kind.stops,
+                         where=fault.where, since_utc=fault.since_utc, detail=fault.detail,
+                         count=tally.count if tally else 0)
+
+
+def _age_s(seen_ns: int | None, at: Header) -> float | None:
+    return None if seen_ns is None else max(0.0, (at.mono_ns - seen_ns) / 1e9)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _memory_bytes(path: Path = Path("/proc/self/statm")) -> int | None:
+    """Resident, shared pages among it (proc(5): the second figure is in pages)."""
+    try:
+        return int(path.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return None
