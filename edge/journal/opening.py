@@ -9,7 +9,7 @@ from pathlib import Path
 from edge.controller.effects import Stream
 from edge.journal import schema
 from edge.journal.errors import JournalDamaged, JournalTooNew
-from edge.journal.row import NO_ROW
+from edge.journal.row import NO_ROW, Head
 from edge.journal.rows import Heads, load_heads
 
 
@@ -34,7 +34,7 @@ def begin(db: sqlite3.Connection, path: Path, new_epoch: Callable[[], str]) -> F
     result = [found[0] for found in db.execute("PRAGMA quick_check(5)")]
     if result != ["ok"]:
         raise JournalDamaged(f"{path}: {'; '.join(result)}")
-    _migrate(db)
+    _migrate(db, path)
     found = load(db, path)
     for look in schema.LOOKS:
         db.execute(look)
@@ -47,12 +47,15 @@ def begin(db: sqlite3.Connection, path: Path, new_epoch: Callable[[], str]) -> F
 def load(db: sqlite3.Connection, path: Path) -> Found:
     """What a file of our version says of itself. Raises as `begin`."""
     meta = dict(db.execute("SELECT k, v FROM meta").fetchall())
-    version = meta.get("schema")
+    version = _version(db, path)
     if version != schema.VERSION:
         newer = isinstance(version, int) and version > schema.VERSION
         raise (JournalTooNew if newer else JournalDamaged)(
             f"{path}: schema {version}, expected {schema.VERSION}")
-    named = load_heads(db)
+    try:
+        named = load_heads(db)
+    except ValueError as error:
+        raise JournalDamaged(f"{path}: {error}") from error
     if set(named) != set(Stream) or not isinstance(meta["boot"], int):
         raise JournalDamaged(f"{path}: streams {sorted(named)}, boot {meta['boot']!r}")
     heads = {Stream(name): head for name, head in named.items()}
@@ -79,15 +82,16 @@ def _create(db: sqlite3.Connection, path: Path, epoch: str) -> None:
         db.execute(statement)
     db.executemany("INSERT INTO meta VALUES(?, ?)",
                    [("schema", schema.VERSION), ("epoch", epoch), ("boot", 0)])
-    db.executemany("INSERT INTO stream VALUES(?, 0, ?, 0, 0, ?)",
-                   [(stream.value, NO_ROW, NO_ROW) for stream in Stream])
+    db.execute(f"PRAGMA user_version = {schema.VERSION}")
+    db.executemany("INSERT INTO stream VALUES(?, 0, ?, 0, 0, ?, ?)",
+                   [(stream.value, NO_ROW, NO_ROW, Head().sum_of(stream.value)) for stream in Stream])
     db.execute("COMMIT")
     _sync_folder(path.parent)
 
 
-def _migrate(db: sqlite3.Connection) -> None:
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
     """Bring a file of an earlier version up to ours: rows and chains stay as they are."""
-    (found,) = db.execute("SELECT v FROM meta WHERE k = 'schema'").fetchone() or (None,)
+    found = _version(db, path)
     while found in schema.MIGRATIONS:
         db.execute("BEGIN IMMEDIATE")
         for statement in schema.MIGRATIONS[found].split(";"):
@@ -95,6 +99,16 @@ def _migrate(db: sqlite3.Connection) -> None:
         found += 1
         db.execute("UPDATE meta SET v = ? WHERE k = 'schema'", (found,))
         db.execute("COMMIT")
+
+
+def _version(db: sqlite3.Connection, path: Path) -> object:
+    """As both places have it. Raises `JournalDamaged` if they differ."""
+    (found,) = db.execute("SELECT v FROM meta WHERE k = 'schema'").fetchone() or (None,)
+    (again,) = db.execute("PRAGMA user_version").fetchone()
+    numbered = isinstance(found, int) and found >= schema.NUMBERED_TWICE_SINCE
+    if again != (found if numbered else 0):
+        raise JournalDamaged(f"{path}: schema {found}, and {again} in its header")
+    return found
 
 
 def _sync_folder(folder: Path) -> None:

@@ -73,6 +73,13 @@ class Head(Value):
     tail: int = 0
     tail_hash: bytes = NO_ROW
 
+    def sum_of(self, name: str) -> bytes:
+        """The hash that stands beside it as the row `name` of table `stream`: a watermark that was
+        damaged would let rows be deleted that nobody has.
+        """
+        return kept_hash(name, msgspec.msgpack.encode(
+            (self.seq, self.hash, self.acked, self.tail, self.tail_hash)))
+
 
 def kept_hash(name: str, body: bytes) -> bytes:
     """sha256(msgpack(name) || body), beside a kept session or value: it has no chain as rows do."""

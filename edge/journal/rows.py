@@ -36,18 +36,25 @@ def _append(db: sqlite3.Connection, new: NewRow, batch: Batch, heads: Heads, *, 
 
 
 def load_heads(db: sqlite3.Connection) -> dict[str, Head]:
-    """By the name of the stream as the file has it, which may be damaged."""
-    return {name: Head(seq=seq, hash=hash_, acked=acked, tail=tail, tail_hash=tail_hash)
-            for name, seq, hash_, acked, tail, tail_hash in db.execute(
-                "SELECT name, head, head_hash, acked, tail, tail_hash FROM stream")}
+    """By the name of the stream as the file has it. Raises `ValueError` if a row is not what its hash
+    says.
+    """
+    heads = {}
+    for name, seq, hash_, acked, tail, tail_hash, sum_ in db.execute(
+            "SELECT name, head, head_hash, acked, tail, tail_hash, hash FROM stream"):
+        heads[name] = Head(seq=seq, hash=hash_, acked=acked, tail=tail, tail_hash=tail_hash)
+        if heads[name].sum_of(name) != sum_:
+            raise ValueError(f"stream {name}: {seq}, {acked} and {tail} are not what was written")
+    return heads
 
 
 def save_heads(db: sqlite3.Connection, heads: Heads, which: Iterable[Stream]) -> None:
     """Write where those streams stand."""
     db.executemany(
-        "UPDATE stream SET head = ?, head_hash = ?, acked = ?, tail = ?, tail_hash = ? WHERE name = ?",
-        [(head.seq, head.hash, head.acked, head.tail, head.tail_hash, stream.value)
-         for stream, head in ((s, heads[s]) for s in which)])
+        "UPDATE stream SET head = ?, head_hash = ?, acked = ?, tail = ?, tail_hash = ?, hash = ?"
+        " WHERE name = ?",
+        [(head.seq, head.hash, head.acked, head.tail, head.tail_hash, head.sum_of(stream.value),
+          stream.value) for stream, head in ((s, heads[s]) for s in which)])
 
 
 def read(db: sqlite3.Connection, epoch: str, stream: Stream, tail_hash: bytes, after: int,

@@ -15,7 +15,7 @@ import sqlite3
 from pathlib import Path
 
 from edge.controller.effects import Stream
-from edge.journal.row import NO_ROW, kept_hash
+from edge.journal.row import NO_ROW, Head, kept_hash
 
 VERSION = 3
 TAILS_SINCE = 3
@@ -33,7 +33,8 @@ PRAGMAS = (
 _TABLES = """
 CREATE TABLE meta(k TEXT PRIMARY KEY, v NOT NULL) WITHOUT ROWID;
 CREATE TABLE stream(name TEXT PRIMARY KEY, head INTEGER NOT NULL, head_hash BLOB NOT NULL,
-  acked INTEGER NOT NULL, tail INTEGER NOT NULL, tail_hash BLOB NOT NULL) WITHOUT ROWID;
+  acked INTEGER NOT NULL, tail INTEGER NOT NULL, tail_hash BLOB NOT NULL, hash BLOB NOT NULL)
+  WITHOUT ROWID;
 CREATE TABLE session(transaction_id TEXT PRIMARY KEY, body BLOB NOT NULL, hash BLOB NOT NULL)
   WITHOUT ROWID;
 CREATE TABLE kept(key TEXT PRIMARY KEY, body BLOB NOT NULL, hash BLOB NOT NULL) WITHOUT ROWID;
@@ -54,25 +55,34 @@ DDL = _TABLES + _ACK_DAY + "".join(_ROWS.format(stream=stream.value) for stream 
 
 #: Names of tables and columns are content to SQLite, which its own check does not look at: these do.
 LOOKS = ("SELECT k, v FROM meta LIMIT 0",
-         "SELECT name, head, head_hash, acked, tail, tail_hash FROM stream LIMIT 0",
+         "SELECT name, head, head_hash, acked, tail, tail_hash, hash FROM stream LIMIT 0",
          "SELECT transaction_id, body, hash FROM session LIMIT 0",
          "SELECT key, body, hash FROM kept LIMIT 0", "SELECT stream, day, seq FROM ack_day LIMIT 0",
          *(f"SELECT seq, type, utc, boot, mono_ns, clock_ok, data, hash FROM row_{stream.value} LIMIT 0"
            for stream in Stream))
 
 #: What makes a file of this version one of the next; each in one transaction with the new number.
-#: `kept_hash` is a function of the connection: a blob's name and its body to the hash of both.
+#: `kept_hash` is a function of the connection: a blob's name and its body to the hash of both;
+#: `head_hash` likewise, of a row of `stream`.
 MIGRATIONS = {
     1: "CREATE TABLE kept(key TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID",
     2: f"""
 ALTER TABLE stream ADD COLUMN tail INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE stream ADD COLUMN tail_hash BLOB NOT NULL DEFAULT X'{NO_ROW.hex()}';
+ALTER TABLE stream ADD COLUMN hash BLOB NOT NULL DEFAULT X'';
+UPDATE stream SET hash = head_hash(CAST(name AS BLOB), head, head_hash, acked, tail, tail_hash);
 ALTER TABLE session ADD COLUMN hash BLOB NOT NULL DEFAULT X'';
 ALTER TABLE kept ADD COLUMN hash BLOB NOT NULL DEFAULT X'';
 UPDATE session SET hash = kept_hash(CAST(transaction_id AS BLOB), CAST(body AS BLOB));
 UPDATE kept SET hash = kept_hash(CAST(key AS BLOB), CAST(body AS BLOB));
-{_ACK_DAY}""",
+{_ACK_DAY}
+PRAGMA user_version = 3""",
 }
+
+NUMBERED_TWICE_SINCE = 3
+"""The first version whose number stands in the file's header, too (`PRAGMA user_version`): a number
+that was damaged in either place is told from one that a later version wrote."""
+
 
 
 def connect(path: Path, *, busy_s: float,
@@ -85,6 +95,8 @@ def connect(path: Path, *, busy_s: float,
     db.text_factory = text
     try:
         db.create_function("kept_hash", 2, lambda name, body: kept_hash(text(name), body))
+        db.create_function("head_hash", 6, lambda name, *head: Head(
+            **dict(zip(Head.__struct_fields__, head, strict=True))).sum_of(text(name)))
         for pragma in PRAGMAS:
             db.execute(pragma).fetchall()
     except (sqlite3.Error, UnicodeDecodeError):  # SQLite quotes a damaged name in what it says

@@ -115,6 +115,7 @@ def test_a_file_of_a_later_version_is_left_alone_and_not_called_damaged(path: Pa
     opened(path).close()
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE meta SET v = v + 1 WHERE k = 'schema'")
+        db.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
         db.execute("ALTER TABLE kept RENAME TO renamed")
     with pytest.raises(JournalTooNew, match="expected"):
         opened(path)

@@ -1,0 +1,53 @@
+"""Numbers that rows hang on: one that was damaged is damage, whatever it says now."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from edge.controller.effects import Stream
+from edge.journal import schema
+from edge.journal.errors import JournalDamaged
+from edge.journal.row import Batch, NewRow
+from edge.journal.store import Store
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Three rows of each stream, two of them acknowledged."""
+    path = tmp_path / "journal.db"
+    with closing(Store.open(path, new_epoch=lambda: "00112233aabbccdd")) as store:
+        rows = tuple(NewRow(stream=stream, type="t", data=b"{}") for stream in (*Stream,) * 3)
+        (written,) = store.append([Batch(mono_ns=1, rows=rows)])
+        for row in written:
+            if row.seq == 2:
+                store.acknowledge(store.epoch, row.stream, 2, row.hash)
+    return path
+
+
+@pytest.mark.parametrize("bit", range(40))
+def test_no_flipped_bit_of_the_schema_number_passes_for_another_version(path: Path, bit: int) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE meta SET v = ? WHERE k = 'schema'", (schema.VERSION ^ 1 << bit,))
+    with pytest.raises(JournalDamaged):
+        Store.open(path, new_epoch=lambda: "")
+
+
+@pytest.mark.parametrize("bit", range(32))
+def test_nor_does_one_in_the_header(path: Path, bit: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[60 + bit // 8] ^= 1 << bit % 8  # user_version (https://sqlite.org/fileformat2.html 1.3)
+    path.write_bytes(content)
+    with pytest.raises(JournalDamaged):
+        Store.open(path, new_epoch=lambda: "")
+
+
+@pytest.mark.parametrize("change", [
+    "head = head + 1", "head_hash = zeroblob(32)", "acked = 3", "acked = 0", "tail = 1",
+    "tail_hash = hash", "hash = x''"])
+def test_a_stream_that_is_not_what_was_written_is_damage(path: Path, change: str) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(f"UPDATE stream SET {change} WHERE name = 'tx'")
+    with pytest.raises(JournalDamaged):
+        Store.open(path, new_epoch=lambda: "")
