@@ -1,7 +1,6 @@
 """Sessions and CDRs from events, one event at a time, in the order of their stream.
 
-Called once for each row as the watermark passes it, in the transaction that moves the watermark; so
-arrival order, duplicates and crashes cannot count anything twice.
+Called once for each row, in the transaction that says so (`passing.py`).
 """
 
 import msgspec
@@ -15,7 +14,11 @@ from edge.controller.effects import Stream
 
 
 class Underivable(ValueError):
-    """The row is safe, but the tables cannot be brought up to date by it."""
+    """The row is safe, but the tables cannot be brought up to date by it. `reason`: for quarantine."""
+
+    def __init__(self, detail: str, *, reason: str = "data") -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class Deriver:

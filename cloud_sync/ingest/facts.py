@@ -1,11 +1,19 @@
 """What the cloud reads out of a row's data: the few members that its tables have columns for. Pure."""
 
+from typing import Annotated
+
 import msgspec
 
 from edge.controller.struct import Value
 
 TX_EVENT = "tx.event.v1"
 TX_CDR = "tx.cdr.v1"
+EV_GAP = "ev.gap.v1"
+SALVAGED = {"tx": "tx.salvaged.v1", "ev": "ev.salvaged.v1", "tm": "tm.salvaged.v1"}
+
+_Seq = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]  # of a column
+_Count = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class _Lenient(Value, forbid_unknown_fields=False, rename="camel"):
@@ -59,6 +67,32 @@ class Cdr(Value, forbid_unknown_fields=False):
         return self.session_id or self.id
 
 
+class Gap(_Lenient):
+    """Rows of a stream that the site no longer has, or (without numbers) never wrote."""
+
+    stream: str
+    rows: Annotated[int, msgspec.Meta(ge=1)]
+    because: str = ""
+    first_seq: _Seq | None = None
+    last_seq: _Seq | None = None
+    hash: _Hash | None = None  # of the row `last_seq`
+
+
+class Salvaged(_Lenient):
+    """A row of an earlier epoch, told again. `data`: its exact bytes."""
+
+    epoch: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+    seq: _Seq
+    type: str
+    utc: str | None
+    boot: _Count
+    mono_ns: _Count
+    clock_ok: bool
+    prev: _Hash
+    hash: _Hash
+    data: bytes
+
+
 def read_transaction_event(data: bytes) -> TransactionEvent:
     """Raises msgspec.MsgspecError."""
     return msgspec.json.decode(data, type=TransactionEvent)
@@ -67,3 +101,13 @@ def read_transaction_event(data: bytes) -> TransactionEvent:
 def read_cdr(data: bytes) -> Cdr:
     """Raises msgspec.MsgspecError."""
     return msgspec.json.decode(data, type=Cdr)
+
+
+def read_gap(data: bytes) -> Gap:
+    """Raises msgspec.MsgspecError."""
+    return msgspec.json.decode(data, type=Gap)
+
+
+def read_salvaged(data: bytes) -> Salvaged:
+    """Raises msgspec.MsgspecError."""
+    return msgspec.json.decode(data, type=Salvaged)

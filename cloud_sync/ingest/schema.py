@@ -1,7 +1,7 @@
 """The cloud's tables. Written for SQLite (embedded) and PostgreSQL alike: SQLAlchemy Core only.
 
-`event.raw` is the truth: the exact bytes that the hash chain covers. `session` and `cdr` are derived
-from the events, in their order, and can be built again from them.
+`event.raw` is the truth: the exact bytes that the hash chain covers. `session`, `cdr`, `gap` and
+`salvaged` are derived from the events, in their order, and can be built again from them.
 """
 
 from sqlalchemy import (
@@ -46,10 +46,33 @@ stream_state = Table(
     PrimaryKeyConstraint("site", "epoch", "stream"),
 )
 
+# What an `ev.gap.v1` row says of another stream, once the chain has led up to that row.
+gap = Table(
+    "gap", metadata,
+    Column("site", Text, nullable=False),
+    Column("epoch", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),  # of the row `last_seq`
+    PrimaryKeyConstraint("site", "epoch", "stream", "first_seq"),
+)
+
+# Rows of an epoch that a later one told: `session` and `cdr` know of them, whatever the watermark says.
+salvaged = Table(
+    "salvaged", metadata,
+    Column("site", Text, nullable=False),
+    Column("epoch", Text, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    PrimaryKeyConstraint("site", "epoch", "stream", "seq"),
+)
+
 quarantine = Table(
     "quarantine", metadata,
     Column("digest", Text, nullable=False),  # sha256 of the message
-    Column("reason", Text, nullable=False),  # malformed | topic | hash | conflict | chain | data
+    # malformed | topic | hash | conflict | chain | data | gap | salvaged
+    Column("reason", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("topic", Text, nullable=False),
     Column("payload", LargeBinary, nullable=False),
