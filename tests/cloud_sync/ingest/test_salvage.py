@@ -120,6 +120,13 @@ def test_a_journal_that_was_damaged_twice_tells_what_it_was_told(store):
     assert (held(store, NEXT_EPOCH), held(store, EPOCH)) == ([1, 2, 3], [1, 2, 3])
 
 
+def test_a_row_that_two_later_journals_tell_is_counted_once(store):
+    take(store, *again(*OLD[3:6]))
+    take(store, *again(*OLD[3:6], epoch="00000000000000ff"))
+    assert counted(store) == {"t1": (1, 1, 2)}
+    assert cdrs(store) == ["c1"]
+
+
 @pytest.mark.parametrize("change", [
     {"data": b"{}"}, {"seq": 8}, {"epoch": "f" * 16}, {"prev": "1" * 64}, {"hash": "0" * 64},
     {"type": "tx.event.v2"}, {"clock_ok": False}, {"boot": 2}, {"utc": None}])
