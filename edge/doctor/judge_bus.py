@@ -1,0 +1,66 @@
+"""What a line's counters mean: each line, and each unit on it. Pure."""
+
+from collections.abc import Iterator
+
+from edge.doctor.finding import Finding, attention, ok, wrong
+from edge.doctor.words import many
+from edge.link.health import Health, LineHealth, UnitHealth
+
+#: Our own choice: RS-485 that is wired well loses fewer than one frame in a thousand.
+MANY_ERRORS = 0.02
+ENOUGH = 20  # requests, before a rate says anything
+MOST_UNITS = 16  # listed one by one while all is well
+SILENT = 3  # timeouts in a row
+_LINE_REMEDY = ("Check that the adapter is plugged in (`ls -l /dev/serial/by-id`), that its name in "
+                "the site's file is right, and that no other program has it open.")
+
+
+def buses(now: Health, before: Health | None) -> Iterator[Finding]:
+    """Findings of every line."""
+    earlier = {line.id: line for line in before.lines} if before is not None else {}
+    units = sum(len(line.units) for line in now.lines)
+    for line in now.lines:
+        if line.down is not None:
+            yield wrong(f"bus {line.id}", f"{line.where}: {line.down}", _LINE_REMEDY)
+            continue
+        yield from _line(line, earlier.get(line.id), folded=units > MOST_UNITS)
+
+
+def _line(line: LineHealth, before: LineHealth | None, *, folded: bool) -> Iterator[Finding]:
+    was = {unit.unit: unit for unit in before.units} if before is not None else {}
+    well = [unit for unit in line.units if not unit.silent >= SILENT]
+    silent = [unit for unit in line.units if unit.silent >= SILENT]
+    if silent and not well:
+        yield wrong(f"bus {line.id}", f"{line.where}: none of {many(len(silent), 'unit')} answers",
+                    "All at once is the line, not a device: check the A and B wires, the adapter, "
+                    "termination, and baud rate and parity.")
+    else:
+        for unit in silent:
+            yield attention(f"bus {line.id}", f"{_name(unit)}: silent, {unit.silent} timeouts in a row",
+                            "The others on this line answer, so look at this device: supply, A and B "
+                            "wires, unit id.")
+    for unit in well:
+        rate, asked = _errors(unit, was.get(unit.unit))
+        if rate > MANY_ERRORS:
+            yield attention(f"bus {line.id}", f"{_name(unit)}: {rate:.1%} of {asked} requests failed",
+                            "Noise, a loose wire, missing termination, or two devices with the same "
+                            "unit id.")
+        elif not folded and unit.answers:
+            yield ok(f"bus {line.id}", f"{_name(unit)}: {unit.answers} answers, {rate:.1%} lost, "
+                     f"{unit.typical_ms or 0:.0f} ms")
+    if folded and not silent:
+        yield ok(f"bus {line.id}", f"{line.where}: all {many(len(well), 'unit')} answer")
+
+
+def _name(unit: UnitHealth) -> str:
+    return f"{unit.unit} {unit.who or '(not in the site file)'}"
+
+
+def _errors(unit: UnitHealth, before: UnitHealth | None) -> tuple[float, int]:
+    """The share of requests that failed lately if that is enough to say, else since the start."""
+    bad, asked = unit.timeouts + unit.bad, unit.answers + unit.refusals + unit.timeouts + unit.bad
+    if before is not None:
+        lately = asked - (before.answers + before.refusals + before.timeouts + before.bad)
+        if lately >= ENOUGH:
+            return (bad - before.timeouts - before.bad) / lately, lately
+    return (bad / asked if asked >= ENOUGH else 0.0), asked
