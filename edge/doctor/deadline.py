@@ -13,19 +13,17 @@ class NoAnswer(Exception):
 
 
 def within(call: Callable[[], T], timeout_s: float, what: str) -> T:
-    """What `call` returns or raises; `NoAnswer` after `timeout_s`. Its thread is left behind then: a
-    read that hangs in a dying card cannot be taken back, and must not keep the page.
+    """What `call` returns, or the `OSError` that it raises; `NoAnswer` after `timeout_s`. Its thread is
+    left behind then: a read that hangs in a dying card cannot be taken back, and must not keep the page.
     """
     result: list[T] = []
-    trouble: list[BaseException] = []
+    trouble: list[OSError] = []
 
     def work() -> None:
         try:
             result.append(call())
-        except BaseException as error:
+        except OSError as error:
             trouble.append(error)
-            if not isinstance(error, Exception):
-                raise
 
     thread = threading.Thread(target=work, name=what, daemon=True)
     thread.start()
