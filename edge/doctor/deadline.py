@@ -14,7 +14,7 @@ class NoAnswer(Exception):
 
 def within(call: Callable[[], T], timeout_s: float, what: str) -> T:
     """What `call` returns, or the `OSError` that it raises; `NoAnswer` after `timeout_s`. Its thread is
-    left behind then: a read that hangs in a dying card cannot be taken back, and must not keep the page.
+    left behind then: a read that hangs in a dying card cannot be taken back, and must not keep us.
     """
     result: list[T] = []
     trouble: list[OSError] = []

@@ -168,8 +168,9 @@ def _journal(now: Health) -> Iterator[Finding]:
     rows = ", ".join(f"{name} {head.seq}" for name, head in found.streams.items())
     typical_ms = found.last_ms if found.p50_ms is None else found.p50_ms
     day = "" if found.day_bytes is None else f", {megabytes(found.day_bytes)} written a day"
+    size = "" if found.file_bytes is None else f"; {megabytes(found.file_bytes)}"
     kept = f", {many(len(found.set_aside), 'damaged file')} kept" if found.set_aside else ""
-    yield ok("journal", f"epoch {found.epoch}, rows {rows}; {megabytes(found.file_bytes)}{day}; commit "
+    yield ok("journal", f"epoch {found.epoch}, rows {rows}{size}{day}; commit "
              f"{typical_ms:.0f} ms, worst {found.max_ms:.0f} ms{kept}")
 
 

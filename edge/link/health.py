@@ -46,7 +46,7 @@ class JournalHealth(Value):
     failures: int
     last_ms: float
     max_ms: float
-    file_bytes: int
+    file_bytes: int | None  # None: the disk did not say in time
     waiting_ms: float | None = None
     p50_ms: float | None = None
     p99_ms: float | None = None

@@ -4,7 +4,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -34,7 +34,8 @@ class Desk:
     def __init__(self, *, journal: Journal, description: protocol.SiteDescription,
                  hand_in: Callable[[Event], None], snapshot: Callable[[], Snapshot],
                  outlets: dict[str, OutletDriver], meters: dict[str, MeterDriver],
-                 services: dict[str, BoardService], health: Callable[[], figures.Health]) -> None:
+                 services: dict[str, BoardService],
+                 health: Callable[[], Awaitable[figures.Health]]) -> None:
         self._journal, self._description = journal, description
         self._hand_in, self._snapshot, self._health = hand_in, snapshot, health
         self._outlets, self._meters, self._services = outlets, meters, services
@@ -76,7 +77,7 @@ class Desk:
             case "status":
                 return resulted(request, self._snapshot())
             case figures.HEALTH:
-                return resulted(request, self._health())
+                return resulted(request, await self._health())
             case "board.info" | "board.selftest" | "meter.read":
                 return await self._look(request)
             case "ui.language":

@@ -1,12 +1,13 @@
 """The controller's own figures, put together for the service action `health`.
 
-Reads what others keep and asks no device: it answers as fast on a site where everything is silent.
+Reads what others keep and asks no device: it answers as fast on a site where everything is silent. What
+lies on the disk is looked at in a thread, and left out if that takes too long.
 """
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from edge.bus.stats import LineStats, UnitStats
 from edge.controller.catalogue import CATALOGUE
@@ -20,12 +21,14 @@ from edge.controller.turn import fault_key
 from edge.journal.journal import Journal
 from edge.link import health as h
 from edge.link.server import LinkServer
+from edge.station.blocking import BlockingCall
 from edge.station.config_sections import Site
 from edge.station.reader_driver import ReaderDriver
 from edge.station.scribe import Scribe
 from edge.station.station import Station
 
 JOURNAL = "journal.db"
+DISK_S = 0.5
 
 
 class Line(Protocol):
@@ -40,6 +43,14 @@ class Line(Protocol):
     def down(self) -> str | None: ...
 
 
+class OnDisk(NamedTuple):
+    """What only the disk can tell."""
+
+    file_bytes: int
+    set_aside: tuple[str, ...]
+    recorder: h.RecorderHealth | None
+
+
 class HealthReport:
     """Made once all is wired but the readers and sockets, which are added when they are there."""
 
@@ -50,24 +61,32 @@ class HealthReport:
         self._began_ns = station.clock.mono_ns()
         self.readers: Sequence[ReaderDriver] = ()
         self.servers: Sequence[LinkServer] = ()
-        self.recorder: Callable[[], h.RecorderHealth | None] = lambda: None
+        self.recorder: Callable[[], h.RecorderHealth | None] = lambda: None  # runs in a thread
         self.supervision: Callable[[], h.SupervisionHealth | None] = lambda: None
+        self._look = BlockingCall(self._on_disk, "figures of the state folder")
 
-    def __call__(self) -> h.Health:
-        """As of now."""
+    async def __call__(self) -> h.Health:
+        """As of now. Never raises for what a disk does."""
+        try:
+            disk = await self._look.result(DISK_S)
+        except OSError:  # TimeoutError is one
+            disk = None
+        return self._health(disk)
+
+    def _health(self, disk: OnDisk | None) -> h.Health:
         at, state = self._station.clock.header(), self._station.site
         return h.Health(
             software=self._software, site_id=self._site.site.id, virtual=self._site.site.virtual,
             pid=os.getpid(), boot=at.boot, mono_ns=at.mono_ns,
             uptime_s=(at.mono_ns - self._began_ns) / 1e9, memory_bytes=_memory_bytes(),
-            clock=self._clock(at), journal=self._journal_health(state, at),
+            clock=self._clock(at), journal=self._journal_health(state, at, disk),
             disk=h.DiskHealth(folder=self._site.paths.state, free_bytes=state.free_bytes,
                               low_bytes=state.plan.disk_low_bytes,
                               full_bytes=state.plan.disk_full_bytes),
             cloud=h.CloudHealth(configured=self._site.cloud is not None,
                                 connected=state.cloud_connected, pending=dict(state.pending),
                                 last_ack_age_s=state.ack_age_s),
-            recorder=self.recorder(), supervision=self.supervision(),
+            recorder=disk.recorder if disk else None, supervision=self.supervision(),
             lines=tuple(_line(name, line, self._units(name)) for name, line in self._lines.items()),
             boards=tuple(self._board(outlet, at) for outlet in state.outlets.values()),
             meters=self._meters(state, at), readers=self._readers(state),
@@ -85,21 +104,27 @@ class HealthReport:
         return h.ClockHealth(ok=False, utc=at.utc, why=(
             f"it says {at.utc}, which is before what this site has already recorded"))
 
-    def _journal_health(self, state: State, at: Header) -> h.JournalHealth:
+    def _on_disk(self) -> OnDisk:
+        folder = Path(self._site.paths.state)
+        return OnDisk(
+            file_bytes=sum(_size(folder / name) for name in (JOURNAL, f"{JOURNAL}-wal")),
+            set_aside=tuple(sorted(p.name for p in folder.glob(f"{JOURNAL}.damaged-*")
+                                   if not p.name.endswith(("-wal", "-shm")))),
+            recorder=self.recorder())
+
+    def _journal_health(self, state: State, at: Header, disk: OnDisk | None) -> h.JournalHealth:
         journal, latency = self._journal, self._journal.latency
         since_ns = self._scribe.stalled_since_ns()
-        folder = Path(self._site.paths.state)
         return h.JournalHealth(
             epoch=journal.epoch, boot=journal.boot, new=journal.new, sqlite=journal.sqlite_version,
             alive=journal.alive, commits=latency.commits, rows=latency.rows,
             failures=latency.failures, last_ms=latency.last_ms, max_ms=latency.max_ms,
             streams={stream.value: h.StreamHealth(seq=head.seq, acked=head.acked, tail=head.tail)
                      for stream, head in journal.heads().items()},
-            file_bytes=sum(_size(folder / name) for name in (JOURNAL, f"{JOURNAL}-wal")),
+            file_bytes=disk.file_bytes if disk else None,
             waiting_ms=None if since_ns is None else (at.mono_ns - since_ns) / 1e6,
             error=self._scribe.error, hurt=state.journal_hurt,
-            set_aside=tuple(sorted(p.name for p in folder.glob(f"{JOURNAL}.damaged-*")
-                                   if not p.name.endswith(("-wal", "-shm")))))
+            set_aside=disk.set_aside if disk else ())
 
     def _units(self, bus: str) -> dict[int, str]:
         """Who lives where on a line, by the site's file."""
