@@ -11,6 +11,8 @@ Rules
    acknowledged, and waits twice as long each time, so that a dead ingest costs little.
 5. A PUBACK that says no (a failure code, or 0x10: nobody listens) is no delivery: the lane goes back
    and holds still until the ingest asks to resume, the line is new, or the wait is over.
+6. Rows that the journal no longer holds are gone over if gap rows name every one of them. These are
+   looked for in `ev`. Until they are found the lane stands still, and the others go on.
 
 Times are seconds of a monotonic clock, handed in. Duplicates are harmless: the cloud's key is
 (site, epoch, stream, seq).
@@ -18,14 +20,14 @@ Times are seconds of a monotonic clock, handed in. Duplicates are harmless: the 
 
 import enum
 import itertools
-from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 
+from cloud_sync.holes import Hole, Named, Search
+from cloud_sync.lane import Lane
 from cloud_sync.messages import NO_HASH, Ack
 from edge.controller.effects import Stream
 from edge.controller.struct import Value
-from edge.link.journal_protocol import MAX_ROWS, WireRow
+from edge.link.journal_protocol import MAX_ROWS, JournalRows, WireRow
 
 PROBE = 10
 MAX_BACKOFF = 20  # times resend_s
@@ -59,39 +61,6 @@ class Outgoing(Value):
     row: WireRow
 
 
-@dataclass
-class _Lane:
-    head: int = 0  # last row of the journal
-    acked: int = 0  # last row that the cloud acknowledged
-    sent: int = 0  # last row that was published since the last going back
-    ahead: deque[WireRow] = field(default_factory=deque)  # fetched, not sent
-    hashes: dict[int, str] = field(default_factory=dict)  # of rows sent and not acknowledged
-    progress_s: float = 0.0  # when something was acknowledged, or first sent
-    stalls: int = 0
-    hold_until_s: float | None = None
-
-    @property
-    def fetched(self) -> int:
-        return self.ahead[-1].seq if self.ahead else self.sent
-
-    def go_back(self) -> None:
-        self.sent = self.acked
-        self.ahead.clear()
-
-    def stalled(self) -> None:
-        self.stalls += 1
-        self.go_back()
-
-    def advance(self, seq: int) -> None:
-        for old in range(self.acked + 1, min(seq, self.acked + len(self.hashes) + 1) + 1):
-            self.hashes.pop(old, None)
-        self.acked = seq
-        while self.ahead and self.ahead[0].seq <= seq:
-            self.ahead.popleft()
-        self.sent = max(self.sent, seq)
-        self.stalls, self.hold_until_s = 0, None
-
-
 class Outbox:
     """The lanes of one epoch. `acked`: where each stream stands, from the cursor or the journal."""
 
@@ -105,7 +74,11 @@ class Outbox:
         self._connected = False
         self._tokens = itertools.count(1)
         self._in_flight: dict[int, str] = {}
-        self._lanes = {name: _Lane() for name in LANES}
+        self._named = Named()
+        self._search: Search | None = None
+        self._told: set[str] = set()
+        self._untold: list[str] = []
+        self._lanes = {name: Lane() for name in LANES}
         for stream, seq in (acked or {}).items():
             if stream in self._lanes:
                 self._lanes[stream].acked = self._lanes[stream].sent = seq
@@ -118,7 +91,7 @@ class Outbox:
     @property
     def pending(self) -> dict[str, int]:
         """Rows per stream that the cloud has not acknowledged."""
-        return {name: max(0, lane.head - lane.acked) for name, lane in self._lanes.items()}
+        return {name: lane.pending for name, lane in self._lanes.items()}
 
     @property
     def acked(self) -> dict[str, int]:
@@ -130,8 +103,11 @@ class Outbox:
         """Rows in memory."""
         return sum(len(lane.ahead) for lane in self._lanes.values())
 
-    def grown(self, heads: Mapping[str, int]) -> None:
-        """The journal has rows up to these."""
+    def grown(self, heads: Mapping[str, int], tails: Mapping[str, int] | None = None) -> None:
+        """The journal has rows up to these; and after `tails`, where that is known."""
+        for stream, tail in (tails or {}).items():
+            if stream in self._lanes:
+                self._lanes[stream].tail = max(self._lanes[stream].tail, tail)
         for stream, head in heads.items():
             if stream in self._lanes:
                 lane = self._lanes[stream]
@@ -159,22 +135,54 @@ class Outbox:
             return None
         for name, lane in self._lanes.items():
             waiting = len(lane.ahead)
-            if lane.fetched >= lane.head or lane.hold_until_s is not None:
+            if lane.fetched >= lane.head or lane.hold_until_s is not None or lane.hole:
                 continue
             limit = min(self._window_limit - waiting, self._room(lane) - waiting, MAX_ROWS)
             if limit > 0 and waiting * 2 <= self._window_limit:
                 return Want(stream=name, after=lane.fetched, limit=limit)
         return None
 
-    def fetched(self, epoch: str, stream: str, rows: Iterable[WireRow]) -> None:
-        """Rows that came from the journal. Those that no longer continue the lane are ignored."""
-        lane = self._lanes.get(stream)
-        if lane is None or epoch != self.epoch:
+    def fetched(self, want: Want, answer: JournalRows) -> None:
+        """What the journal answered. Rows that no longer continue the lane are ignored; those that
+        begin behind a hole wait until gap rows name it.
+        """
+        lane = self._lanes.get(want.stream)
+        if lane is None or answer.epoch != self.epoch or want.after != lane.fetched:
             return
-        for row in rows:
+        lane.tail = max(lane.tail, answer.tail)
+        if want.stream == Stream.EV:
+            self._learn(answer.rows)
+        hole = Hole(first=want.after + 1,
+                    last=answer.rows[0].seq - 1 if answer.rows else answer.tail)
+        if hole.first <= hole.last and not self._cross(want.stream, lane, hole, answer.rows):
+            return
+        for row in answer.rows:
             if row.seq == lane.fetched + 1:
                 lane.ahead.append(row)
                 lane.head = max(lane.head, row.seq)
+
+    def look(self) -> Want | None:
+        """Rows of `ev` to look through for a gap row, when nothing else is worth fetching."""
+        if not self._connected or self._search is None or self._search.done:
+            return None
+        return Want(stream=Stream.EV.value, after=self._search.after(), limit=MAX_ROWS)
+
+    def looked(self, answer: JournalRows) -> None:
+        """Rows that `look` asked for."""
+        search = self._search
+        if search is None or answer.epoch != self.epoch:
+            return
+        self._learn(answer.rows)
+        search.read(answer.rows[-1].seq if answer.rows else None)
+        if search.done:
+            for name, lane in self._lanes.items():
+                if lane.hole is not None:
+                    self._alarm(name, lane.hole, "no row says that they were given up")
+
+    def alarms(self) -> tuple[str, ...]:
+        """What somebody should look into; each once."""
+        told, self._untold = tuple(self._untold), []
+        return told
 
     def take(self, now_s: float) -> Outgoing | None:
         """The next row to publish; it counts as sent and holds a slot until `released`."""
@@ -242,12 +250,42 @@ class Outbox:
                 gone_back.append(name)
         return tuple(gone_back)
 
-    def _patience_s(self, lane: _Lane) -> float:
+    def _cross(self, stream: str, lane: Lane, hole: Hole, rows: Sequence[WireRow]) -> bool:
+        """Go over a hole if it is named and what comes behind it fits; else stand, and look."""
+        hash_ = self._named.hash_after(stream, hole)
+        if hash_ is not None and (not rows or rows[0].prev == hash_):
+            lane.cross(hole, hash_)
+            return True
+        lane.hole = hole
+        if hash_ is None:
+            self._search = Search(self._lanes[Stream.EV].acked)
+        else:
+            lane.contradicted = True
+            self._alarm(stream, hole, "given up, but the row behind them has another hash before it")
+        return False
+
+    def _learn(self, rows: Iterable[WireRow]) -> None:
+        for row in rows:
+            self._named.learn(row)
+        for name, lane in self._lanes.items():
+            named = lane.hole is not None and self._named.hash_after(name, lane.hole) is not None
+            if named and not lane.contradicted:
+                lane.hole = None  # it is fetched anew, met again, and gone over
+        if not any(lane.hole for lane in self._lanes.values()):
+            self._search = None
+
+    def _alarm(self, stream: str, hole: Hole, why: str) -> None:
+        alarm = f"{stream} {hole.first} to {hole.last} are gone from the journal: {why}"
+        if alarm not in self._told:
+            self._told.add(alarm)
+            self._untold.append(alarm)
+
+    def _patience_s(self, lane: Lane) -> float:
         return self._resend_s * float(min(2 ** lane.stalls, MAX_BACKOFF))
 
-    def _room(self, lane: _Lane) -> int:
+    def _room(self, lane: Lane) -> int:
         """How many more rows may be out without acknowledgement."""
-        return (PROBE if lane.stalls else self._unacked) - (lane.sent - lane.acked)
+        return (PROBE if lane.stalls else self._unacked) - lane.out
 
     def _slots(self, stream: str) -> int:
         """Of the window, for this lane: each lane below the first leaves a tenth to those above."""

@@ -106,7 +106,7 @@ class SyncProcess:
             self._save()
             self._begin(site, heads)
             self._uplink.open()
-        self._uplink.outbox.grown({name: head.seq for name, head in heads.streams.items()})
+        self._grown(heads)
         self._tell_what_the_controller_missed(heads)
         self._said_connected = None
         self._on_ready()
@@ -165,15 +165,24 @@ class SyncProcess:
             await self._look_again()
 
     async def _fetch(self) -> bool:
-        want = self._uplink.outbox.want()
-        if want is None:
+        outbox = self._uplink.outbox
+        want = outbox.want()
+        look = None if want is not None else outbox.look()
+        asked = want or look
+        if asked is None:
             return False
-        answer = await self._link.ask(
-            protocol.READ, protocol.JournalRead(stream=want.stream, after=want.after, limit=want.limit),
-            protocol.JournalRows)
-        if answer.epoch != self._uplink.outbox.epoch or not answer.rows:
-            raise LinkError(f"journal.read {want}: got {len(answer.rows)} rows of epoch {answer.epoch}")
-        self._uplink.outbox.fetched(answer.epoch, answer.stream, answer.rows)
+        answer = await self._link.ask(protocol.READ, protocol.JournalRead(
+            stream=asked.stream, after=asked.after, limit=asked.limit), protocol.JournalRows)
+        empty = want is not None and not answer.rows and answer.tail <= want.after
+        if answer.epoch != outbox.epoch or empty:
+            raise LinkError(
+                f"journal.read {asked}: got {len(answer.rows)} rows of epoch {answer.epoch}")
+        if want is not None:
+            outbox.fetched(want, answer)
+        else:
+            outbox.looked(answer)
+        for alarm in outbox.alarms():
+            log.error("%s; that stream waits, the others go on", alarm)
         return True
 
     async def _report_acks(self) -> None:
@@ -206,7 +215,11 @@ class SyncProcess:
         heads = await self._heads()
         if heads.epoch != self._uplink.outbox.epoch:
             raise LinkError(f"the journal has a new epoch {heads.epoch}")
-        self._uplink.outbox.grown({name: head.seq for name, head in heads.streams.items()})
+        self._grown(heads)
+
+    def _grown(self, heads: protocol.JournalHeads) -> None:
+        self._uplink.outbox.grown({name: head.seq for name, head in heads.streams.items()},
+                                  {name: head.tail for name, head in heads.streams.items()})
 
     async def _heads(self) -> protocol.JournalHeads:
         self._heads_at_s = time.monotonic()

@@ -63,11 +63,15 @@ class WireRow(Value):
 
 
 class JournalRows(Value):
-    """Consecutive rows: seq `after` + 1 on, without a gap."""
+    """Consecutive rows: seq `after` + 1 on; or `tail` + 1 on, if those before are no longer held.
+
+    `tail`: the last row of the stream that is no longer held (0: none is missing).
+    """
 
     epoch: str
     stream: StreamName
     rows: tuple[WireRow, ...]
+    tail: int = 0
 
 
 class JournalAcked(Value):
@@ -80,10 +84,12 @@ class JournalAcked(Value):
 
 
 class StreamHead(Value):
-    """`seq`: last committed row (0: none); `acked`: last row that the cloud acknowledged."""
+    """`seq`: last committed row (0: none); `acked`: last row that the cloud acknowledged; `tail`: last
+    row that is no longer held (0: none is missing)."""
 
     seq: int
     acked: int
+    tail: int = 0
 
 
 class JournalHeads(Value):

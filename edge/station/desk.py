@@ -115,14 +115,16 @@ class Desk:
 
     async def _read(self, request: Request) -> Reply:
         wanted = arguments(request, protocol.JournalRead)
-        rows = await self._journal.read(Stream(wanted.stream), wanted.after, wanted.limit)
+        stream = Stream(wanted.stream)
+        rows = await self._journal.read(stream, wanted.after, wanted.limit)
         return resulted(request, protocol.JournalRows(
-            epoch=self._journal.epoch, stream=wanted.stream, rows=_within_frame(rows)))
+            epoch=self._journal.epoch, stream=wanted.stream, rows=_within_frame(rows),
+            tail=self._journal.heads()[stream].tail))
 
     def _heads(self) -> protocol.JournalHeads:
         return protocol.JournalHeads(
             epoch=self._journal.epoch, boot=self._journal.boot,
-            streams={stream.value: protocol.StreamHead(seq=head.seq, acked=head.acked)
+            streams={stream.value: protocol.StreamHead(seq=head.seq, acked=head.acked, tail=head.tail)
                      for stream, head in self._journal.heads().items()})
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cloud_sync.messages import Ack
 from cloud_sync.outbox import LANES, PROBE, Outbox, Verdict
-from edge.link.journal_protocol import WireRow
+from edge.link.journal_protocol import JournalRows, WireRow
 
 EPOCH = "0123456789abcdef"
 
@@ -29,8 +29,8 @@ def feed(outbox):
     while want := outbox.want():
         head = outbox.acked[want.stream] + outbox.pending[want.stream]
         last = min(head, want.after + want.limit)
-        outbox.fetched(EPOCH, want.stream,
-                       [wire_row(want.stream, seq) for seq in range(want.after + 1, last + 1)])
+        outbox.fetched(want, JournalRows(epoch=EPOCH, stream=want.stream, rows=tuple(
+            wire_row(want.stream, seq) for seq in range(want.after + 1, last + 1))))
 
 
 def send(outbox, now_s=0.0):

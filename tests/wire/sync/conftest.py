@@ -95,7 +95,8 @@ class Controller:
             case protocol.HEADS:
                 return resulted(request, protocol.JournalHeads(
                     epoch=self.journal.epoch, boot=self.journal.boot,
-                    streams={stream.value: protocol.StreamHead(seq=head.seq, acked=head.acked)
+                    streams={stream.value: protocol.StreamHead(
+                        seq=head.seq, acked=head.acked, tail=head.tail)
                              for stream, head in self.journal.heads().items()}))
             case protocol.READ:
                 return await self._read(request, arguments(request, protocol.JournalRead))
@@ -109,7 +110,8 @@ class Controller:
     async def _read(self, request: Request, asked: protocol.JournalRead) -> Reply:
         rows = await self.journal.read(Stream(asked.stream), asked.after, asked.limit)
         return resulted(request, protocol.JournalRows(
-            epoch=self.journal.epoch, stream=asked.stream, rows=tuple(protocol.WireRow(
+            epoch=self.journal.epoch, stream=asked.stream,
+            tail=self.journal.heads()[Stream(asked.stream)].tail, rows=tuple(protocol.WireRow(
                 seq=row.seq, type=row.type, utc=row.utc, boot=row.boot, mono_ns=row.mono_ns,
                 clock_ok=row.clock_ok, data=row.data, prev=row.prev.hex(), hash=row.hash.hex())
                 for row in rows)))
