@@ -24,13 +24,13 @@ class CurvePoint(Value):
 
 
 #: Our own choice for terminals and cabinets: half at 70 degrees, nothing from 80 on.
-CURVE = (CurvePoint(celsius=60, share=1.0), CurvePoint(celsius=70, share=0.5),
-         CurvePoint(celsius=80, share=0.0))
+CURVE = (CurvePoint(celsius=60.0, share=1.0), CurvePoint(celsius=70.0, share=0.5),
+         CurvePoint(celsius=80.0, share=0.0))
 
 #: Of a board's own sensor. The board itself opens above 71 degrees (`firmware/faults.py`), so that all
 #: is taken in order before. The shares are OpenEVSE's steps (65, 68 and 71 degrees), a little earlier.
-BOARD_CURVE = (CurvePoint(celsius=58, share=1.0), CurvePoint(celsius=64, share=0.5),
-               CurvePoint(celsius=67, share=0.25), CurvePoint(celsius=69, share=0.0))
+BOARD_CURVE = (CurvePoint(celsius=58.0, share=1.0), CurvePoint(celsius=64.0, share=0.5),
+               CurvePoint(celsius=67.0, share=0.25), CurvePoint(celsius=69.0, share=0.0))
 BOARD_PANIC_C = 70.0
 
 
@@ -155,6 +155,7 @@ class SitePlan(Value):
     overvoltage: float = 1.15
     disk_low_bytes: int = 500_000_000
     disk_full_bytes: int = 50_000_000  # what ending the sessions needs, many times over
+    slow_commit_ms: int = 500  # a card may be busy so long at most (SD Physical Layer, 4.6.2.2)
     site_meters: tuple[str, ...] = ()  # meters of circuits, which no EVSE is billed by
     tariff: str = ""  # OCPI JSON, kept with each session; only billing reads it
     software: str = "0.1.0"

@@ -179,6 +179,15 @@ class CloudSection(Value):
     key: File | None = None
 
 
+class RecorderSection(Value):
+    """`[recorder]`: how much of the past the flight recorder keeps."""
+
+    hours: Annotated[int, Meta(ge=1, le=72, description="hours from 1 to 72")] = 6
+    max_mb: Annotated[int, Meta(ge=4, le=100_000, description=(
+        "megabytes from 4 on for the last hours, and as many for what is pinned"))] = 100
+    pins: Annotated[int, Meta(ge=2, le=1000, description="incidents from 2 to 1000")] = 20
+
+
 class Site(Value):
     """A whole site. In what `load` returns, all paths are absolute."""
 
@@ -194,4 +203,5 @@ class Site(Value):
     inputs: tuple[InputSection, ...] = msgspec.field(name="input", default=())
     sensors: tuple[SensorSection, ...] = msgspec.field(name="sensor", default=())
     rules: RulesSection = RulesSection()
+    recorder: RecorderSection = RecorderSection()
     virtual_timers: Timers | None = None

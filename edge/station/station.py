@@ -16,6 +16,7 @@ from edge.controller.effects import Effect
 from edge.controller.events import Event, Header, JournalStalled, JournalWell, Stamped, Tick
 from edge.controller.site import SitePlan
 from edge.controller.state import Site, initial
+from edge.recorder.codec import Outcome
 from edge.station import trace
 from edge.station.clock import Clock
 from edge.station.scribe import Scribe
@@ -27,13 +28,20 @@ log = logging.getLogger(__name__)
 
 
 class Station:
-    """`run_effects` and `changed` are set by the wiring before the first event."""
+    """`run_effects` and `changed` are set by the wiring before the first event; `make_safe`, which
+    drops every relay, as soon as there is one to drop. `recorded` is told of each step (state before
+    and after it), `failing` of the station's end; neither may raise or wait.
+    """
 
     def __init__(self, plan: SitePlan, clock: Clock, scribe: Scribe) -> None:
         self.site: Site = initial(plan)
         self.clock, self._scribe = clock, scribe
         self.run_effects: Callable[[Header, tuple[Effect, ...]], None] = lambda _at, _effects: None
         self.changed: Callable[[], None] = lambda: None
+        self.recorded: Callable[[Site, Site, Stamped, Outcome], None] = lambda *_: None
+        self.failing: Callable[[BaseException], None] = lambda _: None
+        self.make_safe: Callable[[], None] = lambda: None
+        self.grant_no_more: Callable[[], None] = lambda: None
         self._inbox: deque[Stamped] = deque()
         self._busy = False
         self._stalled = False
@@ -49,8 +57,7 @@ class Station:
         try:
             while self._inbox:
                 stamped = self._inbox.popleft()
-                before = self.site
-                self.site, effects = step(before, stamped)
+                effects = self._step(stamped)
                 self.run_effects(stamped.at, effects)
                 trace.step(stamped, effects)
             well = True
@@ -59,6 +66,17 @@ class Station:
             if not well:  # whoever handed it in: half a step is no state to go on from
                 self.fail(sys.exception() or RuntimeError("a step did not end"))
         self.changed()
+
+    def _step(self, stamped: Stamped) -> tuple[Effect, ...]:
+        """What the core says; recorded, also where it fails."""
+        before = self.site
+        try:
+            self.site, effects = step(before, stamped)
+        except BaseException as error:
+            self.recorded(before, before, stamped, error)
+            raise
+        self.recorded(before, self.site, stamped, effects)
+        return effects
 
     def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Run a task whose failure is the station's."""
@@ -73,8 +91,10 @@ class Station:
             self.fail(error)
 
     def fail(self, error: BaseException) -> None:
-        """The first failure ends the station."""
+        """The first failure ends the station. Before anything else every relay drops."""
+        self.make_safe()
         if not self.failure.done():
+            self.failing(error)
             self.failure.set_result(error)
 
     async def tick(self) -> None:

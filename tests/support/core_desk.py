@@ -113,11 +113,16 @@ class Desk:
         utc = None if self.utc_ms is None else text(self.utc_ms + self.now_ns // 1_000_000)
         at = Header(mono_ns=self.now_ns, boot=self.boot, fresh_id=f"id-{self.count}", utc=utc,
                     clock_ok=self.clock_ok and utc is not None, random=self.random)
-        self.site, effects = step(self.site, Stamped(at=at, event=event))
+        before, stamped = self.site, Stamped(at=at, event=event)
+        self.site, effects = step(before, stamped)
+        self.took(before, stamped, effects)
         self.log.extend(effects)
         for effect in effects:
             self._obey(effect)
         return effects
+
+    def took(self, before: Site, stamped: Stamped, effects: tuple[Effect, ...]) -> None:
+        """Each step, for whoever wants to see it, before anything comes of it."""
 
     def run(self, seconds: float, step_s: float = 0.1) -> None:
         """Let time pass: poll every outlet, read every meter once a second, tick."""

@@ -75,6 +75,8 @@ ON_THE_BOARD = {"gc", "sys", "json", "os", "select", "time", "machine", "rp2", "
 MAY_CATCH_ALL: Mapping[tuple[str, str], str] = {
     ("edge/rfid/frontend.py", "_wall"): "nfcpy leaks IndexError, AssertionError, termios.error",
     ("edge/station/claiming.py", "make_safe"): "the controller's supervisor: every relay drops",
+    ("edge/recorder/replay.py", "taken"): "a recorded step may be the very one that the core failed at",
+    ("edge/station/stopped_books.py", "open"): "a safe stop stands without the journal",
     ("edge/ui/command.py", "_run_once"): "the screen's supervisor: a phone number instead of a trace",
     ("firmware/main.py", "run"): "the board's supervisor: safe outputs, then a clean start",
 }
