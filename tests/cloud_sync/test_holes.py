@@ -155,6 +155,11 @@ def named_in_part(journal):
     journal.thin(7, told=False)
 
 
+def named_from_the_middle(journal):
+    journal.thin(4, told=False)
+    journal.thin(7)
+
+
 def named_wrongly(journal):
     journal.thin(7, hash="1" * 64)
 
@@ -169,7 +174,7 @@ def nonsense(journal):
 
 
 @pytest.mark.parametrize("happens", [
-    unnamed, named_in_part, named_wrongly, named_for_bills, nonsense])
+    unnamed, named_in_part, named_from_the_middle, named_wrongly, named_for_bills, nonsense])
 def test_a_hole_that_no_row_names_raises_an_alarm_once_and_stops_nobody_else(happens):
     journal = Journal()
     happens(journal)
@@ -198,6 +203,20 @@ def test_a_hole_in_bills_is_an_alarm_whatever_a_row_says():
     sent = send(outbox, journal)
     assert (numbers(sent, "tx"), len(numbers(sent))) == ([], 12)
     assert len(outbox.alarms()) == 1
+
+
+def test_each_of_two_holes_raises_one_alarm():
+    journal = Journal()
+    journal.rows["tx"] = chain("tx", [("tx.event.v1", b"{}")] * 3)
+    journal.tails["tx"] = 2
+    outbox = make(journal)
+    send(outbox, journal)
+    assert [alarm[:2] for alarm in outbox.alarms()] == ["tx"]
+    journal.thin(7, told=False)
+    outbox.line_up(65535)
+    outbox.grown(journal.heads())
+    send(outbox, journal)
+    assert [alarm[:2] for alarm in outbox.alarms()] == ["tm"]
 
 
 def test_a_row_that_is_missing_in_the_middle_is_an_alarm_too():
