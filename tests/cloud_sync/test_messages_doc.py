@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from cloud_sync import envelope, topics
+from cloud_sync.ingest import facts
 from cloud_sync.messages import NO_HASH, Ack, SiteState
 from edge.controller import records
 
@@ -34,9 +35,26 @@ def test_the_small_messages_decode_and_are_written_like_that(kind, type_):
 
 @pytest.mark.parametrize(("kind", "type_"), [
     ("boot", records.BootNotification), ("clock", records.ClockSet),
+    ("gap", records.Gap), ("dropped", records.Gap), ("salvaged", records.Salvaged),
     ("down", records.TransactionEvent)])
 def test_the_data_of_other_rows_decode_and_are_written_like_that(kind, type_):
     assert msgspec.json.encode(msgspec.json.decode(example(kind), type=type_)) == example(kind)
+
+
+def test_the_salvaged_row_is_the_row_of_the_first_example():
+    row = envelope.decode(example("row"))
+    inside = msgspec.json.decode(example("salvaged"), type=records.Salvaged)
+    assert (inside.epoch, inside.seq, inside.type, inside.hash, inside.data) == (
+        row.epoch, row.seq, row.type, row.hash.hex(), row.data)
+
+
+@pytest.mark.parametrize("kind", ["gap", "dropped", "salvaged"])
+def test_what_the_site_writes_the_cloud_can_read(kind):
+    read = facts.read_salvaged if kind == "salvaged" else facts.read_gap
+    ours = msgspec.structs.asdict(read(example(kind)))
+    written_as = records.Salvaged if kind == "salvaged" else records.Gap
+    theirs = msgspec.json.decode(example(kind), type=written_as)
+    assert ours == {name: getattr(theirs, name) for name in ours}
 
 
 def test_the_acknowledgement_is_that_of_the_row():
@@ -50,5 +68,6 @@ def test_every_topic_and_row_type_is_named():
                   topics.state("x")):
         assert f"`{topic.replace('/x/', '/{site}/')}`" in DOC
     for type_ in (records.TX_EVENT, records.TX_CDR, records.EV_FAULT, records.EV_STATUS,
-                  records.EV_BOOT, records.EV_CLOCK, records.EV_SECURITY, records.TM_METER):
+                  records.EV_BOOT, records.EV_CLOCK, records.EV_GAP, records.EV_SECURITY,
+                  records.TM_METER, *records.SALVAGED.values()):
         assert f"| `{type_}` | {type_[:2]} |" in DOC
