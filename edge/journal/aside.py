@@ -1,31 +1,86 @@
-"""A file that is no whole journal is set aside, not a byte of it changed, and a new one may begin."""
+"""A file that is no whole journal is set aside, not a byte of it changed, and a new one may begin.
+
+A database is up to three files, and the power may go between two renames. So a note beside them says
+first where they go, and then that they are all there: while it does not, whatever has the old name is
+part of the old journal; when it does, it is the new one. Nothing that has a name is overwritten.
+"""
 
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
+from edge.controller.struct import Value
+from edge.journal.durable import replace_file, sync_folder
 from edge.journal.lock import OneOwner
 
-_PARTS = ("", "-wal", "-shm")
+PARTS = ("", "-wal", "-shm")
 
 
-def set_aside(path: Path) -> Path:
-    """Rename a damaged journal and what SQLite has beside it; returns where it is now.
+class Note(Value):
+    """`to`: the name that the file gets, in the same folder. `why`: what was wrong with it."""
 
-    Its name says when, by a clock that may be wrong: it only has to be free. Raises `JournalInUse`
-    while somebody has it open, `OSError` if the folder cannot be written.
+    to: str
+    why: str
+    moved: bool = False
+
+
+def note_of(path: Path) -> Path:
+    """The file that says so."""
+    return path.with_name(path.name + ".aside")
+
+
+def under_way(path: Path) -> Note | None:
+    """What was begun and not ended. A note that cannot be read tells nothing: it is begun anew."""
+    try:
+        return msgspec.json.decode(note_of(path).read_bytes(), type=Note)
+    except FileNotFoundError:
+        return None
+    except (msgspec.MsgspecError, UnicodeError):
+        return Note(to=_free_name(path), why="the note of what was set aside cannot be read")
+
+
+def move_aside(path: Path, why: str) -> Note:
+    """Rename the journal at `path` and what SQLite has beside it, or end doing so. Raises `OSError`.
+
+    Its name says when, by a clock that may be wrong: it only has to be free. The caller is its
+    `OneOwner`.
+    """
+    note = under_way(path)
+    if note is None:
+        note = Note(to=_free_name(path), why=why)
+        replace_file(note_of(path), msgspec.json.encode(note))
+    if not note.moved:
+        for part in PARTS:
+            source, to = path.with_name(path.name + part), path.with_name(note.to + part)
+            if source.exists():
+                source.rename(to if not to.exists() else path.with_name(_free_name(path) + part))
+        sync_folder(path.parent)
+        note = msgspec.structs.replace(note, moved=True)
+        replace_file(note_of(path), msgspec.json.encode(note))
+    return note
+
+
+def set_aside(path: Path, why: str = "") -> Path:
+    """`move_aside`, and nothing else follows; returns where it is now. For who begins a new one.
+
+    Raises `JournalInUse` while somebody has it open, `OSError` if the folder cannot be written.
     """
     owner = OneOwner(path)
     try:
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-        to = path.with_name(f"{path.name}.damaged-{stamp}")
-        number = 1
-        while to.exists():
-            number += 1
-            to = path.with_name(f"{path.name}.damaged-{stamp}-{number}")
-        for part in reversed(_PARTS):  # the file last: until it is gone nobody begins a new one
-            source = path.with_name(path.name + part)
-            if source.exists():
-                source.rename(to.with_name(to.name + part))
+        note = move_aside(path, why)
+        note_of(path).unlink()
+        sync_folder(path.parent)
     finally:
         owner.release()
-    return to
+    return path.with_name(note.to)
+
+
+def _free_name(path: Path) -> str:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    first = name = f"{path.name}.damaged-{stamp}"
+    number = 1
+    while any(path.with_name(name + part).exists() for part in PARTS):
+        number += 1
+        name = f"{first}-{number}"
+    return name

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.controller.effects import Stream
-from edge.journal import schema
+from edge.journal import checks, schema
 from edge.journal.errors import JournalDamaged, JournalTooNew
 from edge.journal.row import NO_ROW, Head
 from edge.journal.rows import Heads, load_heads
@@ -30,6 +30,8 @@ def begin(db: sqlite3.Connection, path: Path, new_epoch: Callable[[], str]) -> F
     """
     new = not db.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
     if new:
+        if db.execute("PRAGMA page_count").fetchone() > (1,):
+            raise JournalDamaged(f"{path}: it has pages, and no table")
         _create(db, path, new_epoch())
     result = [found[0] for found in db.execute("PRAGMA quick_check(5)")]
     if result != ["ok"]:
@@ -38,6 +40,7 @@ def begin(db: sqlite3.Connection, path: Path, new_epoch: Callable[[], str]) -> F
     found = load(db, path)
     for look in schema.LOOKS:
         db.execute(look)
+    checks.newest(db, path, epoch=found.epoch, boot=found.boot, heads=found.heads)
     db.execute("BEGIN IMMEDIATE")
     db.execute("UPDATE meta SET v = v + 1 WHERE k = 'boot'")
     db.execute("COMMIT")

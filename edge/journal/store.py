@@ -1,7 +1,8 @@
 """The journal's file: synchronous, one connection, one thread at a time. Knows no asyncio.
 
-A commit that fails (disk full, I/O) leaves the file as it was. After an I/O error the connection
-is opened anew before the next write, since what the page cache holds is not to be trusted.
+A commit that fails (disk full, I/O) leaves the file as it was, or is found by the next try (see
+`doubt.py`). After an I/O error the connection is opened anew before the next write, since what the
+page cache holds is not to be trusted.
 """
 
 import sqlite3
@@ -13,7 +14,8 @@ from typing import Self
 import msgspec
 
 from edge.controller.effects import Stream
-from edge.journal import opening, rows, schema
+from edge.journal import checks, opening, rows, schema
+from edge.journal.doubt import Doubt, write_again
 from edge.journal.errors import JournalDamaged, JournalError
 from edge.journal.row import Batch, Head, Row
 from edge.journal.sqlite_trouble import POISON, STRANGE, is_io_error, translated, unusable
@@ -34,6 +36,7 @@ class Store:
         self.new = False
         self._closed = False
         self._heads: rows.Heads = {}
+        self._doubt = Doubt()
         self._acks_to_save: set[Stream] = set()
         """Acknowledgements are written with the next rows: one lost is only asked for again."""
 
@@ -46,6 +49,7 @@ class Store:
         used. `new_epoch` gives 16 hex digits and is called for a new file only.
         """
         try:
+            checks.before_opening(path)
             opening.create_private(path)
             db = schema.connect(path, busy_s=busy_s, factory=factory)
         except (*STRANGE, sqlite3.Error, OSError) as error:
@@ -54,10 +58,10 @@ class Store:
         try:
             found = opening.begin(db, path, new_epoch)
         except (*STRANGE, sqlite3.Error) as error:
-            db.close()
+            checks.close_unchanged(db, path)
             raise unusable(error, path) from error
         except JournalError:
-            db.close()
+            checks.close_unchanged(db, path)
             raise
         store.epoch, store.boot, store.new = found.epoch, found.boot, found.new
         store._heads = found.heads
@@ -92,16 +96,24 @@ class Store:
             return [() for _ in batches]
         db = self._connection()
         heads = dict(self._heads)
+        written = self._doubt.already(batches)
+        there = len(written)
+        if there == len(batches):
+            self._doubt.settled(there, wrote=False)
+            return written
         try:
             db.execute("BEGIN IMMEDIATE")
-            written = [rows.insert(db, batch, heads, epoch=self.epoch, boot=self.boot)
-                       for batch in batches]
+            written += [rows.insert(db, batch, heads, epoch=self.epoch, boot=self.boot)
+                        for batch in batches[there:]]
             touched = {row.stream for group in written for row in group} | self._acks_to_save
             rows.save_heads(db, heads, touched)
             db.execute("COMMIT")
         except (*POISON, sqlite3.Error) as error:
+            if is_io_error(error) and len(written) == len(batches):  # the commit itself
+                self._doubt.failed(batches, written)
             self._undo(db, error)
             raise translated(error, self._path) from error
+        self._doubt.settled(there, wrote=True)
         self._heads = heads
         self._acks_to_save.clear()
         return written
@@ -194,6 +206,7 @@ class Store:
                 raise JournalDamaged(
                     f"{self._path} was replaced: epoch {found.epoch} boot {found.boot},"
                     f" expected {self.epoch} boot {self.boot}")
+            write_again(db)
         except (sqlite3.Error, JournalError):
             db.close()
             raise
@@ -201,6 +214,7 @@ class Store:
             found.heads[stream] = msgspec.structs.replace(
                 found.heads[stream], acked=self._heads[stream].acked)
         self._heads = found.heads
+        self._doubt.look(found.heads)
         return db
 
 

@@ -1,0 +1,83 @@
+"""A damaged journal becomes a new one that has everything which is proven; the old file stays.
+
+`mend` may be killed at any moment and ends what it finds begun: the damaged files get their new name
+(`aside.py`), the new journal is written under a name of its own (`rebuild.py`) and gets the journal's
+name when it is whole and on the disk. Until then no controller has begun anything.
+"""
+
+import secrets
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from edge.journal import schema
+from edge.journal.aside import PARTS, move_aside, note_of, under_way
+from edge.journal.durable import sync_file, sync_folder
+from edge.journal.errors import JournalError
+from edge.journal.lock import OneOwner
+from edge.journal.rebuild import REPORT, rebuild
+from edge.journal.report import Report
+from edge.journal.salvage import salvage
+
+
+def unfinished(path: Path) -> bool:
+    """Whether a mending of the journal at `path` was begun and not ended."""
+    return under_way(path) is not None
+
+
+def mend(path: Path, why: str = "", *,
+         new_epoch: Callable[[], str] = lambda: secrets.token_hex(8)) -> None:
+    """Set the journal at `path` aside and put a new one in its place, with all that can be proven.
+
+    `why`: what is wrong with it; of no use if a mending is unfinished, which is ended then. Raises
+    `JournalInUse`, and `JournalError` if the disk does not let it (full, read-only): then nothing is
+    lost, and it goes on when it is called again.
+    """
+    try:
+        owner = OneOwner(path)
+    except OSError as error:
+        raise JournalError(f"{path}: {error}") from error
+    try:
+        _mended(path, why, new_epoch)
+    except (OSError, sqlite3.Error) as error:
+        raise JournalError(f"{path}: damaged, and it cannot be mended: {error}") from error
+    finally:
+        owner.release()
+
+
+def _mended(path: Path, why: str, new_epoch: Callable[[], str]) -> None:
+    note = move_aside(path, why)
+    if not path.exists():
+        new = path.with_name(path.name + ".new")
+        for part in PARTS:  # of a try that was cut short: all of it is in the old file
+            new.with_name(new.name + part).unlink(missing_ok=True)
+        rebuild(new, salvage(path.with_name(note.to)), why=note.why, aside=note.to,
+                new_epoch=new_epoch)
+        sync_file(new)
+        new.rename(path)
+        sync_folder(path.parent)
+    note_of(path).unlink()
+    sync_folder(path.parent)
+
+
+def untold(path: Path) -> Report | None:
+    """What became of the journal before the one at `path`, if no row was recorded since that tells it.
+
+    To be called before it is opened: any trouble is that of the opening. A report that cannot be read
+    is none.
+    """
+    if not path.is_file():
+        return None
+    try:
+        db = schema.connect_read_only(path)
+        try:
+            found = db.execute("SELECT v, (SELECT head FROM stream WHERE name = 'ev') FROM meta"
+                               " WHERE k = ?", (REPORT,)).fetchone()
+        finally:
+            db.close()
+        report = None if found is None else msgspec.json.decode(found[0], type=Report)
+    except (sqlite3.Error, msgspec.MsgspecError, UnicodeError, TypeError):
+        return None
+    return report if report is not None and report.ev_head == found[1] else None
