@@ -3,7 +3,9 @@
 import asyncio
 import bisect
 import itertools
+from collections.abc import Callable
 from contextlib import suppress
+from typing import NamedTuple
 
 from edge.bus.frame import expect
 from edge.bus.link import Link
@@ -39,11 +41,26 @@ class _Job:
         return (BusClass.BOARD if aged else self.order[0]), self.order[1]
 
 
+class Pulse(NamedTuple):
+    """Signs of life of an owner. `stuck_s`: how long work has waited without any frame ending; 0.0
+    when nothing waits. `frame_age_s`: since the last frame that ended, well or not; None: none did.
+    """
+
+    alive: bool
+    stuck_s: float
+    frame_age_s: float | None
+    errors: int
+
+
 class LineOwner:
-    """A `Bus`. All methods belong to the loop that called `start`."""
+    """A `Bus`. All methods belong to the loop that called `start`.
+
+    `on_failed` hears what the owner dies of, if it does: an exception that nobody expected.
+    """
 
     def __init__(self, link: Link) -> None:
         self.stats = LineStats()
+        self.on_failed: Callable[[BaseException], None] = lambda _: None
         self._link = link
         self._queue: list[_Job] = []
         self._count = itertools.count()
@@ -51,6 +68,8 @@ class LineOwner:
         self._down: str | None = "not started"
         self._owed: dict[bytes, float] = {}  # head of an unanswered request -> loop time it expires
         self._task: asyncio.Task[None] | None = None
+        self._asked_s: float | None = None  # since when the request in flight has waited
+        self._ended_s: float | None = None  # when the last exchange ended
         link.on_lost = self._wake.set
 
     @property
@@ -62,6 +81,17 @@ class LineOwner:
     def down(self) -> str | None:
         """Why the line cannot be used now; `None`: it can."""
         return self._down
+
+    def pulse(self) -> Pulse:
+        """For a supervisor."""
+        now_s = asyncio.get_running_loop().time()
+        ended_s = self._ended_s
+        waiting = [job.since_s for job in self._queue if not job.done.done()]
+        waiting += [] if self._asked_s is None else [self._asked_s]
+        since_s = max(min(waiting), -1.0 if ended_s is None else ended_s) if waiting else now_s
+        return Pulse(alive=self._task is not None and not self._task.done(), stuck_s=now_s - since_s,
+                     frame_age_s=None if ended_s is None else now_s - ended_s,
+                     errors=self.stats.timeouts + self.stats.bad + self.stats.downs)
 
     async def start(self) -> None:
         """Open the line (or begin to try, at most 5 s apart) and serve."""
@@ -137,15 +167,17 @@ class LineOwner:
         waited = self.stats.worst_wait_s
         waited[job.klass] = max(waited.get(job.klass, 0.0), now_s - job.since_s)
         self.stats.requests += 1
+        self._asked_s = job.since_s
         try:
             outcome = await self._exchange(job, unit)
-            end_s = loop.time()
+            self._ended_s = end_s = loop.time()
             self.stats.busy_s += end_s - now_s
             self._account(job, unit, outcome, end_s)
             if isinstance(outcome, bytes) and outcome[0] & EXCEPTION_BIT:
                 outcome = self._refused(job, outcome)
             _settle(job, outcome)
         finally:
+            self._asked_s = None
             if not job.done.done():  # only if we are cancelled, or failed
                 _settle(job, self._line_down("closed"))
 
@@ -201,8 +233,10 @@ class LineOwner:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """However the owner ended: nobody may wait for it any longer."""
-        failed = not task.cancelled() and task.exception() is not None
-        self._fail_all("owner failed" if failed else "closed")
+        error = None if task.cancelled() else task.exception()
+        self._fail_all("closed" if error is None else "owner failed")
+        if error is not None:
+            self.on_failed(error)
 
     def _refused(self, job: _Job, answer: bytes) -> DeviceRefused:
         return DeviceRefused("request refused", where=f"unit {job.unit} on {self.where}",

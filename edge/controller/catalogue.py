@@ -117,6 +117,9 @@ CATALOGUE: dict[FaultCode, FaultKind] = {k.code: k for k in (
     _kind(_C.JOURNAL_FULL, "disk full", "Controller", _V.FAILURE, _S.ORDERLY, _U.GONE),
     _kind(_C.CLOCK_UNTRUSTED, "clock not to be trusted", "ClockCtrlr",
           _V.NOTICE, _S.NOTHING, _U.GONE),
+    _kind(_C.RESTART_LOOP, "controller stopped after repeated failures", "Controller",
+          _V.FAILURE, _S.CUT, _U.RESTART),
+    _kind(_C.JOURNAL_SLOW, "journal slow", "Controller", _V.NOTICE, _S.NOTHING, _U.GONE),
     _kind(_C.CLOUD_OFFLINE, "no contact with the cloud", "OCPPCommCtrlr",
           _V.NOTICE, _S.NOTHING, _U.GONE),
 )}

@@ -87,6 +87,8 @@ class FaultCode(enum.StrEnum):
     DISK_LOW = "F603"
     JOURNAL_FULL = "F604"
     CLOCK_UNTRUSTED = "F605"
+    RESTART_LOOP = "F606"
+    JOURNAL_SLOW = "F607"
     CLOUD_OFFLINE = "F701"
 
 

@@ -10,6 +10,7 @@ import errno
 import logging
 import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -30,12 +31,14 @@ _log = logging.getLogger(__name__)
 class LinkServer:
     """Listens at `run_dir`/`origin`.sock. Belongs to one event loop.
 
-    `group`: the group that may connect besides the owner; `None`: the process's own.
+    `group`: the group that may connect besides the owner; `None`: the process's own. `on_failed` hears
+    of what a handler did not catch: the client's mistakes are answered, so it is a defect.
     """
 
     def __init__(self, run_dir: Path, origin: Origin, handler: Handler, *,
                  group: str | None = None) -> None:
         self.path = run_dir / f"{origin.value}.sock"
+        self.on_failed: Callable[[BaseException], None] = lambda _: None
         self._origin = origin
         self._handler = handler
         self._group = group
@@ -105,6 +108,10 @@ class LinkServer:
         try:
             await ws.prepare(request)
             await connection.run()
+        except Exception as error:
+            if not isinstance(error, OSError):  # a client that went; all else is a defect of ours
+                self.on_failed(error)
+            raise
         finally:
             self._connections.discard(connection)
             _log.info("%s: pid %d uid %d gone", self.path.name, peer.pid, peer.uid)

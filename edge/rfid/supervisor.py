@@ -43,7 +43,8 @@ log = logging.getLogger(__name__)
 class ReaderSupervisor:
     """One reader. The callbacks run in the loop, must not block, and come in the order of events.
 
-    `on_lost` and `on_back` alternate; the first word is either. `clock` is the monotonic clock in ns,
+    `on_lost` and `on_back` alternate; the first word is either. `on_failed` hears what the supervision
+    itself dies of, if it does. `clock` is the monotonic clock in ns,
     of the same origin as the reader's (CLOCK_MONOTONIC): a tap that waited in the socket while the
     controller hung is not acted upon long after its driver has left.
     """
@@ -60,6 +61,7 @@ class ReaderSupervisor:
         self._command = [*program, "--id", reader_id, "--path", path]
         self._command += ["--virtual"] if virtual else []
         self._on_tag, self._on_lost, self._on_back, self._clock = on_tag, on_lost, on_back, clock
+        self.on_failed: Callable[[BaseException], None] = lambda _: None
         self._well: bool | None = None
         self._last_uid: bytes | None = None
         self._patience_s = START_WITHIN_S
@@ -75,6 +77,11 @@ class ReaderSupervisor:
     async def start(self) -> None:
         """Returns at once; the reader is reported by `on_back` or `on_lost`."""
         self._task = asyncio.create_task(self.run(), name=f"reader {self.reader_id}")
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.on_failed(error)
 
     async def stop(self) -> None:
         """Ends the process, gently for a second; raises what ended the supervision before."""

@@ -85,6 +85,7 @@ class OutletDriver:
         self._opening = asyncio.Lock()  # an opening in order is under way
         self._hurries = 0  # urgent openings
         self._unread: set[str] = set()  # lines that could not be read
+        self._safe = False  # for good: the controller ends
         self.looked = asyncio.Event()  # the first poll ended, well or not
 
     async def run(self) -> None:
@@ -254,14 +255,15 @@ class OutletDriver:
                 self.open("not wanted any more")
             raise
         trace.mark("granted", self.evse_id)
-        if wanted():
+        if wanted() and not self._safe:
             self.contactor.set(True)
             self._last = None
         else:
             self.open("not wanted any more")
 
     def make_safe(self) -> None:
-        """The relay off, whatever else is broken."""
+        """The relay off, whatever else is broken; a grant that is under way does not close it again."""
+        self._safe = True
         self.contactor.set(False)
 
 

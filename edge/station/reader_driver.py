@@ -27,7 +27,9 @@ class ReaderDriver:
         self.supervisor = ReaderSupervisor(reader_id, path, virtual=virtual, on_tag=self._tag,
                                            on_lost=self._lost, on_back=self._back)
 
-    async def start(self) -> None:
+    async def start(self, on_failed: Callable[[BaseException], None] = lambda _: None) -> None:
+        """`on_failed` hears of a defect of the supervision itself."""
+        self.supervisor.on_failed = on_failed
         await self.supervisor.start()
 
     async def stop(self) -> None:

@@ -1,25 +1,43 @@
 """`forecourt run --site site.toml`: the controller and its readers.
 
-Exit status: 0 asked to end (SIGTERM, SIGINT), 1 a failure, or something that everything rests on
-(GPIO, the state folder) is not there: every relay was dropped; 2 the site's file is wrong, nothing
-was energised and trying again is no use.
+Exit status: 0 asked to end (SIGTERM, SIGINT), or a safe stop that was cleared; 1 a failure, or
+something that everything rests on (GPIO, the state folder) is not there: every relay was dropped;
+2 the site's file is wrong, nothing was energised and trying again is no use.
+
+At SIGTERM cars are told to stop first and contactors open without load, 6 s later at the latest; a
+second SIGTERM opens at once. After three failures within ten minutes the next start is a safe stop
+(`safe_stop.py`).
 """
 
 import argparse
 import asyncio
 import contextlib
+import faulthandler
 import logging
+import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 from edge.controller.trouble import DeviceError
-from edge.journal.errors import JournalError
+from edge.journal.errors import JournalError, JournalInUse
+from edge.journal.lock import OneOwner
+from edge.station import safe_stop
+from edge.station.alarm import Guard, alarms
+from edge.station.claiming import relays_off
+from edge.station.clock import computer_boot
 from edge.station.config import ConfigErrors, load
 from edge.station.config_sections import Site
+from edge.station.notify import Notifier, from_environment
+from edge.station.starts import FILE, End, StartsFile, words_of
+from edge.station.winding_down import wind_down
 from edge.station.wiring import running
+
+LAST_S = 8.0
+"""From the last relay to the end of the process, then it is ended: `TimeoutStopSec` would kill it."""
 
 log = logging.getLogger(__name__)
 
@@ -32,45 +50,105 @@ def main(argv: list[str]) -> int:
     options = parser.parse_args(argv)
     logging.basicConfig(level=options.log_level, stream=sys.stderr,
                         format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    faulthandler.enable()  # where it was, when it dies in C or by its watchdog
+    notifier = from_environment(os.environ, os.getpid())
     try:
         site = load(options.site)
-        for folder in (site.paths.state, site.paths.run):
-            Path(folder).mkdir(parents=True, exist_ok=True)
     except ConfigErrors as errors:
         print(errors, file=sys.stderr)
         return 2
-    except OSError as error:
-        print(f"forecourt run: {error}", file=sys.stderr)
-        return 1
-    (Path(site.paths.run) / "ready").unlink(missing_ok=True)
-    return asyncio.run(_run(site))
-
-
-async def _run(site: Site) -> int:
-    asked_to_end = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked_to_end.set)
     try:
-        return await _until(site, asked_to_end)
-    except (DeviceError, JournalError, OSError, LookupError) as error:
+        for folder in (site.paths.state, site.paths.run):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        owner = OneOwner(Path(site.paths.state) / "controller")
+        (Path(site.paths.run) / "ready").unlink(missing_ok=True)
+    except JournalInUse as error:  # its relays are not ours
         print(f"forecourt run: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        relays_off(site)
+        print(f"forecourt run: {error}", file=sys.stderr)
+        return 1
+    try:
+        return _counted(site, notifier)
+    finally:
+        owner.release()
 
 
-async def _until(site: Site, asked_to_end: asyncio.Event) -> int:
-    async with running(site, version("forecourt")) as station:
-        asyncio.get_running_loop().set_exception_handler(
-            lambda _loop, context: station.fail(
-                context.get("exception") or RuntimeError(context["message"])))
+def _counted(site: Site, notifier: Notifier) -> int:
+    """One run, or a safe stop, whose end is kept. Whatever happens, relays drop first."""
+    starts = StartsFile(Path(site.paths.state) / FILE, computer_boot())
+    try:
+        stopped = starts.begin().stopped
+        if stopped:
+            relays_off(site)
+            log.critical("safe stop: %d failed runs, the last: %s", len(starts.now.failed_s),
+                         starts.now.last)
+            time.sleep(starts.now.pause_s)
+            asyncio.run(safe_stop.stand(site, notifier, starts))
+            how, why = End.ORDERLY, ""
+        else:
+            how, why = asyncio.run(_run(site, notifier, starts))
+    except BaseException as error:
+        relays_off(site)
+        starts.end(End.FAILED, words_of(error))
+        raise
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+    if how is not End.ORDERLY:
+        relays_off(site)
+    starts.end(how, why)
+    return 0 if how is End.ORDERLY else 1
+
+
+async def _run(site: Site, notifier: Notifier, starts: StartsFile) -> tuple[End, str]:
+    """How it ended, and of what."""
+    guard, loop = Guard(_this_task()), asyncio.get_running_loop()
+    with alarms(guard.fail):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, guard.ask)
+        try:
+            await _serve(site, guard, notifier, starts)
+        except asyncio.CancelledError:
+            if not guard.asked.is_set():
+                raise
+        except (DeviceError, JournalError, OSError) as error:
+            print(f"forecourt run: {error}", file=sys.stderr)
+            if not guard.starting:
+                return End.FAILED, words_of(error)
+            relays_off(site)
+            await _patiently(guard, starts.now.pause_s)
+            return End.MISSING, ""
+    return (End.ORDERLY, "") if guard.error is None else (End.FAILED, words_of(guard.error))
+
+
+def _this_task() -> "asyncio.Task[object]":
+    task = asyncio.current_task()
+    assert task is not None
+    return task
+
+
+async def _patiently(guard: Guard, pause_s: float) -> None:
+    """Wait before the next try; not for somebody who wants it to end."""
+    guard.starting = False
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(guard.asked.wait(), pause_s)
+
+
+async def _serve(site: Site, guard: Guard, notifier: Notifier, starts: StartsFile) -> None:
+    async with running(site, version("forecourt"), guard, notifier, starts.lately()) as (
+            station, outlets):
+        guard.starting = False
+        starts.serves()
         with _told_ready(Path(site.paths.run) / "ready", station.clock.mono_ns()):
-            station.failure.add_done_callback(lambda _failure: asked_to_end.set())
-            await asked_to_end.wait()
-        if station.failure.done():
-            error = station.failure.result()
-            log.critical("the station failed, every relay is dropped", exc_info=error)
-            return 1
-    return 0
+            notifier.ready()
+            await guard.asked.wait()
+        notifier.stopping()
+        if guard.error is None:
+            station.grant_no_more()
+            await wind_down(outlets, lambda: station.site, station.clock.mono_ns, guard.hurry)
+        guard.make_safe()
+        faulthandler.dump_traceback_later(LAST_S, exit=True)
 
 
 @contextlib.contextmanager

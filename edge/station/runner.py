@@ -51,6 +51,10 @@ from edge.station.scribe import Scribe
 log = logging.getLogger(__name__)
 
 
+#: Each gives something, or the current back that was withdrawn: less is still more than X1.
+_NOT_AT_THE_END = (CloseContactor, OfferCurrent, LowerCurrent, RenewGrant, WakeCar)
+
+
 class OutletPort(Protocol):
     """What the runner does to an outlet. Methods that take power return at once."""
 
@@ -90,6 +94,11 @@ class Runner:
         self._taken: Counter[str] = Counter()  # how often power was taken, per EVSE
         self._lowered: dict[str, tuple[int, float]] = {}  # how often lowered, and to what
         self._told: dict[str, float] = {}  # the most that the board was told to offer; 0: X1
+        self._ending = False
+
+    def end(self) -> None:
+        """From now on nothing is granted, renewed or offered: the controller stops in order."""
+        self._ending = True
 
     def run(self, at: Header, effects: tuple[Effect, ...]) -> None:
         """Carry out the effects of one step."""
@@ -98,6 +107,8 @@ class Runner:
         kept: dict[str, bytes | None] = {}
         grants: list[tuple[Effect, _Mark]] = []
         for effect in effects:
+            if self._ending and isinstance(effect, _NOT_AT_THE_END):
+                continue
             if isinstance(effect, LowerCurrent):
                 count = self._lowered.get(effect.evse_id, (0, 0.0))[0]
                 self._lowered[effect.evse_id] = (count + 1, effect.current_a)
@@ -186,7 +197,7 @@ class Runner:
                                    error=f"cannot be priced: {error}")
 
     async def _offer(self, evse_id: str, current_a: float, wanted: bool) -> None:
-        if not wanted:
+        if not wanted or self._ending:
             return  # power was taken, or less was told, while the disk was waited for
         self._told[evse_id] = current_a
         try:
@@ -204,7 +215,7 @@ class Runner:
         evse_id = effect.evse_id
 
         def wanted() -> bool:
-            return self._taken[evse_id] == mark.taken
+            return self._taken[evse_id] == mark.taken and not self._ending
 
         if not wanted():
             return

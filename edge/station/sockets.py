@@ -37,7 +37,7 @@ def make_servers(site: Site, station: Station, journal: Journal, scribe: Scribe,
     desk = Desk(
         journal=journal, hand_in=station.hand_in, outlets=outlets, meters=meters,
         services=services, snapshot=lambda: snapshots.take(station.site, station.clock.header()),
-        description=_description(site, journal.epoch), health=health)
+        description=description(site, journal.epoch), health=health)
     groups = site.paths.socket_groups
     servers = {origin: LinkServer(run_dir, origin, desk.handle, group=getattr(groups, origin))
                for origin in Origin}
@@ -59,7 +59,9 @@ def make_servers(site: Site, station: Station, journal: Journal, scribe: Scribe,
     station.changed = _throttled(push)
     runner = Runner(scribe=scribe, outlets=outlets, meters=meters, hand_in=station.hand_in,
                     price=pricing.price, answer=desk.answered, spawn=station.spawn)
-    station.run_effects = runner.run
+    station.run_effects, station.grant_no_more = runner.run, runner.end
+    for server in servers.values():
+        server.on_failed = station.fail
     return list(servers.values())
 
 
@@ -79,7 +81,8 @@ def _throttled(push: Callable[[], None]) -> Callable[[], None]:
     return later
 
 
-def _description(site: Site, epoch: str) -> SiteDescription:
+def description(site: Site, epoch: str) -> SiteDescription:
+    """What sync is told of the site."""
     cloud = site.cloud
     return SiteDescription(
         site_id=site.site.id, epoch=epoch, cloud=None if cloud is None else CloudDescription(

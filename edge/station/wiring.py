@@ -6,11 +6,13 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from edge.bus.open import open_bus
 from edge.bus.owner import LineOwner
+from edge.link.server import LinkServer
 from edge.meter.catalogue import load as load_model
 from edge.meter.meter import Meter
 from edge.outlet.board_service import BoardService
@@ -18,6 +20,7 @@ from edge.outlet.gpio import Gpio, RpiGpio
 from edge.outlet.inputs import ContactInput
 from edge.outlet.temperature import read_celsius
 from edge.rfid.lookup import TokenLookup
+from edge.station.alarm import Guard
 from edge.station.claiming import Line, claim_outlets, make_safe
 from edge.station.clock import Clock, computer_boot
 from edge.station.config import MB, to_plan
@@ -26,23 +29,35 @@ from edge.station.disk_watch import DiskWatch, room
 from edge.station.health import HealthReport
 from edge.station.input_driver import READS_THAT_COUNT, InputDriver
 from edge.station.meter_driver import PERIOD_S, MeterDriver
+from edge.station.notify import Notifier
 from edge.station.outlet_driver import OutletDriver
 from edge.station.pricing import read_tariff_text
 from edge.station.reader_driver import ReaderDriver
+from edge.station.recording import record
 from edge.station.restoring import open_journal, restore
 from edge.station.scribe import Scribe
 from edge.station.sensor_driver import PERIOD_S as SENSOR_PERIOD_S
 from edge.station.sensor_driver import SensorDriver
 from edge.station.sockets import make_servers
 from edge.station.station import Station
+from edge.station.vitals import Vitals
+from edge.station.watching import watch
 
 FIRST_LOOK_S = 5.0
 
 log = logging.getLogger(__name__)
 
 
+class Running(NamedTuple):
+    """A station that serves, and the outlets that it ends with."""
+
+    station: Station
+    outlets: Mapping[str, OutletDriver]
+
+
 @contextlib.asynccontextmanager
-async def running(site: Site, software: str) -> AsyncIterator[Station]:
+async def running(site: Site, software: str, guard: Guard, notifier: Notifier,
+                  restarts: int = 0) -> "AsyncIterator[Running]":
     """A station that runs: every task started, every socket open. On the way out all relays drop.
 
     Raises `DeviceError`, `JournalError`, `OSError` for what cannot be had at all.
@@ -57,12 +72,17 @@ async def running(site: Site, software: str) -> AsyncIterator[Station]:
         plan = msgspec.structs.replace(
             to_plan(site), tariff=read_tariff_text(Path(site.tariff.file)), software=software)
         station = Station(plan, clock, scribe := Scribe(journal))
+        station.failure.add_done_callback(lambda failure: guard.fail(failure.result()))
+        recorder = record(site, station, journal.epoch)
+        stack.push_async_callback(recorder.close)
         lines: dict[str, LineOwner] = {}
         for bus in site.buses:
             lines[bus.id] = line = open_bus(bus.url)
+            line.on_failed = station.fail
             await line.start()
             stack.push_async_callback(line.close)
         outlets, found = claim_outlets(site, lines, gpio := RpiGpio(), station)
+        guard.make_safe = station.make_safe = partial(make_safe, outlets)
         stack.callback(make_safe, outlets)
         meters = _meters(site, lines, station)
         tokens = await TokenLookup.open(state_dir)
@@ -75,18 +95,30 @@ async def running(site: Site, software: str) -> AsyncIterator[Station]:
         if kept is not None:
             scribe.write(kept)
         for server in servers:  # whoever asks for something asks a site that knows what it kept
-            await server.start()
+            await _opened(server)
             stack.push_async_callback(server.close)
         stack.push_async_callback(station.stop)
         _start_senses(site, gpio, station)
         _start(station, outlets, meters)
         health.readers = readers = _readers(site, tokens, station)
         for reader in readers:
-            await reader.start()
+            await reader.start(station.fail)
             stack.push_async_callback(reader.stop)
         await _first_look([*(o.looked for o in outlets.values()), *(r.looked for r in readers)])
         stack.callback(make_safe, outlets)  # first of all on the way out, too
-        yield station
+        vitals = Vitals(clock_ns=clock.mono_ns, restarts=restarts, watchdog_s=notifier.watchdog_s,
+                        lines={name: line.pulse for name, line in lines.items()},
+                        threads={"journal": lambda: journal.alive})
+        health.supervision = vitals.report
+        station.spawn(watch(vitals, notifier, station))
+        yield Running(station, outlets)
+
+
+async def _opened(server: LinkServer) -> None:
+    try:
+        await server.start()
+    except LookupError as error:  # no such group: somebody has to make it
+        raise OSError(f"{server.path}: {error}") from error
 
 
 def _meters(site: Site, lines: Mapping[str, Line], station: Station) -> dict[str, MeterDriver]:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 READY_S = 30.0
-_END_S = 10.0
+_END_S = 20.0
+_AGAIN_S = 0.3
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -59,18 +60,24 @@ class Children:
         process.kill()
         process.wait()
 
-    async def end(self, name: str) -> int | None:
-        """Ask a child to end, kill it if it does not; its exit status, None if it did not run."""
+    async def end(self, name: str, *, hurry: bool = False) -> int | None:
+        """Ask a child to end, kill it if it does not; its exit status, None if it did not run.
+
+        `hurry`: ask again and again, as somebody does who will not wait for what it does first.
+        """
         process = self._running.pop(name, None)
         if process is None:
             return None
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             process.send_signal(signal.SIGCONT)
-        deadline = time.monotonic() + _END_S
+        deadline, again = time.monotonic() + _END_S, time.monotonic() + _AGAIN_S
         while process.poll() is None:
             if time.monotonic() > deadline:
                 process.kill()
+            elif hurry and time.monotonic() > again:
+                process.send_signal(signal.SIGTERM)
+                again += _AGAIN_S
             await asyncio.sleep(0.01)
         return process.returncode
 

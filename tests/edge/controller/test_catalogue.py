@@ -89,7 +89,7 @@ def test_what_is_dangerous_opens_at_once(kind):
 @pytest.mark.parametrize("kind", KINDS, ids=ids)
 def test_what_keeps_the_transaction_ends_by_itself(kind):
     if kind.stops in (Stops.CUT, Stops.PAUSE, Stops.DERATE):
-        assert kind.until is Until.GONE, "or the transaction could never go on"
+        assert kind.until in (Until.GONE, Until.RESTART), "or the transaction could never go on"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=ids)
@@ -109,4 +109,6 @@ def test_every_fault_that_a_board_can_name_has_a_kind():
 @pytest.mark.parametrize("code", list(FaultCode))
 def test_every_kind_has_a_rule_that_finds_it(code):
     sources = "".join(p.read_text("utf-8") for p in Path(board.__file__).parent.glob("*.py"))
-    assert re.search(rf"FaultCode\.{code.name}\b", sources), "it could never stand"
+    # While this one stands no core runs: what it does is done by edge/station/safe_stop.py.
+    assert code is FaultCode.RESTART_LOOP or re.search(rf"FaultCode\.{code.name}\b", sources), (
+        "it could never stand")
