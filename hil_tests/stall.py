@@ -24,6 +24,23 @@ print("held", flush=True)
 sys.stdin.read()
 """
 
+_SLOWER = """
+import sqlite3, sys, threading
+db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=20)
+end = threading.Event()
+def go():
+    while not end.wait(0.12):  # SQLite looks at a foreign lock every 0.1 s
+        db.execute("BEGIN IMMEDIATE")
+        end.wait(float(sys.argv[2]))
+        db.execute("ROLLBACK")
+db.execute("SELECT 1 FROM sqlite_schema")
+looking = threading.Thread(target=lambda: (sys.stdin.read(), end.set()))
+looking.start()
+print("held", flush=True)
+go()
+looking.join()
+"""
+
 
 @contextlib.contextmanager
 def held(journal: Path) -> Iterator[None]:
@@ -32,12 +49,25 @@ def held(journal: Path) -> Iterator[None]:
     The journal sees it go on within 0.1 s (SQLite looks at a foreign lock that often). Returns
     control once the lock is held; raises `RuntimeError` if it cannot be had.
     """
-    holder = subprocess.Popen([sys.executable, "-c", _HOLDER, str(journal)], text=True,
+    with _locking(_HOLDER, str(journal)):
+        yield
+
+
+@contextlib.contextmanager
+def slowed(journal: Path, hold_s: float) -> Iterator[None]:
+    """While inside, a commit to the SQLite file `journal` mostly waits, `hold_s` and 0.1 s at most."""
+    with _locking(_SLOWER, str(journal), str(hold_s)):
+        yield
+
+
+@contextlib.contextmanager
+def _locking(script: str, *arguments: str) -> Iterator[None]:
+    holder = subprocess.Popen([sys.executable, "-c", script, *arguments], text=True,
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdin is not None and holder.stdout is not None
     try:
         if holder.stdout.readline() != "held\n":
-            raise RuntimeError(f"cannot lock {journal}")
+            raise RuntimeError(f"cannot lock {arguments[0]}")
         yield
     finally:
         holder.stdin.close()  # it ends, and its lock with it
@@ -74,14 +104,15 @@ def slow_fsync(pid: int, delay_s: float) -> Iterator[None]:
          "-e", f"inject=fsync,fdatasync:delay_enter={delay_us}"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _wait_attached(tracer, pid)
+        wait_attached(tracer, pid)
         yield
     finally:
         tracer.terminate()  # it lets the process go unharmed
         tracer.wait(START_S + delay_s)
 
 
-def _wait_attached(tracer: subprocess.Popen[bytes], pid: int) -> None:
+def wait_attached(tracer: subprocess.Popen[bytes], pid: int) -> None:
+    """Until every thread of `pid` is traced. Raises `RuntimeError`."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if tracer.poll() is not None:
