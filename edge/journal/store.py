@@ -109,8 +109,8 @@ class Store:
             rows.save_heads(db, heads, touched)
             db.execute("COMMIT")
         except (*POISON, sqlite3.Error) as error:
-            if is_io_error(error) and len(written) == len(batches):  # the commit itself
-                self._doubt.failed(batches, written)
+            if is_io_error(error):
+                self._doubt.failed(batches[:len(written)], written)
             self._undo(db, error)
             raise translated(error, self._path) from error
         self._doubt.settled(there, wrote=True)
