@@ -23,6 +23,7 @@ import msgspec
 from edge.controller.effects import Stream
 from edge.journal.errors import BadBatch, JournalError
 from edge.journal.lock import OneOwner
+from edge.journal.report import Report
 from edge.journal.row import Batch, Head, Row
 from edge.journal.store import Store
 from edge.journal.writer import Committed, Writer
@@ -149,6 +150,10 @@ class Journal:
     async def kept(self) -> dict[str, bytes]:
         """Everything else that is kept across restarts, by its key."""
         return await self._ask(self._store.kept)
+
+    async def untold(self) -> Report | None:
+        """What became of a damaged journal before this one, until a row of stream ev tells it."""
+        return await self._ask(self._store.untold)
 
     async def clock_floor_utc(self) -> str | None:
         """It cannot be earlier than this (ISO 8601 as recorded); `None`: nothing is known."""

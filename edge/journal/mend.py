@@ -10,15 +10,11 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
-from edge.journal import schema
 from edge.journal.aside import PARTS, move_aside, note_of, under_way
 from edge.journal.durable import sync_file, sync_folder
 from edge.journal.errors import JournalError
 from edge.journal.lock import OneOwner
-from edge.journal.rebuild import REPORT, rebuild
-from edge.journal.report import Report
+from edge.journal.rebuild import rebuild
 from edge.journal.salvage import salvage
 
 
@@ -60,24 +56,3 @@ def _mended(path: Path, why: str, new_epoch: Callable[[], str]) -> None:
         sync_folder(path.parent)
     note_of(path).unlink()
     sync_folder(path.parent)
-
-
-def untold(path: Path) -> Report | None:
-    """What became of the journal before the one at `path`, if no row was recorded since that tells it.
-
-    To be called before it is opened: any trouble is that of the opening. A report that cannot be read
-    is none.
-    """
-    if not path.is_file():
-        return None
-    try:
-        db = schema.connect_read_only(path)
-        try:
-            found = db.execute("SELECT v, (SELECT head FROM stream WHERE name = 'ev') FROM meta"
-                               " WHERE k = ?", (REPORT,)).fetchone()
-        finally:
-            db.close()
-        report = None if found is None else msgspec.json.decode(found[0], type=Report)
-    except (sqlite3.Error, msgspec.MsgspecError, UnicodeError, TypeError):
-        return None
-    return report if report is not None and report.ev_head == found[1] else None

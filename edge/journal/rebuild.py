@@ -12,18 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
-
 from edge.controller.effects import Stream
 from edge.controller.records import SALVAGED, Salvaged, raw
 from edge.journal import opening, schema
-from edge.journal.report import Report, StreamReport
+from edge.journal.report import REPORT, Report, StreamReport
 from edge.journal.row import Batch, Head, NewRow, Row
 from edge.journal.rows import Heads, insert, save_heads
 from edge.journal.salvage import CLOCK_FLOOR, Salvage
 
-REPORT = "salvage"
-"""Key of `meta`: the `Report`, as JSON."""
 SLICE_ROWS = 500
 ROOM_BYTES = 64_000_000
 """Left free when telemetry is told again: the new journal needs room, too."""
@@ -46,12 +42,12 @@ def rebuild(new: Path, found: Salvage, *, why: str, aside: str,
         begun = opening.begin(db, new, new_epoch)
         boot, heads = found.boot + 1, dict(begun.heads)
         db.execute("BEGIN")
-        kept = Batch(mono_ns=0, sessions=dict(found.sessions), kept=dict(found.kept))
+        floor = found.clock_floor_utc
+        floors = {} if floor is None else {CLOCK_FLOOR: floor.encode()}
+        kept = Batch(mono_ns=0, sessions=dict(found.sessions), kept={**found.kept, **floors})
         insert(db, kept, heads, epoch=begun.epoch, boot=boot)
         _note(db, "boot", found.boot)
         _note(db, REPORT, bytes(_REPORT_BYTES))
-        if found.clock_floor_utc is not None:
-            _note(db, CLOCK_FLOOR, found.clock_floor_utc)
         db.execute("COMMIT")
         told = _Told(db, new, begun.epoch, boot, heads)
         streams = {stream.value: told.again(stream, found) for stream in Stream}
@@ -60,12 +56,12 @@ def rebuild(new: Path, found: Salvage, *, why: str, aside: str,
             sessions=len(found.sessions), set_aside=found.set_aside[:_MAX_SET_ASIDE],
             ev_head=told.heads[Stream.EV].seq)
         db.execute("BEGIN")
-        _note(db, REPORT, msgspec.json.encode(report))
+        _note(db, REPORT, report.encoded())
         db.execute("COMMIT")
     return report
 
 
-def _note(db: sqlite3.Connection, key: str, value: int | str | bytes) -> None:
+def _note(db: sqlite3.Connection, key: str, value: int | bytes) -> None:
     db.execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", (key, value))
 
 

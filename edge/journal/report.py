@@ -1,8 +1,17 @@
 """What became of a damaged journal, in figures and in words. Kept in the one that began after it."""
 
+import sqlite3
+from collections.abc import Mapping
+
+import msgspec
+
+from edge.controller.effects import Stream
 from edge.controller.struct import Value
+from edge.journal.row import Head
 from edge.journal.salvage import SetAside
 
+REPORT = "salvage"
+"""Key of `meta`: the `Report`, as JSON."""
 MAX_RANGES = 5
 
 
@@ -37,6 +46,10 @@ class Report(Value):
     set_aside: tuple[SetAside, ...] = ()
     ev_head: int = 0
 
+    def encoded(self) -> bytes:
+        """As it is kept."""
+        return msgspec.json.encode(self)
+
     def __str__(self) -> str:
         parts = [f"{self.why}; set aside as {self.aside}"]
         if self.epoch is None:
@@ -53,6 +66,19 @@ class Report(Value):
                 parts.append(f"{stream}: {', '.join(words)}")
         parts.append(f"{self.sessions} sessions and {self.kept} values go on")
         return "; ".join(parts)
+
+
+def untold(db: sqlite3.Connection, heads: Mapping[Stream, Head]) -> Report | None:
+    """What became of the journal before this one, as long as no row was recorded that tells it.
+
+    None: nothing, or nothing that can be read. Raises whatever SQLite raises.
+    """
+    found = db.execute("SELECT v FROM meta WHERE k = ?", (REPORT,)).fetchone()
+    try:
+        report = None if found is None else msgspec.json.decode(found[0], type=Report)
+    except (msgspec.MsgspecError, UnicodeError, TypeError):
+        return None
+    return report if report is not None and report.ev_head == heads[Stream.EV].seq else None
 
 
 def _ranges(lost: tuple[tuple[int, int], ...]) -> str:

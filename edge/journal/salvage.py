@@ -25,6 +25,8 @@ from edge.journal.row import Head, Row, kept_hash
 
 #: In table `meta`, and in the rows that tell of a start.
 _EPOCH = re.compile(rb'(?:epoch|"epoch":")([0-9a-f]{16})')
+CLOCK_FLOOR = "journal:clock_floor"
+"""Key of a kept value: the latest trusted time of a damaged journal before this one (ISO 8601)."""
 _MAX_BOOTS = 1_000_000  # more than any computer starts
 
 Record = tuple[Column, ...]
@@ -101,16 +103,10 @@ def _salvaged(pages: Pages) -> Salvage:
     plausible = isinstance(boot, int) and boots <= boot <= boots + _MAX_BOOTS
     result.boot = boot if isinstance(boot, int) and plausible else boots
     floors = {row.utc for row in rows if row.clock_ok and row.utc is not None and is_time(row.utc)}
-    before = meta.get(CLOCK_FLOOR)
-    if isinstance(before, str) and is_time(before):
-        floors.add(before)
-    result.clock_floor_utc = max(floors, default=None)
     _keep(result, tables)
+    before = result.kept.pop(CLOCK_FLOOR, b"").decode()
+    result.clock_floor_utc = max(floors | set(filter(is_time, [before])), default=None)
     return result
-
-
-CLOCK_FLOOR = "clock_floor"
-"""Key of `meta`: the latest trusted time of the journals before this one."""
 
 
 def is_time(utc: str) -> bool:

@@ -7,7 +7,6 @@ page cache holds is not to be trusted.
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -17,7 +16,9 @@ from edge.controller.effects import Stream
 from edge.journal import checks, opening, rows, schema
 from edge.journal.doubt import Doubt, write_again
 from edge.journal.errors import JournalDamaged, JournalError
+from edge.journal.report import Report, untold
 from edge.journal.row import Batch, Head, Row
+from edge.journal.salvage import CLOCK_FLOOR, is_time
 from edge.journal.sqlite_trouble import POISON, STRANGE, is_io_error, translated, unusable
 
 
@@ -164,15 +165,25 @@ class Store:
         except sqlite3.Error as error:
             raise translated(error, self._path) from error
 
-    def clock_floor_utc(self) -> str | None:
-        """The latest trusted time among the last rows: it cannot be earlier than that now."""
+    def untold(self) -> Report | None:
+        """What became of the journal before this one, until a row tells it."""
         try:
-            known = [found[0] for stream in Stream for found in self._connection().execute(
+            return untold(self._connection(), self._heads)
+        except sqlite3.Error as error:
+            raise translated(error, self._path) from error
+
+    def clock_floor_utc(self) -> str | None:
+        """The latest trusted time among the last rows, and of a damaged journal before this one: it
+        cannot be earlier than that now.
+        """
+        known = [self.kept().get(CLOCK_FLOOR, b"").decode()]
+        try:
+            known += [found[0] for stream in Stream for found in self._connection().execute(
                 f"SELECT utc FROM row_{stream.value} WHERE clock_ok AND utc IS NOT NULL"
                 " ORDER BY seq DESC LIMIT 1")]
         except sqlite3.Error as error:
             raise translated(error, self._path) from error
-        return max(filter(_is_time, known), default=None)
+        return max(filter(is_time, known), default=None)
 
     def _undo(self, db: sqlite3.Connection, error: Exception) -> None:
         try:
@@ -216,10 +227,3 @@ class Store:
         self._heads = found.heads
         self._doubt.look(found.heads)
         return db
-
-
-def _is_time(utc: str) -> bool:
-    try:
-        return datetime.fromisoformat(utc).tzinfo is not None
-    except ValueError:  # damaged: it would sort anywhere
-        return False

@@ -22,9 +22,10 @@ from edge.controller.events import (
     Started,
 )
 from edge.controller.session import Session
-from edge.journal.aside import set_aside
 from edge.journal.errors import JournalDamaged
 from edge.journal.journal import Journal
+from edge.journal.mend import mend, unfinished
+from edge.journal.report import Report
 from edge.journal.row import Batch
 
 #: In the journal's table of kept values: the id of the computer's start that was written under last.
@@ -52,25 +53,35 @@ class Books(Protocol):
     async def kept(self) -> dict[str, bytes]: ...
 
 
-async def open_journal(path: Path) -> tuple[Journal, str | None]:
-    """The journal, or a new one where it is damaged; then also what was wrong, and where it is now."""
+async def open_journal(path: Path) -> tuple[Journal, Report | None]:
+    """The journal, or a new one with all that could be proven where it was damaged; then also what
+    became of it, at every start until a row tells it. What a killed start left undone is done first.
+
+    Raises `JournalError` as `Journal.open` does, and if the disk does not let a damaged one be mended.
+    """
+    if unfinished(path):
+        mend(path)
     try:
-        return await Journal.open(path), None
+        journal = await Journal.open(path)
     except JournalDamaged as error:
-        aside = set_aside(path)
-        log.critical("%s; set aside as %s, a new journal begins", error, aside.name)
-        return await Journal.open(path), f"{error}; set aside as {aside.name}"
+        log.critical("%s; it is set aside, and what can be read of it goes on in a new one", error)
+        mend(path, str(error))
+        journal = await Journal.open(path)
+    report = await journal.untold()
+    if report is not None:
+        log.critical("journal: %s", report)
+    return journal, report
 
 
 async def restore(books: Books, *, hand_in: Callable[[Event], None], meters: Mapping[str, Resumes],
-                  found: Iterable[OutletFound], software: str, hurt: str | None = None,
+                  found: Iterable[OutletFound], software: str, hurt: Report | None = None,
                   computer: str | None = None, at: Header) -> Batch | None:
     """Hand everything in, `Started` last. Returns what is to be kept of this start, if anything.
 
-    `computer`: `computer_boot()`; `at`: now. `hurt`: what was wrong with a journal that was set aside.
+    `computer`: `computer_boot()`; `at`: now. `hurt`: what became of a journal that was set aside.
     """
     if hurt is not None:
-        hand_in(JournalHurt(error=hurt))
+        _hand_in_damage(hurt, hand_in)
     values = await books.kept()
     for key, body in values.items():
         try:
@@ -90,9 +101,19 @@ async def restore(books: Books, *, hand_in: Callable[[Event], None], meters: Map
                 session.least_wh, _read_since_ns(session, at, same_computer=mine == theirs != b""))
     for outlet in found:
         hand_in(outlet)
-    hand_in(Started(software=software, epoch=books.epoch, journal_new=books.new,
+    hand_in(Started(software=software, epoch=books.epoch, journal_new=books.new or hurt is not None,
                     mains_back=not books.new and mine != theirs))
     return None if mine == theirs else Batch(mono_ns=at.mono_ns, kept={COMPUTER_BOOT: mine})
+
+
+def _hand_in_damage(hurt: Report, hand_in: Callable[[Event], None]) -> None:
+    """What was wrong, and each session or value that is in the old file only."""
+    hand_in(JournalHurt(error=str(hurt)))
+    for one in hurt.set_aside:
+        hand_in(SessionSetAside(transaction_id=one.name, error=f"{one.why}; it is in {hurt.aside}"))
+        assumed = kept.assumed(one.name)
+        if assumed is not None:
+            hand_in(assumed)
 
 
 def _read_since_ns(session: Session, at: Header, *, same_computer: bool) -> int | None:

@@ -6,6 +6,7 @@ from core_desk import plan
 
 from edge.controller import kept
 from edge.controller.core import step
+from edge.controller.effects import Stream
 from edge.controller.events import (
     AvailabilityRestored,
     Event,
@@ -25,7 +26,7 @@ from edge.controller.idtoken import IdToken
 from edge.controller.session import Instant, Session
 from edge.controller.state import Limit, initial
 from edge.controller.wear import ContactorWear
-from edge.journal.row import Batch
+from edge.journal.row import Batch, NewRow
 from edge.station.restoring import COMPUTER_BOOT, open_journal, restore
 
 SESSION = Session(transaction_id="t1", evse_id="1", token=IdToken(ref="a" * 32), plug_seq=1,
@@ -142,9 +143,12 @@ async def test_a_damaged_journal_is_set_aside_and_said_to_be(tmp_path):
     path = tmp_path / "journal.db"
     path.write_bytes(b"not a database at all, but long enough to look at" * 100)
     journal, hurt = await open_journal(path)
-    assert journal.new and hurt is not None and "not a database" in hurt
-    events, _, _ = await handed_in(Books({}, {}, new=True), hurt=hurt)
-    assert events[0] == JournalHurt(error=hurt)
+    assert hurt is not None and "not a database" in str(hurt)
+    events, _, _ = await handed_in(Books({}, {}), hurt=hurt)
+    assert events[0] == JournalHurt(error=str(hurt))
+    assert isinstance(events[-1], Started) and events[-1].journal_new
+    row = NewRow(stream=Stream.EV, type="ev.fault.v1", data=b"{}")
+    await journal.append(Batch(mono_ns=1, rows=(row,)))
     await journal.close()
     journal, hurt = await open_journal(path)
     assert hurt is None and not journal.new
