@@ -181,6 +181,13 @@ class JournalHurt(Tagged):
     error: str
 
 
+class CommitsTimed(Tagged):
+    """How long commits of the journal take lately: half of the last `commits` took longer than this."""
+
+    typical_ms: float
+    commits: int
+
+
 class DiskSeen(Tagged):
     """Free space where the journal is."""
 
@@ -227,7 +234,7 @@ Event = (
     | ReaderBack | GrantPassed | GrantFailed | SessionPriced | JournalStalled | JournalWell
     | CloudSeen | RequestReceived | SessionRestored | OutletFound | WearRestored | TallyRestored
     | AvailabilityRestored | LimitRestored | SessionSetAside | JournalHurt | DiskSeen | SensorSeen
-    | InputSeen
+    | InputSeen | CommitsTimed
 )
 
 

@@ -11,6 +11,7 @@ from edge.controller.events import (
     BoardLost,
     CardPresented,
     CloudSeen,
+    CommitsTimed,
     DiskSeen,
     Event,
     GrantFailed,
@@ -103,6 +104,8 @@ def take(turn: Turn, event: Event) -> None:
             _kept_or_found(turn, event)
         case DiskSeen():
             turn.change(free_bytes=event.free_bytes)
+        case CommitsTimed():
+            turn.change(commit_ms=event.typical_ms)
         case SensorSeen():
             if any(s.id == event.sensor_id for s in turn.plan.sensors):
                 turn.change(sensors={**turn.site.sensors, event.sensor_id: Measured(

@@ -166,6 +166,7 @@ class Site(Value):
     begun: dict[str, tuple[int, ...]]  # when each fault did, lately (`seldom.py`)
     clock: ClockState = ClockState()
     free_bytes: int | None = None
+    commit_ms: float | None = None  # what a commit takes lately; None: too few are known
     journal_hurt: str | None = None
     set_aside: tuple[str, ...] = ()  # sessions that could not be read or priced, and why
     priced: tuple[str, ...] = ()  # the last transactions that were

@@ -214,13 +214,15 @@ async def start_anew(place: Place) -> None:
 
 
 class Stalled:
-    """The journal's file, held by somebody else until `undo`."""
+    """The journal's file, held by somebody else until `undo`; with `hold_s` only so long at a time."""
 
-    def __init__(self) -> None:
-        self._held = contextlib.ExitStack()
+    def __init__(self, hold_s: float | None = None) -> None:
+        self._held, self._hold_s = contextlib.ExitStack(), hold_s
 
     async def cause(self, place: Place) -> None:
-        self._held.enter_context(stall.held(place.desk.site.state_dir / "journal.db"))
+        journal = place.desk.site.state_dir / "journal.db"
+        self._held.enter_context(stall.held(journal) if self._hold_s is None
+                                 else stall.slowed(journal, self._hold_s))
         await place.desk.rig.plug("2")  # something to write
 
     async def undo(self, place: Place) -> None:
@@ -250,7 +252,7 @@ async def replaced(place: Place) -> None:
 
 def table() -> Iterator[tuple[FaultCode, Break]]:
     """Every code of the catalogue."""
-    stalled = Stalled()
+    stalled, slowed = Stalled(), Stalled(0.5)
     yield C.BOARD_LOST, Break(silent(FIRST_BOARD_UNIT), silent(FIRST_BOARD_UNIT, ends=True))
     yield C.METER_SILENT, Break(silent(FIRST_METER_UNIT), silent(FIRST_METER_UNIT, ends=True))
     yield C.METER_IMPLAUSIBLE, Break(meter("negative"), meter("true"))
@@ -301,6 +303,7 @@ def table() -> Iterator[tuple[FaultCode, Break]]:
     yield C.DISK_LOW, Break(fill(FILLED_LOW_MB), fill(0))
     yield C.JOURNAL_FULL, Break(fill(FILLED_FULL_MB), fill(0))
     yield C.CLOCK_UNTRUSTED, Break(remember_tomorrow, charging=False)
+    yield C.JOURNAL_SLOW, Break(slowed.cause, slowed.undo)
     yield C.CLOUD_OFFLINE, Break(cut("network"), cut("network", ends=True))
 
 

@@ -5,6 +5,7 @@ from edge.controller.rules.found import Found, Standing
 from edge.controller.turn import Turn
 
 ENOUGH = 1.2  # so much more than a limit must be free again before its fault ends
+QUICK = 0.5  # so much of the limit may a commit take before a slow card is one no more
 
 
 def standing(turn: Turn) -> Standing:
@@ -21,6 +22,7 @@ def standing(turn: Turn) -> Standing:
     if turn.past(turn.site.cloud_lost_ns, turn.timers.cloud_lost_s):
         yield Found(code=FaultCode.CLOUD_OFFLINE, where="cloud", detail="broker not reached")
     yield from _disk(turn)
+    yield from _slow(turn)
     untrusted = turn.site.started_ns is not None and not turn.at.clock_ok
     if turn.past(turn.lasting("clock", untrusted), turn.timers.clock_lost_s):
         yield Found(code=FaultCode.CLOCK_UNTRUSTED, where="clock",
@@ -37,3 +39,12 @@ def _disk(turn: Turn) -> Standing:
             everybody = tuple(turn.outlets) if code is FaultCode.JOURNAL_FULL else ()
             yield Found(code=code, where="disk", evse_ids=everybody,
                         detail=f"{free / 1e6:.0f} MB free, {limit / 1e6:.0f} MB wanted")
+
+
+def _slow(turn: Turn) -> Standing:
+    """SD cards become slow before they die."""
+    took_ms, limit_ms = turn.site.commit_ms, turn.plan.slow_commit_ms
+    if took_ms is not None and took_ms > limit_ms * (
+            QUICK if turn.has(FaultCode.JOURNAL_SLOW, "journal") else 1):
+        yield Found(code=FaultCode.JOURNAL_SLOW, where="journal",
+                    detail=f"a commit takes {took_ms:.0f} ms, {limit_ms} ms at most wanted")

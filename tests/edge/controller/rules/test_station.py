@@ -5,7 +5,7 @@ from core_desk import Desk
 from watching import faults, jump, site
 
 from edge.controller.effects import OpenContactor, WithdrawOffer
-from edge.controller.events import DiskSeen, JournalHurt
+from edge.controller.events import CommitsTimed, DiskSeen, JournalHurt
 
 LOW, FULL = 500_000_000, 50_000_000
 
@@ -35,6 +35,17 @@ def test_a_full_disk_stops_every_outlet_in_order_and_a_low_one_none():
     free(desk, FULL - 1)
     assert faults(desk)["F604"].evse_ids == ("1", "2")
     assert desk.effects(WithdrawOffer) and not desk.effects(OpenContactor)
+
+
+@pytest.mark.parametrize(("story_ms", "stands"), [
+    ([], False), ([500], False), ([501], True), ([501, 251], True), ([501, 250], False),
+    ([250, 499], False)])
+def test_a_journal_that_becomes_slow_is_told_until_it_is_twice_as_quick(story_ms, stands):
+    desk = Desk(site(1))
+    desk.charge()
+    for typical_ms in story_ms:
+        desk.feed(CommitsTimed(typical_ms=typical_ms, commits=20))
+    assert ("F607" in faults(desk)) is stands and desk.outlet().phase == "charging"
 
 
 def test_a_damaged_journal_is_told_and_stops_nobody():
