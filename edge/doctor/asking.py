@@ -7,9 +7,11 @@ import socket
 import struct
 from pathlib import Path
 
+from edge.controller.faults import FaultCode
+from edge.controller.snapshot import Snapshot
 from edge.controller.struct import Value
 from edge.link.client import LinkClient
-from edge.link.errors import LinkError, LinkLost
+from edge.link.errors import LinkError, LinkLost, LinkRefused
 from edge.link.health import HEALTH, Health
 
 SOCKET = "service.sock"
@@ -26,6 +28,7 @@ class Presence(enum.StrEnum):
     ANSWERS = "answers"
     SILENT = "silent"  # somebody holds it, and says nothing
     REFUSES = "refuses"  # it answers, and not with this
+    SAFE_STOP = "safe stop"  # it answers, and nothing else runs
     LEFT_OVER = "left over"  # its file is there, and nobody behind it
     ABSENT = "absent"
     FORBIDDEN = "forbidden"
@@ -81,6 +84,8 @@ async def _ask(path: Path, pid: int | None, patience_s: float, between_s: float)
         return Answer(presence=Presence.ANSWERS, path=str(path), pid=pid, now=now, before=before)
     except LinkLost as error:
         how, why = Presence.SILENT, str(error)
+    except LinkRefused as error:
+        how, why = await _stopped(client, str(error), patience_s)
     except LinkError as error:
         late = isinstance(error, TimeoutError)
         how, why = Presence.SILENT if late else Presence.REFUSES, str(error)
@@ -89,3 +94,14 @@ async def _ask(path: Path, pid: int | None, patience_s: float, between_s: float)
             async with asyncio.timeout(patience_s):
                 await client.close()
     return Answer(presence=how, path=str(path), pid=pid, before=before, error=why)
+
+
+async def _stopped(client: LinkClient, refusal: str, patience_s: float) -> tuple[Presence, str]:
+    """A controller in safe stop has no figures, but it says what stands."""
+    with contextlib.suppress(LinkError):
+        snapshot = await client.ask("status", None, Snapshot, timeout_s=patience_s)
+        for fault in snapshot.faults:
+            if fault.code is FaultCode.RESTART_LOOP:
+                since = (fault.since_utc or "?")[:19]
+                return Presence.SAFE_STOP, f"{fault.name} since {since}Z: {fault.detail}"
+    return Presence.REFUSES, refusal

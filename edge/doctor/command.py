@@ -76,7 +76,7 @@ def examine(facts: SiteFacts, run_dir: Path | None) -> Examination:
         answer = asked.result()
         about = about_site(facts, answer, folder, words.result() if answer.now else {})
         findings = tuple(worst_first([*about, *seen.result()]))
-    answered = answer.presence is Presence.ANSWERS and answer.now is not None
+    answered = answer.now is not None or answer.presence is Presence.SAFE_STOP
     return Examination(
         utc=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         software=version("forecourt"), site_file=facts.path, answered=answered,

@@ -51,6 +51,11 @@ def presence(answer: Answer, holder: int | None, root: Path = computer.ROOT) -> 
                     f"Run it with sudo, or get into the groups {missing}: `sudo usermod -aG "
                     f"{','.join(_GROUPS)} {_user()}`, then log in again.")
         return
+    if answer.presence is Presence.SAFE_STOP:
+        yield wrong("safe stop", answer.error, "Every contactor stays open. Read why it failed: "
+                    "`journalctl -u forecourt -n 200`; mend that, then `forecourt faults clear F606`. "
+                    "If it is not plain, send a bundle made by `forecourt diagnostics`.")
+        return
     pid = answer.pid or holder
     if answer.presence is Presence.REFUSES:
         yield wrong("controller", f"pid {pid} answers, and not with its figures: {answer.error}",
