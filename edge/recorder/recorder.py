@@ -78,6 +78,11 @@ class Recorder:
         """Begin to record; nothing is read or written here."""
         self._writer.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs; a supervisor feeds its watchdog only then."""
+        return self._writer.alive
+
     def took(self, before: Site, after: Site, stamped: Stamped, outcome: Outcome) -> None:
         """A step of the core. Returns at once, whatever the disk does, and never raises."""
         now_ns = stamped.at.mono_ns
