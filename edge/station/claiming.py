@@ -40,7 +40,7 @@ def claim_outlets(site: Site, lines: Mapping[str, Line], gpio: Gpio,
                   station: Station) -> tuple[dict[str, OutletDriver], list[OutletFound]]:
     """Each outlet's lines, claimed at the level that they had, and what they said before that.
 
-    Raises `DeviceError` if a line cannot be had; then every relay was dropped that can be.
+    Raises `DeviceError` if a line cannot be had. Whatever is raised, every relay is off.
     """
     outlets: dict[str, OutletDriver] = {}
     looks: list[OutletFound] = []
@@ -57,6 +57,9 @@ def claim_outlets(site: Site, lines: Mapping[str, Line], gpio: Gpio,
             troubles.append(error)
             with contextlib.suppress(DeviceError):  # it may be the mirror's line alone
                 gpio.claim_output(evse.contactor.coil_gpio, False)
+        except BaseException:
+            relays_off(site, lambda: gpio)
+            raise
     if troubles:
         make_safe(outlets)
         raise troubles[0]

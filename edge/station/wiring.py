@@ -26,7 +26,7 @@ from edge.station.clock import Clock, computer_boot
 from edge.station.config import MB, to_plan
 from edge.station.config_sections import Site
 from edge.station.disk_watch import DiskWatch, room
-from edge.station.health import HealthReport
+from edge.station.health import HealthReport, recorder_health
 from edge.station.input_driver import READS_THAT_COUNT, InputDriver
 from edge.station.meter_driver import PERIOD_S, MeterDriver
 from edge.station.notify import Notifier
@@ -75,12 +75,7 @@ async def running(site: Site, software: str, guard: Guard, notifier: Notifier,
         station.failure.add_done_callback(lambda failure: guard.fail(failure.result()))
         recorder = record(site, station, journal.epoch)
         stack.push_async_callback(recorder.close)
-        lines: dict[str, LineOwner] = {}
-        for bus in site.buses:
-            lines[bus.id] = line = open_bus(bus.url)
-            line.on_failed = station.fail
-            await line.start()
-            stack.push_async_callback(line.close)
+        lines = await _lines(site, station, stack)
         outlets, found = claim_outlets(site, lines, gpio := RpiGpio(), station)
         guard.make_safe = station.make_safe = partial(make_safe, outlets)
         stack.callback(make_safe, outlets)
@@ -89,6 +84,7 @@ async def running(site: Site, software: str, guard: Guard, notifier: Notifier,
         stack.push_async_callback(tokens.close)
         services = {e.id: BoardService(lines[e.board.bus], e.board.unit) for e in site.evses}
         health = HealthReport(site, station, journal, scribe, lines, software)
+        health.recorder = lambda: recorder_health(recorder.status())
         servers = make_servers(site, station, journal, scribe, outlets, meters, services, health)
         kept = await restore(journal, hand_in=station.hand_in, meters=meters, found=found, hurt=hurt,
                              software=software, computer=computer_boot(), at=clock.header())
@@ -100,15 +96,12 @@ async def running(site: Site, software: str, guard: Guard, notifier: Notifier,
         stack.push_async_callback(station.stop)
         _start_senses(site, gpio, station)
         _start(station, outlets, meters)
-        health.readers = readers = _readers(site, tokens, station)
-        for reader in readers:
-            await reader.start(station.fail)
-            stack.push_async_callback(reader.stop)
+        health.readers = readers = await _readers(site, tokens, station, stack)
         await _first_look([*(o.looked for o in outlets.values()), *(r.looked for r in readers)])
         stack.callback(make_safe, outlets)  # first of all on the way out, too
         vitals = Vitals(clock_ns=clock.mono_ns, restarts=restarts, watchdog_s=notifier.watchdog_s,
                         lines={name: line.pulse for name, line in lines.items()},
-                        threads={"journal": lambda: journal.alive})
+                        threads={"journal": lambda: journal.alive, "recorder": lambda: recorder.alive})
         health.supervision = vitals.report
         station.spawn(watch(vitals, notifier, station))
         yield Running(station, outlets)
@@ -128,9 +121,25 @@ def _meters(site: Site, lines: Mapping[str, Line], station: Station) -> dict[str
         for m in site.meters}
 
 
-def _readers(site: Site, tokens: TokenLookup, station: Station) -> list[ReaderDriver]:
-    return [ReaderDriver(r.id, r.path, r.serves, virtual=site.site.virtual, tokens=tokens,
-                         hand_in=station.hand_in, spawn=station.spawn) for r in site.readers]
+async def _lines(site: Site, station: Station,
+                 stack: contextlib.AsyncExitStack) -> dict[str, LineOwner]:
+    lines: dict[str, LineOwner] = {}
+    for bus in site.buses:
+        lines[bus.id] = line = open_bus(bus.url)
+        line.on_failed = station.fail
+        await line.start()
+        stack.push_async_callback(line.close)
+    return lines
+
+
+async def _readers(site: Site, tokens: TokenLookup, station: Station,
+                   stack: contextlib.AsyncExitStack) -> list[ReaderDriver]:
+    readers = [ReaderDriver(r.id, r.path, r.serves, virtual=site.site.virtual, tokens=tokens,
+                            hand_in=station.hand_in, spawn=station.spawn) for r in site.readers]
+    for reader in readers:
+        await reader.start(station.fail)
+        stack.push_async_callback(reader.stop)
+    return readers
 
 
 def _start(station: Station, outlets: Mapping[str, OutletDriver],

@@ -312,17 +312,59 @@ def test_closing_leaves_nobody_waiting(virtually):
 
 def test_an_owner_that_fails_says_so_and_leaves_nobody_waiting(virtually):
     async def play():
-        link = ScriptedLink()
+        link, told = ScriptedLink(), []
         owner = LineOwner(link)
+        owner.on_failed = told.append
         await owner.start()
         link.busy = True  # trips the link's own assertion
         with pytest.raises(LineDown):
             await owner.transact(1, ENERGY, BusClass.BOARD)
         with pytest.raises(LineDown):
             await owner.transact(1, ENERGY, BusClass.BOARD)
+        assert not owner.pulse().alive
+        assert [type(error) for error in told] == [AssertionError]
         with pytest.raises(AssertionError):
             await owner.close()
     virtually(play())
+
+
+def test_an_owner_that_is_closed_has_not_failed(virtually):
+    async def play():
+        owner, told = LineOwner(ScriptedLink()), []
+        owner.on_failed = told.append
+        await owner.start()
+        assert owner.pulse().alive
+        await owner.close()
+        return owner.pulse().alive, told
+    assert virtually(play()) == (False, [])
+
+
+def test_the_pulse_tells_a_line_that_hangs_from_one_that_rests_or_works(on_line):
+    async def scenario(owner, link):
+        assert owner.pulse() == (True, 0.0, None, 0), "nobody has asked for anything"
+        await owner.transact(1, ENERGY, BusClass.BOARD)
+        await asyncio.sleep(60)
+        pulse = owner.pulse()
+        assert pulse.stuck_s == 0.0 and round(pulse.frame_age_s) == 60
+        link.dead.add(2)
+        waiting = [asyncio.create_task(owner.transact(unit, ENERGY, BusClass.BOARD, timeout_s=1.0))
+                   for unit in (2, 2, 2, 2, 2, 2)]
+        for _ in range(10):  # a unit that is silent is no line that hangs
+            await asyncio.sleep(0.5)
+            assert owner.pulse().stuck_s <= 1.0 + link.late_s + 0.1
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert owner.pulse().errors >= 2
+
+        async def hangs(unit, pdu, timeout_s):
+            await asyncio.Event().wait()
+        link.exchange = hangs
+        asked = asyncio.create_task(owner.transact(1, ENERGY, BusClass.BOARD))
+        await asyncio.sleep(30)
+        assert owner.pulse().alive and 25 < owner.pulse().stuck_s <= 30
+        asked.cancel()
+    on_line(scenario)
 
 
 def test_what_cannot_be_matched_never_reaches_the_line(on_line):

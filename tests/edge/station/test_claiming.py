@@ -9,7 +9,7 @@ from virtual_time import now_ns, virtual
 
 from edge.controller.events import OutletFound
 from edge.controller.trouble import DeviceRefused, LineDown
-from edge.station.claiming import claim_outlets
+from edge.station.claiming import claim_outlets, relays_off
 from edge.station.clock import Clock
 from edge.station.config import load
 from edge.station.scribe import Scribe
@@ -22,11 +22,14 @@ COILS = (17, 22)
 class Lines:
     """GPIO lines that another controller left on; those in `broken` cannot be claimed."""
 
-    def __init__(self, *broken: int) -> None:
+    def __init__(self, *broken: int, mad: int | None = None) -> None:
+        self.mad = mad  # a line whose library answers what nobody expects
         self.broken, self.level = broken, dict.fromkeys((*COILS, 27, 23), True)
         self.mine: set[int] = set()
 
     def found_output(self, pin: int) -> bool | None:
+        if pin == self.mad:
+            raise TypeError("an answer that nobody expects")
         return self.level[pin]
 
     def claim_output(self, pin: int, level: bool) -> None:
@@ -71,3 +74,25 @@ async def test_a_line_that_cannot_be_had_leaves_no_other_relay_on(broken, left_o
     with pytest.raises(LineDown, match=f"GPIO{broken}"):
         claimed(lines)
     assert {coil for coil in COILS if lines.level[coil]} == left_on
+
+
+@pytest.mark.parametrize("mad", COILS)
+@virtual
+async def test_what_nobody_expects_while_lines_are_claimed_leaves_no_relay_on(mad):
+    lines = Lines(mad=mad)
+    with pytest.raises(TypeError):
+        claimed(lines)
+    assert not any(lines.level[coil] for coil in COILS)
+
+
+@pytest.mark.parametrize(("broken", "left_on"), [((), set()), ((17,), {17}), ((17, 22), {17, 22})])
+def test_every_relay_is_dropped_that_can_be_whoever_left_it_on(broken, left_on):
+    lines = Lines(*broken)
+    assert relays_off(SITE, lambda: lines) is not bool(broken)
+    assert {coil for coil in COILS if lines.level[coil]} == left_on
+
+
+def test_a_computer_without_lines_is_told_and_raises_nothing():
+    def no_gpio() -> Lines:
+        raise LineDown("cannot use GPIO", where="RPi.GPIO", got="no Pi", expected="a Pi")
+    assert relays_off(SITE, no_gpio) is False

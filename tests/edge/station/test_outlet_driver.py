@@ -355,3 +355,16 @@ async def test_lines_that_cannot_be_read_are_unknown_and_end_nothing():
     assert isinstance(seen, OutletSeen)
     assert seen.pi_mirror_closed is False and not seen.relay_on
     running.cancel()
+
+
+@virtual
+async def test_a_grant_that_is_under_way_when_the_controller_ends_closes_nothing():
+    outlet = Outlet()
+    outlet.board.gates["grant"] = asyncio.Event()
+    closing = asyncio.ensure_future(outlet.driver.close(16, 5, lambda: True))
+    await asyncio.sleep(1)
+    outlet.driver.make_safe()
+    outlet.board.gates["grant"].set()
+    await closing
+    await until(lambda: not outlet.board.permit)
+    assert "relay on" not in outlet.log and not outlet.contactor.on

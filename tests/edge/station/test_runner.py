@@ -331,3 +331,22 @@ async def test_a_sleeping_car_is_woken_at_once():
     bench.run(row(), WakeCar(evse_id="1", pulse_s=4.0))
     await bench.rest()
     assert bench.log == ["wake 4000"]
+
+
+@virtual
+async def test_at_the_end_nothing_is_given_any_more_and_everything_is_taken():
+    bench = Bench()
+    bench.run(row(), CLOSE, offer(16))  # under way: they wait for the disk
+    bench.runner.end()
+    bench.journal.commit()
+    bench.run(CLOSE, offer(16), lower(10), RENEW, WakeCar(evse_id="1", pulse_s=2.0))
+    await bench.rest()
+    assert not bench.log
+    bench.run(row(), SaveSession(transaction_id="t1", session=SESSION), X1, OPEN)
+    assert bench.log == ["relay off"] and len(bench.journal.pending) == 1
+    await bench.rest()
+    assert bench.log == ["relay off", "withdraw", "revoke"]
+    bench.journal.commit()
+    bench.run(PriceSession(evse_id="1", session=SESSION))
+    await bench.rest()
+    assert bench.log[-1] == "priced", "what is over may be billed"
