@@ -21,6 +21,7 @@ from edge.controller.turn import fault_key
 from edge.journal.journal import Journal
 from edge.link import health as h
 from edge.link.server import LinkServer
+from edge.recorder.recorder import RecorderStatus
 from edge.station.blocking import BlockingCall
 from edge.station.config_sections import Site
 from edge.station.reader_driver import ReaderDriver
@@ -161,6 +162,12 @@ class HealthReport:
         peers = {peer for server in self.servers for peer in server.peers}
         return tuple(h.ClientHealth(origin=p.origin.value, pid=p.pid, uid=p.uid)
                      for p in sorted(peers, key=lambda p: (p.origin, p.pid)))
+
+
+def recorder_health(status: RecorderStatus) -> h.RecorderHealth:
+    """The flight recorder's figures, as they travel."""
+    return h.RecorderHealth(on=status.oldest is not None, bytes=status.bytes, segments=status.segments,
+                            pins=len(status.pins), lost=status.dropped, error=status.error)
 
 
 def _line(name: str, line: Line, who: Mapping[int, str]) -> h.LineHealth:
