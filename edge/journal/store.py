@@ -16,6 +16,7 @@ from edge.controller.effects import Stream
 from edge.journal import checks, opening, rows, schema
 from edge.journal.doubt import Doubt, write_again
 from edge.journal.errors import JournalDamaged, JournalError
+from edge.journal.place import Place
 from edge.journal.report import Report, untold
 from edge.journal.row import Batch, Head, Row
 from edge.journal.salvage import CLOCK_FLOOR, is_time
@@ -38,6 +39,7 @@ class Store:
         self._closed = False
         self._heads: rows.Heads = {}
         self._doubt = Doubt()
+        self._place = Place(path)
         self._acks_to_save: set[Stream] = set()
         """Acknowledgements are written with the next rows: one lost is only asked for again."""
 
@@ -59,10 +61,10 @@ class Store:
         try:
             found = opening.begin(db, path, new_epoch)
         except (*STRANGE, sqlite3.Error) as error:
-            checks.close_unchanged(db, path)
+            schema.close_unchanged(db, path)
             raise unusable(error, path) from error
         except JournalError:
-            checks.close_unchanged(db, path)
+            schema.close_unchanged(db, path)
             raise
         store.epoch, store.boot, store.new = found.epoch, found.boot, found.new
         store._heads = found.heads
@@ -95,7 +97,7 @@ class Store:
         """
         if all(batch.empty for batch in batches):
             return [() for _ in batches]
-        db = self._connection()
+        db = self._in_its_place()
         heads = dict(self._heads)
         written = self._doubt.already(batches)
         there = len(written)
@@ -197,12 +199,25 @@ class Store:
         self._db = None
         db.close()
 
+    def _in_its_place(self) -> sqlite3.Connection:
+        """The connection, to the file that has the journal's name, so that the next start finds it."""
+        db = self._connection()
+        try:
+            if not self._place.lost():
+                return db
+            self._place.put_back(db)
+        except (sqlite3.Error, OSError) as error:
+            raise translated(error, self._path) from error
+        self._db = None
+        return self._connection()
+
     def _connection(self) -> sqlite3.Connection:
         if self._closed:
             raise JournalError(f"{self._path} is closed")
         if self._db is None:
             try:
                 self._db = self._reopened()
+                self._place = Place(self._path)
             except (sqlite3.Error, OSError) as error:
                 raise translated(error, self._path) from error
         return self._db

@@ -155,7 +155,7 @@ async def test_another_mode_of_sqlite_loses_rows(
     assert line in text
     file.write_text(text.replace(line, instead), encoding="utf-8")
     found = await after_cuts(lived(tmp_path, 0, source=source), model, tmp_path, 100)
-    assert found["acknowledged rows are lost"] > 0
+    assert found[WHOLE] < 90
 
 
 @pytest.mark.slow
@@ -185,7 +185,8 @@ async def test_a_card_that_lies_about_its_flush_is_at_least_noticed(
 def make_version_2(path: Path) -> None:
     """What the version before wrote: `stream` without tails, kept things without their hash."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
-        for statement in ("ALTER TABLE stream DROP COLUMN tail",
+        for statement in ("PRAGMA user_version = 0", "ALTER TABLE stream DROP COLUMN hash",
+                          "ALTER TABLE stream DROP COLUMN tail",
                           "ALTER TABLE stream DROP COLUMN tail_hash",
                           "ALTER TABLE session DROP COLUMN hash", "ALTER TABLE kept DROP COLUMN hash",
                           "DROP TABLE ack_day", "UPDATE meta SET v = 2 WHERE k = 'schema'"):

@@ -1,0 +1,61 @@
+"""Whether the journal's name still leads to the file that is open, and how it is put back.
+
+SQLite goes on writing to a file that was deleted or renamed, and says nothing: all of it would be gone
+at the next start. As long as the process lives it has everything, so it writes it to its place again.
+"""
+
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edge.journal.durable import sync_file, sync_folder
+from edge.journal.opening import create_private
+
+
+class Place:
+    """Made when the file was opened, by the only one who may replace it (`OneOwner`)."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `OSError` if there is no file."""
+        self._path, self._file = path, _identity(path)
+
+    def lost(self) -> bool:
+        """Whether the name leads to nothing, or to another file. Raises `OSError` if none can tell."""
+        try:
+            return _identity(self._path) != self._file
+        except FileNotFoundError:
+            return True
+
+    def put_back(self, db: sqlite3.Connection) -> None:
+        """Write all that `db` holds to the place where it belongs, and close `db`.
+
+        Whatever has that name now gets another one. Raises `OSError` and `sqlite3.Error`; then `db`
+        is as it was, and nothing has that name or what had it before.
+        """
+        copy = self._path.with_name(self._path.name + ".rescued")
+        copy.unlink(missing_ok=True)  # of a try that failed: `db` holds all of it
+        create_private(copy)
+        to = sqlite3.connect(copy)
+        try:
+            db.backup(to)
+        finally:
+            to.close()
+        sync_file(copy)
+        if self._path.exists():
+            self._path.rename(self._stranger())
+        copy.rename(self._path)
+        sync_folder(self._path.parent)
+        db.close()  # it takes its log of writes with it, before the next one opens the new file
+
+    def _stranger(self) -> Path:
+        first = f"{self._path.name}.stranger-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}"
+        name, number = first, 1
+        while self._path.with_name(name).exists():
+            number += 1
+            name = f"{first}-{number}"
+        return self._path.with_name(name)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
