@@ -1,4 +1,4 @@
-"""Rows of single rooms for `make bench`, one JSON object a line: run by `hil_tests/bench/micro.py`.
+"""Rows of single rooms for `make bench`, one JSON object a line: run by `hil_tests/bench/programs.py`.
 
 It stands here because it looks into many rooms at once, which no room may. Not a test: asserts nothing.
 """

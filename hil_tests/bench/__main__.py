@@ -15,7 +15,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hil_tests.bench import board_row, firmware_row, machine, micro, processes, resume, sessions
+from hil_tests.bench import (
+    board_row,
+    firmware_row,
+    machine,
+    processes,
+    programs,
+    replaying,
+    resume,
+    sessions,
+    week,
+)
 from hil_tests.bench.report import Report, Row, previous, store, table
 from hil_tests.virtual.site import VirtualSite
 
@@ -69,11 +79,29 @@ async def _firmware(_folder: Path, quick: bool) -> list[Row]:
 
 
 async def _micro(_folder: Path, quick: bool) -> list[Row]:
-    return await asyncio.to_thread(micro.rows, CHECKOUT, quick=quick)
+    return await asyncio.to_thread(programs.rows, CHECKOUT, programs.MICRO, quick=quick)
+
+
+async def _journal(_folder: Path, quick: bool) -> list[Row]:
+    return await asyncio.to_thread(programs.rows, CHECKOUT, programs.JOURNAL, quick=quick)
+
+
+async def _week(folder: Path, quick: bool) -> list[Row]:
+    async with VirtualSite(folder) as site:
+        return await week.rows(site, CHECKOUT, 1 if quick else 7, 2 if quick else 5)
+
+
+async def _replay(folder: Path, quick: bool) -> list[Row]:
+    found: list[Row] = []
+    for evses in (3, IDLE_EVSES):
+        async with VirtualSite(folder / str(evses), evses=evses) as site:
+            found += await replaying.rows(site, 10 if quick else 75, 10 if quick else 60)
+    return found
 
 
 GROUPS = {"sessions": _sessions, "idle": _idle, "ready": _ready, "resume": _resume, "rss": _rss,
-          "board": _board, "firmware": _firmware, "micro": _micro}
+          "board": _board, "firmware": _firmware, "micro": _micro, "journal": _journal,
+          "week": _week, "replay": _replay}
 
 
 def _measure(names: list[str], quick: bool, failed: Callable[[str], None]) -> list[Row]:

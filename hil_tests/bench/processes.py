@@ -10,7 +10,7 @@ import subprocess
 import termios
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from hil_tests.bench.machine import children, cpu_s, rss_mb
 from hil_tests.bench.report import Row, distribution
@@ -65,16 +65,26 @@ def _faults(site: VirtualSite, name: str) -> Row:
 
 
 async def ready_rows(site: VirtualSite, count: int) -> list[Row]:
-    """From just before the controller's `exec` to the moment that its ready file names."""
+    """As `start_rows`, of a site with an empty journal."""
+    return await start_rows(site, count, "", READY)
+
+
+async def start_rows(site: VirtualSite, count: int, words: str, command_: str, *, note: str = "",
+                     before: Callable[[], None] = lambda: None) -> list[Row]:
+    """From just before the controller's `exec` to the moment that its ready file names. `before`: done
+    while no controller runs."""
     taken, cpu = [], []
     for _ in range(count):
         await site.children.end("controller")
+        before()
         start_ns = time.monotonic_ns()
         await site.start("controller")
         cpu.append(cpu_s(site.children.pid("controller")))
         taken.append((int((site.run_dir / "ready").read_text()) - start_ns) / 1e9)
-    return [distribution("controller: exec -> ready", taken, "s", READY, target=READY_S),
-            distribution("controller: CPU time of a start", cpu, "s", READY)]
+    words = f", {words}" if words else ""
+    return [distribution(f"controller: exec -> ready{words}", taken, "s", command_, target=READY_S,
+                         note=note),
+            distribution(f"controller: CPU time of a start{words}", cpu, "s", command_)]
 
 
 async def memory_rows(site: VirtualSite) -> list[Row]:
