@@ -16,16 +16,37 @@ class OneOwner:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.with_name(path.name + ".lock")
-        self._fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:  # a disk that is read-only may still be somebody's
+            self._refuse_if_held(path, lock)
+            raise
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            owner = os.pread(self._fd, 20, 0).decode("ascii", "replace").strip()
+            owner = _owner(self._fd)
             os.close(self._fd)
-            raise JournalInUse(f"{path} is in use by process {owner or '?'}") from None
+            raise JournalInUse(f"{path} is in use by process {owner}") from None
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+
+    @staticmethod
+    def _refuse_if_held(path: Path, lock: Path) -> None:
+        try:
+            fd = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise JournalInUse(f"{path} is in use by process {_owner(fd)}") from None
+        finally:
+            os.close(fd)
 
     def release(self) -> None:
         """Let the next one have it."""
         os.close(self._fd)
+
+
+def _owner(fd: int) -> str:
+    return os.pread(fd, 20, 0).decode("ascii", "replace").strip() or "?"

@@ -56,6 +56,7 @@ class VirtualSite:
         self._on_exit, self._log_level, self._progress = on_exit, log_level, progress
         self._choices = choices if hold_s is None else replace(choices, hold_s=hold_s)
         self._short: Path | None = None
+        self.environment: dict[str, str] = {}  # of the controller, besides what it must have
         self.counts_failures = False  # a test kills more often than a site is killed in ten minutes
         self.run_dir = self.folder / "run"
 
@@ -112,16 +113,22 @@ class VirtualSite:
         if name == "broker":
             await asyncio.to_thread(self.broker.start)
             return
-        ready = self._ready_file(name)
-        ready.unlink(missing_ok=True)
-        if name == "controller" and not self.counts_failures:
-            (self.state_dir / "starts.json").unlink(missing_ok=True)
-        argv, environment = self._how(name)
         polls = await self._polls() if name == "controller" else 0
-        self.children.start(name, argv, environment)
-        await self.children.until(name, ready.exists)
+        self.launch(name)
+        await self.children.until(name, self._ready_file(name).exists)
         if name == "controller" and not self.in_safe_stop():
             await self._until_reader_polls(polls)
+
+    def how(self, name: str) -> tuple[list[str], dict[str, str]]:
+        """Words and additional environment by which one of its own processes is started."""
+        return self._how(name)
+
+    def launch(self, name: str) -> None:
+        """Start one of the processes, but the broker, and wait for nothing."""
+        self._ready_file(name).unlink(missing_ok=True)
+        if name == "controller" and not self.counts_failures:
+            (self.state_dir / "starts.json").unlink(missing_ok=True)
+        self.children.start(name, *self._how(name))
 
     def kill9(self, name: str) -> None:
         """`kill -9` one of the processes."""
@@ -201,9 +208,10 @@ class VirtualSite:
             return [sys.executable, "-m", "hil_tests.virtual.cabinet",
                     str(self.folder / "cabinet.json")], {}
         if name == "controller":
-            paths = [str(SHIM), *filter(None, [os.environ.get("PYTHONPATH")])]
+            more = [self.environment.get("PYTHONPATH"), os.environ.get("PYTHONPATH")]
+            paths = [str(SHIM), *filter(None, more)]
             return (command("run", "--site", str(self.site_file), "--log-level", self._log_level),
-                    {"PYTHONPATH": os.pathsep.join(paths),
+                    {**self.environment, "PYTHONPATH": os.pathsep.join(paths),
                      "FORECOURT_CABINET_GPIO": str(self.run_dir / "gpio.sock")})
         ready = ["--ready-file", str(self._ready_file(name))]
         if name == "sync":

@@ -10,6 +10,7 @@ import bad_disk
 import pytest
 
 from edge.controller.effects import Stream
+from edge.journal.lock import OneOwner
 from edge.journal.store import Store
 from edge.journal.verify import verify
 
@@ -101,3 +102,22 @@ def test_any_call_that_fails_any_number_of_times_doubles_and_loses_nothing(
              for first in range(1, 90 if call == "pwrite64" else 24) for count in (1, 2, 3, 6)]
     print(call, error, "first calls and counts:", len(tried), "opened:", len(tried) - tried.count(None))
     assert any(tries is not None and tries > BATCHES // 2 for tries in tried)
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_read_only_disk_still_tells_whose_journal_it_is(tmp_path: Path, held: bool) -> None:
+    """Or a second controller would take it for a reason to drop the first one's relays."""
+    path = tmp_path / "journal.db"
+    owner = OneOwner(path)
+    if not held:
+        owner.release()
+    tried = subprocess.run(
+        ["strace", "-f", "-o", "/dev/null", "-P", f"{path}.lock", "-e", "trace=openat",
+         "-e", "inject=openat:error=EROFS:when=1", sys.executable, "-c",
+         "import sys; from pathlib import Path; from edge.journal.lock import OneOwner;"
+         "OneOwner(Path(sys.argv[1]))", str(path)], text=True, capture_output=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)})
+    in_use = f"JournalInUse: {path} is in use by process {os.getpid()}"
+    assert (in_use if held else "Read-only file system") in tried.stderr
+    if held:
+        owner.release()
