@@ -100,7 +100,9 @@ def unpack(data: bytes) -> Iterator[Step]:
     columns = zip(steps.since_ns, steps.utc, steps.clock_ok, steps.random, steps.events, strict=True)
     for n, (since_ns, utc, clock_ok, random, event) in enumerate(columns):
         mono_ns += since_ns
-        fresh_id = steps.odd_ids.get(n) or steps.ids[_ID_BYTES * n:_ID_BYTES * (n + 1)].hex()
+        fresh_id = steps.odd_ids.get(n)
+        if fresh_id is None:
+            fresh_id = steps.ids[_ID_BYTES * n:_ID_BYTES * (n + 1)].hex()
         at = Header(
             mono_ns=mono_ns, boot=steps.boot, utc=utc, clock_ok=clock_ok, fresh_id=fresh_id,
             random=random / _RANDOM if isinstance(random, int) else random)

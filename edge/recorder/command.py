@@ -156,10 +156,11 @@ def _print(one: Done, *, as_json: bool) -> None:
     if told.lost:
         print(f"{told.name}: {told.lost} steps before it were not recorded", file=sys.stderr)
     if told.differs is not None:
-        print("\n".join(_difference(told)))
+        print("\n".join(difference(told)))
 
 
-def _difference(told: Told) -> Iterator[str]:
+def difference(told: Told) -> Iterator[str]:
+    """The first step that differs, for people."""
     found = told.differs
     assert found is not None
     where = {0: "its keyframe", None: "its end"}.get(found.step, f"step {found.step}")

@@ -21,6 +21,7 @@ from edge.recorder.writer import Begin, Leave, Limits, Pin, Write, Writer, cause
 
 SEGMENT_NS = 60_000_000_000
 SEGMENTS_PER_HOUR = 60
+RETRY_NS = 10_000_000_000  # after a loss: a disk that is too slow gets no keyframe with every block
 BLOCK_NS = 1_000_000_000
 BLOCK_STEPS = 500
 JOBS = 32  # that wait for the thread, most of them a second's steps
@@ -70,7 +71,7 @@ class Recorder:
         self._steps: list[tuple[Stamped, Outcome]] = []
         self._last: tuple[Site, Header] | None = None
         self._whole = False  # nothing was lost since the segment began
-        self._segment_ns = self._block_ns = 0
+        self._begun_ns = self._block_ns = 0
         self._lost = self._dropped = 0
         self._waiting: list[Pin] = []
 
@@ -86,7 +87,8 @@ class Recorder:
     def took(self, before: Site, after: Site, stamped: Stamped, outcome: Outcome) -> None:
         """A step of the core. Returns at once, whatever the disk does, and never raises."""
         now_ns = stamped.at.mono_ns
-        if not self._whole or now_ns - self._segment_ns >= SEGMENT_NS:
+        due_ns = SEGMENT_NS if self._whole else RETRY_NS
+        if self._last is None or now_ns - self._begun_ns >= due_ns:
             self._hand_over()
             self._begin(before, stamped.at)
         if not self._steps:
@@ -129,9 +131,9 @@ class Recorder:
     def _begin(self, site: Site, at: Header) -> None:
         head = Head(software=self._software, site_id=self._site_id, epoch=self._epoch, boot=at.boot,
                     number=0, mono_ns=at.mono_ns, utc=at.utc, follows=self._whole, lost=self._lost)
-        self._whole = self._writer.offer(Begin(head, site, at))
+        self._begun_ns, self._whole = at.mono_ns, self._writer.offer(Begin(head, site, at))
         if self._whole:
-            self._segment_ns, self._lost = at.mono_ns, 0
+            self._lost = 0
 
     def _hand_over(self) -> None:
         steps, self._steps = self._steps, []

@@ -11,6 +11,7 @@ from edge.controller.effects import (
     LowerCurrent,
     OfferCurrent,
     OpenContactor,
+    PriceSession,
     RaiseFault,
     WakeCar,
     WithdrawOffer,
@@ -153,9 +154,6 @@ def _session(was: Session, now: Session) -> Iterator[str]:
         yield f"start register {now.start_reading.energy_import_wh} Wh"
     if was.ended is None and now.ended is not None:
         yield f"session {now.transaction_id} ends: {now.stop_reason}"
-    if was.end_reading is None and now.end_reading is not None:
-        yield (f"end register {now.end_reading.energy_import_wh} Wh: session {now.transaction_id} took"
-               f" {now.energy_wh / 1000:.3f} kWh")
 
 
 def _effect(effect: Effect) -> _Told:
@@ -176,6 +174,12 @@ def _effect(effect: Effect) -> _Told:
             yield effect.fault.evse_id, f"FAULT {_fault(effect.fault)}"
         case ClearFault():
             yield effect.fault.evse_id, f"fault ended: {_fault(effect.fault)}"
+        case PriceSession():
+            session = effect.session
+            register = "" if session.end_reading is None else (
+                f", end register {session.end_reading.energy_import_wh} Wh")
+            yield effect.evse_id, (f"session {session.transaction_id} took"
+                                   f" {session.energy_wh / 1000:.3f} kWh{register}")
         case AnswerRequest():
             yield None, "done" if effect.refusal is None else f"refused: {effect.refusal}"
         case _:

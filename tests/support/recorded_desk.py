@@ -15,9 +15,9 @@ BOUNDS = Bounds(hours=1, max_mb=100, pins=20)
 PLENTY = 10**12
 
 
-def exact_plan(evses: int = 2) -> SitePlan:
+def exact_plan(evses: int = 2, fuse_a: float = 32.0) -> SitePlan:
     """As `config.to_plan` makes it: floats where floats belong."""
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(plan(evses, fuse_a=32.0)), type=SitePlan)
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(plan(evses, fuse_a=fuse_a)), type=SitePlan)
 
 
 def recorder(folder: Path, bounds: Bounds = BOUNDS, **changes: object) -> Recorder:

@@ -247,10 +247,10 @@ async def test_a_disk_that_stalls_costs_steps_and_no_time(tmp_path: Path) -> Non
 
     async with recording(tmp_path, free_bytes=stalls, most_jobs=8) as found:
         desk = RecordedDesk(found)
-        desk.run(60)
+        desk.run(30)
         goes_on.set()
         await asyncio.to_thread(begun.wait, 60)
-        desk.run(60)
+        desk.run(30)
     segments = told(tmp_path)
     assert [t.differs for t in segments] == [None] * len(segments)
     assert broken_links(segments) == []
