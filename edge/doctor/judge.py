@@ -170,7 +170,7 @@ def _journal(now: Health) -> Iterator[Finding]:
     day = "" if found.day_bytes is None else f", {megabytes(found.day_bytes)} written a day"
     size = "" if found.file_bytes is None else f"; {megabytes(found.file_bytes)}"
     kept = f", {many(len(found.set_aside), 'damaged file')} kept" if found.set_aside else ""
-    yield ok("journal", f"epoch {found.epoch}, rows {rows}{size}{day}; commit "
+    yield ok("rows", f"epoch {found.epoch}, rows {rows}{size}{day}; commit "
              f"{typical_ms:.0f} ms, worst {found.max_ms:.0f} ms{kept}")
 
 

@@ -34,10 +34,9 @@ _PHONE = re.compile(r"\+\d{1,3}(?:[ ()/-]{0,2}\d){6,14}")
 URL_SECRET = re.compile(r"(?<=://)[^/\s@\"']+@")
 _REF = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{32}(?![0-9A-Za-z])")
 #: A card's number as people and logs write it: 4, 7 or 10 bytes (ISO/IEC 14443-3, 6.5.4).
-_UID = re.compile(
-    r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{20}|[0-9A-Fa-f]{14}|[0-9A-Fa-f]{8}"
-    r"|[0-9A-Fa-f]{2}(?:([ :.-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){2}"
-    r"(?:(?:\1[0-9A-Fa-f]{2}){3}){0,2})(?![0-9A-Za-z])")
+_UID_BYTES = (4, 7, 10)
+_HEX = re.compile(r"(?<![0-9A-Za-z])(?:(?:[0-9A-Fa-f]{2})+"
+                  r"|[0-9A-Fa-f]{2}([ :.-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2})*)(?![0-9A-Za-z])")
 _LITERAL = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:\s*)?("(?:[^"\\]|\\.)*")?')
 
 
@@ -128,7 +127,7 @@ class Mask:
         text = URL_SECRET.sub("masked@", self.inside(text))
         for kind, pattern in (("email", _EMAIL), ("phone", _PHONE), ("card", _REF)):
             text = pattern.sub(_named(self, kind), text)
-        return _UID.sub("uid-masked", text)
+        return _HEX.sub(_without_uid, text)
 
     def row(self, data: bytes) -> Any:
         """What a row says, masked; a salvaged row holds another one. What is no JSON goes."""
@@ -151,6 +150,11 @@ class Mask:
         inner = _inner(found)
         if inner is not None:
             self.learn_row(inner)
+
+
+def _without_uid(found: re.Match[str]) -> str:
+    count = len(re.sub("[^0-9A-Fa-f]", "", found[0])) // 2
+    return "uid-masked" if count in _UID_BYTES else found[0]
 
 
 def _named(mask: Mask, kind: str) -> "Callable[[re.Match[str]], str]":
