@@ -102,6 +102,15 @@ def take(turn: Turn, event: Event) -> None:
         case (OutletFound() | WearRestored() | TallyRestored() | AvailabilityRestored()
               | LimitRestored() | SessionSetAside() | JournalHurt()):
             _kept_or_found(turn, event)
+        case DiskSeen() | CommitsTimed() | SensorSeen() | InputSeen():
+            _sensed(turn, event)
+        case _:
+            assert_never(event)
+
+
+def _sensed(turn: Turn, event: DiskSeen | CommitsTimed | SensorSeen | InputSeen) -> None:
+    """What surrounds the outlets."""
+    match event:
         case DiskSeen():
             turn.change(free_bytes=event.free_bytes)
         case CommitsTimed():
@@ -113,8 +122,6 @@ def take(turn: Turn, event: Event) -> None:
         case InputSeen():
             if any(i.id == event.input_id for i in turn.plan.inputs):
                 turn.change(inputs={**turn.site.inputs, event.input_id: event.active})
-        case _:
-            assert_never(event)
 
 
 def _kept_or_found(turn: Turn, event: OutletFound | WearRestored | TallyRestored | AvailabilityRestored
