@@ -5,6 +5,10 @@ class JournalError(Exception):
     """A row was not committed, or a question could not be answered. The message says why."""
 
 
+class JournalFull(JournalError):
+    """The disk has no room. Nothing was written; it may be tried again when there is some."""
+
+
 class BadBatch(JournalError):
     """This batch can never be written (a number beyond 64 bits, text that is no UTF-8)."""
 

@@ -8,48 +8,42 @@ acknowledgements run on the same thread and connection, one at a time between co
 """
 
 import asyncio
+import logging
 import secrets
 import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from edge.controller.effects import Stream
-from edge.journal.errors import BadBatch, JournalError
+from edge.journal.errors import BadBatch, JournalDamaged, JournalError, JournalFull, JournalTooNew
 from edge.journal.lock import OneOwner
 from edge.journal.report import Report
+from edge.journal.reserve import Reserve
+from edge.journal.retention import SPARE_BYTES, KeepDays
 from edge.journal.row import Batch, Head, Row
+from edge.journal.stats import CommitStats, JournalStats, Latencies, StreamStats, WrittenBytes, size
 from edge.journal.store import Store
 from edge.journal.writer import Committed, Writer
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 MAX_READ_ROWS = 500
 MAX_PENDING = 10_000
 """Batches that may wait for the disk. Beyond it `append` fails at once: memory is bounded too."""
 
 
-@dataclass(slots=True)
-class CommitStats:
-    """How long commits take, from the loop's `append` of their oldest batch to its future."""
-
-    commits: int = 0
-    rows: int = 0
-    failures: int = 0
-    last_ms: float = 0.0
-    max_ms: float = 0.0
-
-
 class Journal:
     """The append-only log. Made by `open`; used from the one event loop that opened it."""
 
-    def __init__(self, writer: Writer, store: Store, owner: OneOwner, heads: dict[Stream, Head],
+    def __init__(self, writer: Writer, store: Store, owner: OneOwner, reserve: Reserve,
                  sqlite_version: str, clock: Callable[[], int],
                  on_grown: Callable[[dict[str, int]], None] | None) -> None:
         self._writer = writer
@@ -58,12 +52,18 @@ class Journal:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._pending: deque[tuple[int, asyncio.Future[tuple[Row, ...]]]] = deque()
-        self._heads = heads
+        self._heads = store.heads()
         self._closing = False
         self.epoch = store.epoch
         self.boot = store.boot
         self.new = store.new
         self.sqlite_version = sqlite_version
+        self._path, self._reserve = store.path, reserve
+        self._latencies, self._written = Latencies(), WrittenBytes(writer.thread_id)
+        self._oldest_utc: dict[Stream, str | None] = dict.fromkeys(Stream)
+        self.full = False
+        """The last commit found no room on the disk."""
+        self.on_full: Callable[[], None] = lambda: None
         self.latency = CommitStats()
         self.on_grown = on_grown
 
@@ -83,16 +83,27 @@ class Journal:
             owner = OneOwner(path)
         except OSError as error:
             raise JournalError(f"{path}: {error}") from error
-        writer = Writer(f"journal {path.name}", asyncio.get_running_loop())
+        writer, reserve = Writer(f"journal {path.name}", asyncio.get_running_loop()), Reserve(path)
+
+        def opened() -> tuple[Store, dict[Stream, str | None]]:
+            try:
+                store = Store.open(path, new_epoch=new_epoch, busy_s=busy_s, factory=factory)
+            except (JournalDamaged, JournalTooNew):
+                raise
+            except JournalError:  # a full disk has many names while a file is opened
+                if not reserve.release():
+                    raise
+                store = Store.open(path, new_epoch=new_epoch, busy_s=busy_s, factory=factory)
+            return store, store.oldest_utc()
+
         try:
-            store = await asyncio.wrap_future(
-                writer.call(lambda: Store.open(path, new_epoch=new_epoch, busy_s=busy_s,
-                                               factory=factory)))
+            store, oldest_utc = await asyncio.wrap_future(writer.call(opened))
         except BaseException:
             await asyncio.shield(writer.stop())
             owner.release()
             raise
-        journal = cls(writer, store, owner, store.heads(), sqlite3.sqlite_version, clock, on_grown)
+        journal = cls(writer, store, owner, reserve, sqlite3.sqlite_version, clock, on_grown)
+        journal._oldest_utc = oldest_utc
         writer.start_writing(store, journal._committed)
         return journal
 
@@ -143,6 +154,76 @@ class Journal:
         head = self._heads[stream]
         self._heads[stream] = msgspec.structs.replace(head, acked=max(head.acked, seq))
 
+    async def forget(self, day: str, keep: KeepDays) -> int:
+        """Delete one slice of rows that need not stay on the UTC day `day` ("2026-03-01"), which a
+        trusted clock told; how many (0: there are no more). What was acknowledged counts from today
+        at the latest. Raises `JournalDamaged` if one of them is not what its hash says: none goes.
+        """
+        def work() -> int:
+            self._store.note_acks(day)
+            return self._store.forget(day, keep)
+
+        return await self._pruned(work)
+
+    async def thin(self, at: Batch, because: str) -> int:
+        """Delete one slice of telemetry, oldest first, if the file has less room within itself than
+        `SPARE_BYTES`; how many rows (0: it has, or there are no more). What the cloud does not hold is
+        told by a row of stream ev, stamped as `at`, in the same transaction. Raises as `forget`.
+        """
+        def work() -> int:
+            if self._store.spare_bytes() >= SPARE_BYTES:
+                return 0
+            rows, gap = self._store.thin(at, because)
+            if gap is not None:
+                log.warning("journal: telemetry up to row %d given up: %s",
+                            self._store.heads()[Stream.TM].tail, because)
+            return rows
+
+        return await self._pruned(work)
+
+    async def hold_reserve(self) -> None:
+        """Keep some room for when the disk is full, if there is any."""
+        await self._ask(self._reserve.hold)
+
+    async def release_reserve(self) -> bool:
+        """Give it back to the disk; whether there was any."""
+        return await self._ask(self._reserve.release)
+
+    async def _pruned(self, work: Callable[[], int]) -> int:
+        def on_thread() -> tuple[int, dict[Stream, Head], dict[Stream, str | None]]:
+            rows = work()
+            return rows, self._store.heads(), self._store.oldest_utc()
+
+        rows, heads, self._oldest_utc = await self._ask(on_thread)
+        grown = {}
+        for stream, head in heads.items():
+            known = self._heads[stream]
+            last = max(known, head, key=lambda h: h.seq)  # the loop may know of later commits
+            self._heads[stream] = msgspec.structs.replace(
+                known, seq=last.seq, hash=last.hash, tail=head.tail, tail_hash=head.tail_hash)
+            if head.seq > known.seq:
+                grown[stream.value] = head.seq
+        if grown and self.on_grown is not None:
+            self.on_grown(grown)
+        return rows
+
+    def typical_ms(self) -> float | None:
+        """What a commit takes lately; None: there were too few."""
+        return self._latencies.typical_ms()
+
+    def stats(self) -> JournalStats:
+        """As far as the loop was told; never waits for the disk."""
+        return JournalStats(
+            epoch=self.epoch, boot=self.boot, sqlite_version=self.sqlite_version,
+            streams={stream: StreamStats(first_seq=head.tail + 1, last_seq=head.seq,
+                                         acked_seq=head.acked, oldest_utc=self._oldest_utc[stream])
+                     for stream, head in self._heads.items()},
+            file_bytes=size(self._path), wal_bytes=size(self._path.with_name(self._path.name + "-wal")),
+            reserve_held=self._reserve.held, commits=self.latency.commits, rows=self.latency.rows,
+            failures=self.latency.failures, latency=self._latencies.stats(),
+            written_bytes=self._written.total(), written_today_bytes=self._written.today(),
+            day=self._written.day, full=self.full)
+
     async def sessions(self) -> dict[str, bytes]:
         """The sessions that are kept, by transaction id."""
         return await self._ask(self._store.sessions)
@@ -190,8 +271,7 @@ class Journal:
                 self._fail(future, rows)
                 continue
             for row in rows:
-                self._heads[row.stream] = msgspec.structs.replace(
-                    self._heads[row.stream], seq=row.seq, hash=row.hash)
+                self._note(row)
                 grown[row.stream.value] = row.seq
             self.latency.rows += len(rows)
             if not future.done():
@@ -199,16 +279,29 @@ class Journal:
         self.latency.commits += 1
         self.latency.last_ms = (self._clock() - since_ns) / 1e6
         self.latency.max_ms = max(self.latency.max_ms, self.latency.last_ms)
+        self._latencies.add(self.latency.last_ms)
+        self.full = isinstance(done[-1], JournalFull)
+        if self.full:
+            self.on_full()
         if isinstance(done[-1], JournalError) and not isinstance(done[-1], BadBatch):
             self._fail_queued(done[-1])
         if grown and self.on_grown is not None:
             self.on_grown(grown)
 
+    def _note(self, row: Row) -> None:
+        head = self._heads[row.stream]
+        if row.seq > head.seq:
+            self._heads[row.stream] = msgspec.structs.replace(head, seq=row.seq, hash=row.hash)
+        if row.seq == head.tail + 1:
+            self._oldest_utc[row.stream] = row.utc
+        if row.clock_ok and row.utc is not None:
+            self._written.note(row.utc[:10])
+
     def _fail_queued(self, why: JournalError) -> None:
         self._writer.forget()
         while self._pending:
             self._fail(self._pending.popleft()[1],
-                       JournalError(f"not tried, since one before it failed: {why}"))
+                       type(why)(f"not tried, since one before it failed: {why}"))
 
     def _fail(self, future: "asyncio.Future[tuple[Row, ...]]", error: JournalError) -> None:
         self.latency.failures += 1

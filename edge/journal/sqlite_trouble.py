@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from edge.journal.errors import BadBatch, JournalDamaged, JournalError
+from edge.journal.errors import BadBatch, JournalDamaged, JournalError, JournalFull
 
 #: What a batch that can never be written ends in.
 POISON = (OverflowError, ValueError, sqlite3.ProgrammingError, sqlite3.InterfaceError,
@@ -26,6 +26,8 @@ def translated(error: Exception, path: Path) -> JournalError:
         return BadBatch(text)
     if getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return JournalDamaged(text)
+    if primary_code(error) == sqlite3.SQLITE_FULL:
+        return JournalFull(text)
     return JournalError(text)
 
 

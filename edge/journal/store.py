@@ -8,19 +8,22 @@ page cache holds is not to be trusted.
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 
 from edge.controller.effects import Stream
-from edge.journal import checks, opening, rows, schema
+from edge.journal import checks, opening, pruning, rows, schema
 from edge.journal.doubt import Doubt, write_again
 from edge.journal.errors import JournalDamaged, JournalError
 from edge.journal.place import Place
 from edge.journal.report import Report, untold
+from edge.journal.retention import KeepDays
 from edge.journal.row import Batch, Head, Row
 from edge.journal.salvage import CLOCK_FLOOR, is_time
 from edge.journal.sqlite_trouble import POISON, STRANGE, is_io_error, translated, unusable
+
+T = TypeVar("T")
 
 
 class Store:
@@ -30,7 +33,7 @@ class Store:
     """
 
     def __init__(self, path: Path, db: sqlite3.Connection, busy_s: float) -> None:
-        self._path = path
+        self._path = self.path = path
         self._busy_s, self._factory = busy_s, type(db)
         self._db: sqlite3.Connection | None = db
         self.epoch = ""
@@ -40,6 +43,7 @@ class Store:
         self._heads: rows.Heads = {}
         self._doubt = Doubt()
         self._place = Place(path)
+        self._acks_noted: dict[Stream, int] = {}
         self._acks_to_save: set[Stream] = set()
         """Acknowledgements are written with the next rows: one lost is only asked for again."""
 
@@ -153,6 +157,57 @@ class Store:
             self._heads[stream] = msgspec.structs.replace(head, acked=seq)
             self._acks_to_save.add(stream)
 
+    def note_acks(self, day: str) -> None:
+        """By the end of that UTC day ("2026-03-01"), which a trusted clock told, so much was
+        acknowledged. Writes only if more is than was noted.
+        """
+        if self._acks_noted != (seen := {s: head.acked for s, head in self._heads.items()}):
+            self._change(lambda db, heads: pruning.note_acks(db, heads, day))
+            self._acks_noted = seen
+
+    def forget(self, day: str, keep: KeepDays) -> int:
+        """Delete one slice of rows that need not stay on `day`; how many (0: there are no more).
+
+        Raises `JournalDamaged` if one of them is not what its hash says: then none goes.
+        """
+        return self._change(lambda db, heads: pruning.forget(db, self.epoch, heads, day, keep))
+
+    def thin(self, at: Batch, because: str) -> tuple[int, Row | None]:
+        """Delete one slice of telemetry for room, oldest first; how many rows that were, and the row
+        of stream ev, stamped as `at`, that says so if the cloud does not hold them. Raises as `forget`.
+        """
+        return self._change(
+            lambda db, heads: pruning.thin(db, self.epoch, self.boot, heads, at, because))
+
+    def spare_bytes(self) -> int:
+        """How much can be written without the file growing."""
+        return self._look(pruning.spare_bytes)
+
+    def oldest_utc(self) -> dict[Stream, str | None]:
+        """When the oldest row of each stream was written, as it says."""
+        return self._look(lambda db: {s: pruning.oldest_utc(db, s) for s in Stream})
+
+    def _look(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return question(self._connection())
+        except sqlite3.Error as error:
+            raise translated(error, self._path) from error
+
+    def _change(self, work: Callable[[sqlite3.Connection, rows.Heads], T]) -> T:
+        """One transaction of our own; all or nothing."""
+        db, heads = self._connection(), dict(self._heads)
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            done = work(db, heads)
+            db.execute("COMMIT")
+        except (*POISON, sqlite3.Error, JournalDamaged) as error:
+            self._undo(db, error)
+            if isinstance(error, JournalDamaged):
+                raise JournalDamaged(f"{self._path}: {error}") from None
+            raise translated(error, self._path) from error
+        self._heads = heads
+        return done
+
     def sessions(self) -> dict[str, bytes]:
         """What the last batches asked to keep, by transaction id."""
         return self._pairs("SELECT transaction_id, body FROM session")
@@ -162,17 +217,11 @@ class Store:
         return self._pairs("SELECT key, body FROM kept")
 
     def _pairs(self, question: str) -> dict[str, bytes]:
-        try:
-            return dict(self._connection().execute(question).fetchall())
-        except sqlite3.Error as error:
-            raise translated(error, self._path) from error
+        return dict(self._look(lambda db: db.execute(question).fetchall()))
 
     def untold(self) -> Report | None:
         """What became of the journal before this one, until a row tells it."""
-        try:
-            return untold(self._connection(), self._heads)
-        except sqlite3.Error as error:
-            raise translated(error, self._path) from error
+        return self._look(lambda db: untold(db, self._heads))
 
     def clock_floor_utc(self) -> str | None:
         """The latest trusted time among the last rows, and of a damaged journal before this one: it

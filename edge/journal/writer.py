@@ -46,6 +46,11 @@ class Writer:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
+    @property
+    def thread_id(self) -> int:
+        """The kernel's."""
+        return self._thread.native_id or 0
+
     def start_writing(self, store: Store, committed: Callable[[Committed], None]) -> None:
         """From now on batches go to `store`; `committed` is called on the loop after each group."""
         with self._wake:
