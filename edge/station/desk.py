@@ -26,6 +26,7 @@ from edge.station.meter_driver import MeterDriver
 from edge.station.outlet_driver import OutletDriver
 
 CORE_TIMEOUT_S = 2.0
+MAX_WORDS = 200  # of a reason to pin
 
 
 class Desk:
@@ -35,9 +36,11 @@ class Desk:
                  hand_in: Callable[[Event], None], snapshot: Callable[[], Snapshot],
                  outlets: dict[str, OutletDriver], meters: dict[str, MeterDriver],
                  services: dict[str, BoardService],
-                 health: Callable[[], Awaitable[figures.Health]]) -> None:
+                 health: Callable[[], Awaitable[figures.Health]],
+                 pin: Callable[[str], None] = lambda _: None) -> None:
         self._journal, self._description = journal, description
         self._hand_in, self._snapshot, self._health = hand_in, snapshot, health
+        self._pin = pin
         self._outlets, self._meters, self._services = outlets, meters, services
         self._waiting: dict[str, asyncio.Future[str | None]] = {}
         self._count = itertools.count(1)
@@ -80,6 +83,10 @@ class Desk:
                 return resulted(request, await self._health())
             case "board.info" | "board.selftest" | "meter.read":
                 return await self._look(request)
+            case "recorder.pin":
+                words = arguments(request, dict[str, str]).get("words", "")
+                self._pin(words[:MAX_WORDS] or "a technician asked for it")
+                return accepted(request)
             case "ui.language":
                 return accepted(request)  # each screen keeps its own; nothing of the site changes
             case protocol.COMMAND:

@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+from edge.recorder.pins import Cause
 from edge.recorder.recorder import Bounds, Recorder
 from edge.station.config import MB
 from edge.station.config_sections import Site
@@ -19,5 +20,6 @@ def record(site: Site, station: Station, epoch: str) -> Recorder:
         bounds=Bounds(hours=bounds.hours, max_mb=bounds.max_mb, pins=bounds.pins),
         free_bytes=lambda: look().free, low_bytes=plan.disk_low_bytes, full_bytes=plan.disk_full_bytes)
     station.recorded, station.failing = recorder.took, recorder.failed
+    station.pin = lambda words: recorder.pin(Cause(kind="request", where="technician", words=words))
     recorder.start()
     return recorder

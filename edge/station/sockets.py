@@ -37,7 +37,8 @@ def make_servers(site: Site, station: Station, journal: Journal, scribe: Scribe,
     desk = Desk(
         journal=journal, hand_in=station.hand_in, outlets=outlets, meters=meters,
         services=services, snapshot=lambda: snapshots.take(station.site, station.clock.header()),
-        description=description(site, journal.epoch), health=health)
+        description=description(site, journal.epoch), health=health,
+        pin=lambda words: station.pin(words))
     groups = site.paths.socket_groups
     servers = {origin: LinkServer(run_dir, origin, desk.handle, group=getattr(groups, origin))
                for origin in Origin}

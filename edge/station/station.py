@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 class Station:
     """`run_effects` and `changed` are set by the wiring before the first event; `make_safe`, which
     drops every relay, as soon as there is one to drop. `recorded` is told of each step (state before
-    and after it), `failing` of the station's end; neither may raise or wait.
+    and after it), `failing` of the station's end; `pin` keeps the minutes around now,
+    with the reason in words. None of them may raise or wait.
     """
 
     def __init__(self, plan: SitePlan, clock: Clock, scribe: Scribe) -> None:
@@ -40,6 +41,7 @@ class Station:
         self.changed: Callable[[], None] = lambda: None
         self.recorded: Callable[[Site, Site, Stamped, Outcome], None] = lambda *_: None
         self.failing: Callable[[BaseException], None] = lambda _: None
+        self.pin: Callable[[str], None] = lambda _: None
         self.make_safe: Callable[[], None] = lambda: None
         self.grant_no_more: Callable[[], None] = lambda: None
         self._inbox: deque[Stamped] = deque()

@@ -86,3 +86,30 @@ async def test_a_disk_that_stalls_or_is_full_is_told_once_and_its_recovery_too(w
     await asyncio.sleep(1)
     assert told == ["JournalStalled", "JournalWell"]
     ticking.cancel()
+
+
+@virtual
+async def test_each_step_is_recorded_before_its_effects_and_in_order():
+    found, _ = station()
+    seen: list[str] = []
+    found.recorded = lambda before, after, stamped, outcome: seen.append(
+        f"{type(stamped.event).__name__} {len(outcome)} {before is after}")
+    found.run_effects = lambda _at, effects: seen.append(f"run {len(effects)}")
+    found.hand_in(Started(software="test"))
+    assert seen[0].startswith("Started ")
+    assert seen[0].endswith(" False")
+    assert seen[1] == "run " + seen[0].split()[1]
+
+
+@virtual
+async def test_a_step_that_fails_is_recorded_with_what_it_raised_and_the_state_before_it():
+    found, _ = station()
+    before, seen = found.site, []
+    found.recorded = lambda *step: seen.append(step)
+    found.failing = lambda error: seen.append(error)
+    with pytest.raises(AssertionError) as raised:
+        found.hand_in("no event")  # type: ignore[arg-type]
+    (was, now, stamped, outcome), failing = seen
+    assert was is now is before
+    assert stamped.event == "no event"
+    assert outcome is failing is raised.value
