@@ -98,6 +98,7 @@ class _Reader:
         self._folder, self._names = str(folder), names
         self._begun: dict[str, str] = {}
         self._line = b""
+        self._at: dict[str, int] = {}  # where the next plain write of a descriptor goes
 
     def ops(self, lines: Iterator[str]) -> Iterator[Op]:
         for line in lines:
@@ -128,6 +129,8 @@ class _Reader:
 
     def _op(self, call: str, rest: str, result: int) -> Iterator[Op]:
         if call in ("rename", "renameat", "renameat2", "unlink", "unlinkat", "openat", "creat"):
+            if call in ("openat", "creat"):
+                self._at[str(result)] = 0
             yield from self._named(call, rest)
             return
         handle = _HANDLE.match(rest)
@@ -147,6 +150,10 @@ class _Reader:
         numbers = rest[:_RESULT.search(rest).start()].split(", ")  # type: ignore[union-attr]
         if call == "pwrite64":
             yield Op("write", name, int(numbers[-1]), _texts(rest)[0][:result])
+        elif call == "write":  # of a file that is written once, from its beginning
+            at = self._at[handle[1]]
+            self._at[handle[1]] += result
+            yield Op("write", name, at, _texts(rest)[0][:result])
         elif call == "ftruncate":
             yield Op("size", name, int(numbers[-1]))
         elif call == "fallocate":
