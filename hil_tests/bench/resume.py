@@ -5,6 +5,7 @@ import json
 import time
 
 from edge.link.client import LinkClient
+from hil_tests.bench import processes
 from hil_tests.bench.report import Row, distribution
 from hil_tests.bench.trail import Incomplete, Trail, from_trace
 from hil_tests.virtual.site import Progress, VirtualSite
@@ -40,7 +41,7 @@ async def _resumed_s(site: VirtualSite) -> dict[str, float]:
     size = log.stat().st_size
     start_ns = time.monotonic_ns()
     _, shown_ns = await asyncio.gather(site.start("controller"), _until_charging(site))
-    ready_ns = int((site.run_dir / "ready").read_text())
+    ready_ns = await processes.ready_ns(site)
     with log.open("rb") as file:
         file.seek(size)
         lines = file.read().decode(errors="replace").splitlines()
