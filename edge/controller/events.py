@@ -182,7 +182,7 @@ class JournalHurt(Tagged):
 
 
 class CommitsTimed(Tagged):
-    """How long commits of the journal take lately: half of the last `commits` took longer than this."""
+    """How long a commit of the journal typically takes lately; and how many there were in this boot."""
 
     typical_ms: float
     commits: int

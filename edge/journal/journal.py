@@ -207,9 +207,10 @@ class Journal:
             self.on_grown(grown)
         return rows
 
-    def typical_ms(self) -> float | None:
-        """What a commit takes lately; None: there were too few."""
-        return self._latencies.typical_ms()
+    def pace(self) -> tuple[float, int] | None:
+        """What a commit takes lately, in ms, and how many there were; None: too few to tell."""
+        typical_ms = self._latencies.typical_ms()
+        return None if typical_ms is None else (typical_ms, self.latency.commits)
 
     def stats(self) -> JournalStats:
         """As far as the loop was told; never waits for the disk."""

@@ -96,7 +96,8 @@ def to_plan(site: Site) -> plan.SitePlan:
         sensors=to_sensors(site.sensors, ids), inputs=to_inputs(site.inputs, ids),
         timers=to_timers(rules, site.virtual_timers), wear_warning=rules.wear_warning,
         undervoltage=rules.undervoltage, overvoltage=rules.overvoltage,
-        disk_low_bytes=rules.disk_low_mb * MB, disk_full_bytes=rules.disk_full_mb * MB)
+        disk_low_bytes=rules.disk_low_mb * MB, disk_full_bytes=rules.disk_full_mb * MB,
+        slow_commit_ms=site.journal.slow_commit_ms)
 
 
 def _evse(evse: EvseSection, ordinal: int, meter: MeterSection) -> plan.Evse:

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from edge.controller.site import Timers
 from edge.controller.struct import Value
+from edge.station.config_journal import JournalSection
 from edge.station.config_senses import Curve, InputSection, RulesSection, SensorSection
 from edge.station.config_types import File, Gpio, Id, Phase, Ref, Text, Unit, amperes
 
@@ -203,5 +204,6 @@ class Site(Value):
     inputs: tuple[InputSection, ...] = msgspec.field(name="input", default=())
     sensors: tuple[SensorSection, ...] = msgspec.field(name="sensor", default=())
     rules: RulesSection = RulesSection()
+    journal: JournalSection = JournalSection()
     recorder: RecorderSection = RecorderSection()
     virtual_timers: Timers | None = None

@@ -12,6 +12,8 @@ import msgspec
 
 from edge.bus.open import open_bus
 from edge.bus.owner import LineOwner
+from edge.controller.faults import FaultCode
+from edge.journal.journal import Journal
 from edge.link.server import LinkServer
 from edge.meter.catalogue import load as load_model
 from edge.meter.meter import Meter
@@ -24,9 +26,11 @@ from edge.station.alarm import Guard
 from edge.station.claiming import Line, claim_outlets, make_safe
 from edge.station.clock import Clock, computer_boot
 from edge.station.config import MB, to_plan
+from edge.station.config_journal import keep_days
 from edge.station.config_sections import Site
 from edge.station.disk_watch import DiskWatch, room
 from edge.station.health import HealthReport, recorder_health
+from edge.station.housekeeper import Housekeeper
 from edge.station.input_driver import READS_THAT_COUNT, InputDriver
 from edge.station.meter_driver import PERIOD_S, MeterDriver
 from edge.station.notify import Notifier
@@ -94,7 +98,7 @@ async def running(site: Site, software: str, guard: Guard, notifier: Notifier,
             await _opened(server)
             stack.push_async_callback(server.close)
         stack.push_async_callback(station.stop)
-        _start_senses(site, gpio, station)
+        _start_senses(site, gpio, station, _keep_house(site, station, journal))
         _start(station, outlets, meters)
         health.readers = readers = await _readers(site, tokens, station, stack)
         await _first_look([*(o.looked for o in outlets.values()), *(r.looked for r in readers)])
@@ -151,7 +155,18 @@ def _start(station: Station, outlets: Mapping[str, OutletDriver],
     station.spawn(station.tick())
 
 
-def _start_senses(site: Site, gpio: Gpio, station: Station) -> None:
+def _keep_house(site: Site, station: Station, journal: Journal) -> Housekeeper:
+    """Started."""
+    keeper = Housekeeper(
+        journal, keep_days(site.journal), now=station.clock.header, hand_in=station.hand_in,
+        low=lambda: any(f.code in (FaultCode.DISK_LOW, FaultCode.JOURNAL_FULL)
+                        for f in station.site.faults.values()))
+    station.spawn(keeper.run())
+    station.spawn(keeper.watch_pace())
+    return keeper
+
+
+def _start_senses(site: Site, gpio: Gpio, station: Station, keeper: Housekeeper) -> None:
     """Inputs, sensors and the disk."""
     contacts = {n.id: ContactInput(gpio, n.gpio, active_high=n.active == "high") for n in site.inputs}
     inputs = InputDriver(contacts, hand_in=station.hand_in, clock_ns=station.clock.mono_ns)
@@ -166,7 +181,7 @@ def _start_senses(site: Site, gpio: Gpio, station: Station) -> None:
     limit_mb = site.paths.state_limit_mb
     station.spawn(DiskWatch(
         partial(room, Path(site.paths.state), None if limit_mb is None else limit_mb * MB),
-        hand_in=station.hand_in).run())
+        hand_in=keeper.seen).run())
 
 
 async def _first_look(looked: Iterable[asyncio.Event]) -> None:

@@ -131,6 +131,7 @@ class Choices:
 
     rules: Mapping[str, float] = field(default_factory=dict)
     timers: Mapping[str, float] = field(default_factory=dict)
+    journal: Mapping[str, int] = field(default_factory=dict)
     rated: Mapping[str, int] = field(default_factory=dict)  # of every contactor
     state_limit_mb: int | None = None
     senses: bool = True  # inputs and sensors
@@ -172,7 +173,8 @@ def write_site(folder: Path, *, run_dir: Path, evses: int, reader_port: int, rel
                          "rated": "".join(f", {k} = {v}" for k, v in choices.rated.items()),
                          "failsafe_a": 6 if evses * 6 <= 32 else 0}  # 32: the fuse of the row
     text += _senses() if choices.senses else ""
-    text += _table("rules", choices.rules) + _table("virtual_timers", choices.timers)
+    text += (_table("rules", choices.rules) + _table("journal", choices.journal)
+             + _table("virtual_timers", choices.timers))
     path = folder / "site.toml"
     path.write_text(text, encoding="utf-8")
     (folder / "tariff.json").write_text(json.dumps(TARIFF, indent=2) + "\n", encoding="utf-8")

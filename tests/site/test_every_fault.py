@@ -40,8 +40,8 @@ QUICK = Choices(
     timers={"fault_off_s": 1, "min_off_s": 1, "derate_hold_s": 2, "sensor_stale_s": 3,
             "meter_lost_s": 5, "voltage_s": 1, "voltage_back_s": 2, "overcurrent_s": 3, "overload_s": 1,
             "cloud_lost_s": 2, "clock_lost_s": 2, "hammer_count": 3, "hammer_window_s": 12,
-            "hammer_hold_s": 3, "raise_s": 1},
-    rated={"rated_cycles": 5}, state_limit_mb=100)
+            "hammer_hold_s": 3, "raise_s": 1, "telemetry_s": 0.5},
+    journal={"slow_commit_ms": 60}, rated={"rated_cycles": 5}, state_limit_mb=100)
 #: OCPP 2.0.1 ReasonEnumType, where it has a word of its own.
 REASONS = {C.RESIDUAL_CURRENT: "GroundFault", C.EMERGENCY_STOP: "EmergencyStop",
            C.OVERCURRENT: "OvercurrentFault", C.SELF_TEST: "Local", C.CONTACTOR_WELDED: "Local",
