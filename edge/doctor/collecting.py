@@ -168,17 +168,16 @@ class Collection:
         return True
 
     def _put_segments(self, segments: list[Kept]) -> None:
-        told = []
+        paths = {kept.number: kept.path for kept in segments}
         for kept in segments:
             try:
-                done = masked_segment(self.mask, kept.path)
+                data = masked_segment(self.mask, kept.path, paths.get(kept.number + 1))
             except (Unreadable, ValueError) as error:  # or it went while we looked at the others
                 self.left_out.append(f"flight recording: {error}")
                 continue
-            self.files[f"flight/{done.name}"] = done.data
-            told.append({"name": done.name, "steps": done.steps, "original": done.before,
-                         "masked": done.replays})
-        self.files["flight/replayed.json"] = _pretty(told)
+            self.files[f"flight/{kept.path.name}"] = data
+        if segments:
+            self.notes.append("flight/: cards and names are replaced; `forecourt replay` replays it")
 
 
 def _pretty(found: object) -> bytes:

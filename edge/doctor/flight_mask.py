@@ -1,12 +1,12 @@
 """A flight recording without personal data that still replays, to the byte.
 
 Every value that names somebody is replaced by its pseudonym alike in the state, in the events and in
-what came of them; the core compares such values and looks into none. The digest of the state at the
-end is computed anew, and only where the recording as it was replayed up to there.
+what came of them; the core compares such values and looks into none. Nothing is replayed for it: what
+was recorded stays evidence. The state at a segment's end is that with which the next one begins; where
+there is none, the masked segment has no end.
 """
 
 import enum
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -15,23 +15,13 @@ import msgspec
 
 from edge.controller.events import Stamped
 from edge.controller.state import Site
-from edge.controller.struct import Value
 from edge.doctor.masking import Mask
 from edge.recorder import codec
-from edge.recorder.replay import replay, taken
-from edge.recorder.segment import Packer, Segment, Unreadable
+from edge.recorder.segment import Packer, Segment
 
 BLOCK_STEPS = 500
 
-
-class MaskedSegment(Value):
-    """`replays`: "identical", or where it came out otherwise. `before`: the same of the original."""
-
-    name: str
-    data: bytes
-    steps: int
-    before: str
-    replays: str
+Step = tuple[Stamped, codec.Outcome]
 
 
 def learn_segment(mask: Mask, path: Path) -> None:
@@ -44,35 +34,29 @@ def learn_segment(mask: Mask, path: Path) -> None:
         mask.learn_row(step.outcome)
 
 
-def masked_segment(mask: Mask, path: Path) -> MaskedSegment:
-    """After everything was learned. Raises `Unreadable`."""
-    segment = Segment(path)
+def masked_segment(mask: Mask, path: Path, after: Path | None) -> bytes:
+    """After everything was learned. `after`: the segment that came next. Raises `Unreadable`."""
+    segment, packer = Segment(path), Packer()
     site, _ = segment.keyframe()
-    steps = [(_masked(mask, step.stamped), step.outcome) for step in segment.steps()]
-    before = _told(path)
-    data = _packed(mask, segment, _masked(mask, site), steps, whole=before == "identical")
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / path.name
-        copy.write_bytes(data)
-        after = _told(copy)
-    return MaskedSegment(name=path.name, data=data, steps=len(steps), before=before, replays=after)
-
-
-def _packed(mask: Mask, segment: Segment, site: Site, steps: Sequence[tuple[Stamped, bytes]], *,
-            whole: bool) -> bytes:
-    packer = Packer()
-    head = msgspec.structs.replace(segment.head, software=mask.inside(segment.head.software))
-    parts = [packer.begin(head, site)]
-    for block in _blocks(steps):
-        parts.append(packer.steps([(stamped, _outcome(mask, outcome)) for stamped, outcome in block]))
-    if segment.end is not None and whole:
-        for stamped, _ in steps:
-            site, _ = taken(site, stamped)
-        parts.append(packer.end(len(steps), site))
+    steps = [(_masked(mask, step.stamped), _outcome(mask, step.outcome)) for step in segment.steps()]
+    parts = [packer.begin(segment.head, _masked(mask, site))]
+    parts += (packer.steps(block) for block in _blocks(steps))
+    ended = _end(segment, after)
+    if ended is not None:
+        parts.append(packer.end(len(steps), _masked(mask, ended)))
     return b"".join(parts)
 
 
-def _blocks(steps: Sequence[tuple[Stamped, bytes]]) -> Iterator[Sequence[tuple[Stamped, bytes]]]:
+def _end(segment: Segment, after: Path | None) -> Site | None:
+    """The state at its end, which is the one that the next segment begins with."""
+    if segment.end is None or after is None:
+        return None
+    following = Segment(after)
+    site, data = following.keyframe()
+    return site if codec.digest(data) == segment.end.state else None
+
+
+def _blocks(steps: Sequence[Step]) -> Iterator[Sequence[Step]]:
     for at in range(0, len(steps), BLOCK_STEPS):
         yield steps[at:at + BLOCK_STEPS]
 
@@ -111,14 +95,3 @@ def _masked(mask: Mask, value: Any, name: str = "", of: str = "") -> Any:
             return {mask.inside(key) if isinstance(key, str) else key: _masked(mask, entry, "", name)
                     for key, entry in value.items()}
     return value
-
-
-def _told(path: Path) -> str:
-    try:
-        told = replay(path)
-    except Unreadable as error:
-        return f"cannot be read: {error}"
-    if told.differs is not None:
-        where = "at its end" if told.differs.step is None else f"at step {told.differs.step}"
-        return f"differs {where}, after {told.differs.event}"
-    return "identical" + (f", torn: {told.torn}" if told.torn else "")

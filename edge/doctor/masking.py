@@ -35,8 +35,8 @@ URL_SECRET = re.compile(r"(?<=://)[^/\s@\"']+@")
 _REF = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{32}(?![0-9A-Za-z])")
 #: A card's number as people and logs write it: 4, 7 or 10 bytes (ISO/IEC 14443-3, 6.5.4).
 _UID_BYTES = (4, 7, 10)
-_HEX = re.compile(r"(?<![0-9A-Za-z])(?:(?:[0-9A-Fa-f]{2})+"
-                  r"|[0-9A-Fa-f]{2}([ :.-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2})*)(?![0-9A-Za-z])")
+_HEX = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{2}([ :.-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2})*"
+                  r"|(?:[0-9A-Fa-f]{2})+)(?![0-9A-Za-z])")
 _LITERAL = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:\s*)?("(?:[^"\\]|\\.)*")?')
 
 
