@@ -19,8 +19,8 @@ pytestmark = pytest.mark.site
 
 
 def replayed(folder: Path, *options: str) -> tuple[int, list[dict]]:
-    done = subprocess.run([sys.executable, "-m", "edge.recorder.command", str(folder), "--json", *options],
-                          capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run([sys.executable, "-m", "edge.recorder.command", str(folder), "--json",
+                           *options], capture_output=True, text=True, timeout=100, check=False)
     assert done.stderr == ""
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -34,7 +34,8 @@ def contents(folder: Path) -> bytes:
         while at + 9 <= len(data):
             kind, length = data[at], int.from_bytes(data[at + 1:at + 5], "big")
             content = data[at + 9:at + 9 + length]
-            found += stream.decompress(content) if kind in (2, 3) and len(content) == length else content
+            packed = kind in (2, 3) and len(content) == length
+            found += stream.decompress(content) if packed else content
             at += 9 + length
     return found
 

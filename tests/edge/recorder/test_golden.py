@@ -14,9 +14,7 @@ from golden import FOLDER, RAISE, STORIES, WRITE, Story, by_the_book, recorded, 
 
 from edge.controller import version
 from edge.controller.effects import OfferCurrent
-from edge.recorder.command import FEW, main
 from edge.recorder.replay import replay
-from edge.recorder.segment import SUFFIX
 from edge.recorder.story import tell
 
 
@@ -39,16 +37,6 @@ def test_the_same_in_another_place(elsewhere: dict[str, str], tmp_path: Path) ->
     assert done.returncode == 0, done.stdout + done.stderr
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert told[-1]["segments"] == len(STORIES)
-
-
-def test_many_segments_are_replayed_side_by_side(
-        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    names = [f"{n:08d}-b00001{SUFFIX}" for n in range(1, FEW + 3)]
-    for n, name in enumerate(names):
-        (tmp_path / name).write_bytes((FOLDER / [*STORIES][n % 2]).read_bytes())
-    assert main([str(tmp_path), "--json", "--jobs", "2"]) == 0
-    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [one["name"] for one in told[:-1]] == names, "in order, whoever was first"
 
 
 def test_they_hold_much_of_what_can_happen() -> None:
