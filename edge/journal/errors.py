@@ -9,6 +9,10 @@ class JournalFull(JournalError):
     """The disk has no room. Nothing was written; it may be tried again when there is some."""
 
 
+class NotTried(JournalError):
+    """The batch never reached the file: something before it failed, or too much waits."""
+
+
 class BadBatch(JournalError):
     """This batch can never be written (a number beyond 64 bits, text that is no UTF-8)."""
 

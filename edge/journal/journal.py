@@ -21,7 +21,14 @@ from typing import TypeVar
 import msgspec
 
 from edge.controller.effects import Stream
-from edge.journal.errors import BadBatch, JournalDamaged, JournalError, JournalFull, JournalTooNew
+from edge.journal.errors import (
+    BadBatch,
+    JournalDamaged,
+    JournalError,
+    JournalFull,
+    JournalTooNew,
+    NotTried,
+)
 from edge.journal.lock import OneOwner
 from edge.journal.report import Report
 from edge.journal.reserve import Reserve
@@ -122,7 +129,7 @@ class Journal:
         """
         future: asyncio.Future[tuple[Row, ...]] = self._loop.create_future()
         if self._closing or len(self._pending) >= MAX_PENDING:
-            future.set_exception(JournalError(
+            future.set_exception(NotTried(
                 "the journal is closed" if self._closing
                 else f"{MAX_PENDING} batches wait for the disk already"))
             return future
@@ -302,7 +309,7 @@ class Journal:
         self._writer.forget()
         while self._pending:
             self._fail(self._pending.popleft()[1],
-                       type(why)(f"not tried, since one before it failed: {why}"))
+                       NotTried(f"not tried, since one before it failed: {why}"))
 
     def _fail(self, future: "asyncio.Future[tuple[Row, ...]]", error: JournalError) -> None:
         self.latency.failures += 1

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
-from edge.journal.errors import BadBatch, JournalError
+from edge.journal.errors import BadBatch, JournalError, NotTried
 from edge.journal.row import Batch, Row
 from edge.journal.store import Store
 
@@ -86,6 +86,8 @@ class Writer:
 
         Cancelling the wait does not take it back.
         """
+        if not self.alive:  # it would be waited for in vain
+            raise JournalError("the journal's thread has ended")
         with self._wake:
             self._last, self._stop = last, True
             self._wake.notify()
@@ -115,7 +117,7 @@ class Writer:
 
     def _write(self, store: Store, group: Sequence[Batch]) -> Committed:
         if self._halted:
-            return [JournalError("not tried: a batch before it was not written")] * len(group)
+            return [NotTried("not tried: a batch before it was not written")] * len(group)
         try:
             return store.append(group)
         except BadBatch as error:
