@@ -3,13 +3,11 @@
 Bounded, so that a start stays quick: the older rows are walked while the controller runs (`walk.py`).
 """
 
-import contextlib
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
 from edge.controller.effects import Stream
-from edge.journal import schema
 from edge.journal.errors import JournalDamaged
 from edge.journal.row import Head, kept_hash
 from edge.journal.rows import read
@@ -42,21 +40,6 @@ def before_opening(path: Path) -> None:
             head = file.read(_HEADER_BYTES)
     if len(head) == _HEADER_BYTES and head[18:20] != _WAL_MODE and path.stat().st_size > _MAX_EMPTY:
         raise JournalDamaged(f"{path}: its header does not tell of a WAL")
-
-
-def close_unchanged(db: sqlite3.Connection, path: Path) -> None:
-    """Close it as it is: the last one that writes would move the WAL into the file and delete it."""
-    try:
-        other = schema.connect_read_only(path)
-    except sqlite3.Error:
-        db.close()
-        return
-    try:
-        with contextlib.suppress(sqlite3.Error):  # it need only have the WAL open
-            other.execute("SELECT 1 FROM sqlite_schema").fetchone()
-    finally:
-        db.close()
-        other.close()
 
 
 def newest(db: sqlite3.Connection, path: Path, *, epoch: str, boot: int,

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge.journal.wal import read_wal
+from edge.journal.wal import Frame, read_wal
 
 _MAGIC = b"SQLite format 3\0"
 DEFAULT_SIZE = 4096
@@ -39,18 +39,42 @@ class Pages:
         told = 65536 if told == 1 else told
         self.size = (told if head.startswith(_MAGIC) and told in (512 << n for n in range(8))
                      else self._wal.page_size or DEFAULT_SIZE)
-        self._newest = {frame.page: frame.image for frame in self._wal.committed}
-        self.count = max([-(-length // self.size), *self._newest])
+        self.count = max([-(-length // self.size), *(
+            frame.page for frame in self._wal.committed if frame.whole)])
+        self._newest: dict[int, tuple[int, memoryview]] = {}
+        self._missing_since = -1
+        """The last frame of which nobody can tell which page it was."""
+        for n, frame in enumerate(self._wal.committed):
+            if frame.whole or self._resembles(frame):
+                self._newest[frame.page] = (n, frame.image)
+            else:
+                self._missing_since = n
 
     def close(self) -> None:
         """Let the file go."""
         if self._fd >= 0:
             os.close(self._fd)
 
+    def _resembles(self, frame: Frame) -> bool:
+        """Whether a damaged frame is of the page that it says: it has as much in common with another
+        version of it as two versions have. Then it is believed to be the newest one, damaged as it is.
+        """
+        if not 1 <= frame.page <= self.count:
+            return False
+        before = self.page(frame.page)
+        blocks = [bytes(frame.image[at:at + 64]) for at in range(0, self.size, 64)]
+        return any(block.strip(b"\0") and block == before[64 * n:64 * n + 64]
+                   for n, block in enumerate(blocks))
+
+    def stale(self, root: int | None) -> bool:
+        """Whether a newer version of the tree at `root` (None: of any page) may have been lost."""
+        return self._wal.cut_short or self._missing_since > min(
+            (self._newest.get(number, (-1, b""))[0] for number in self._tree(root or 0)), default=-1)
+
     def page(self, number: int) -> bytes:
         """Page `number` (from 1) as the last commit left it; zeros where it cannot be read."""
-        if (image := self._newest.get(number)) is not None and len(image) == self.size:
-            return bytes(image)
+        if (newest := self._newest.get(number)) is not None and len(newest[1]) == self.size:
+            return bytes(newest[1])
         return self._bytes((number - 1) * self.size, self.size).ljust(self.size, b"\0")
 
     def images(self) -> Iterator[bytes]:
@@ -59,6 +83,7 @@ class Pages:
             yield self.page(number)
         for frame in self._wal.frames:
             yield bytes(frame.image)
+        yield bytes(self._wal.rest).ljust(self.size, b"\0")
         for number in self._newest:
             yield self._bytes((number - 1) * self.size, self.size)
 
@@ -82,25 +107,30 @@ class Pages:
 
     def records(self, root: int) -> tuple[list[tuple[Value, ...]], int]:
         """Every record of the tree at `root`; and how many pages or cells of it cannot be read."""
-        found, broken, todo, seen = list[tuple[Value, ...]](), 0, [root], set[int]()
-        while todo:
-            number = todo.pop()
-            if number in seen or not 1 <= number <= self.count:
+        found, broken = list[tuple[Value, ...]](), 0
+        for cells in self._tree(root).values():
+            if cells is None:
                 broken += 1
                 continue
-            seen.add(number)
-            try:
-                below, cells = self._cells(number)
-            except (Unreadable, IndexError):
-                broken += 1
-                continue
-            todo += below
             for cell in cells:
                 try:
                     found.append(self._record(*cell))
                 except (Unreadable, IndexError):
                     broken += 1
         return found, broken
+
+    def _tree(self, root: int) -> "dict[int, list[tuple[bytes, int, int]] | None]":
+        """The cells of each page; None: it cannot be read."""
+        todo, found = [root], dict[int, list[tuple[bytes, int, int]] | None]()
+        while todo:
+            number = todo.pop()
+            if number not in found:
+                try:
+                    below, found[number] = self._cells(number)
+                    todo += below
+                except (Unreadable, IndexError):
+                    found[number] = None
+        return found
 
     def records_of(self, number: int) -> list[tuple[Value, ...]]:
         """What one page alone holds that can be read, wherever it belongs."""

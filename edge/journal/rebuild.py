@@ -46,7 +46,7 @@ def rebuild(new: Path, found: Salvage, *, why: str, aside: str,
         floors = {} if floor is None else {CLOCK_FLOOR: floor.encode()}
         kept = Batch(mono_ns=0, sessions=dict(found.sessions), kept={**found.kept, **floors})
         insert(db, kept, heads, epoch=begun.epoch, boot=boot)
-        _note(db, "boot", found.boot)
+        _note(db, "boot", boot)
         _note(db, REPORT, bytes(_REPORT_BYTES))
         db.execute("COMMIT")
         told = _Told(db, new, begun.epoch, boot, heads)
@@ -58,6 +58,7 @@ def rebuild(new: Path, found: Salvage, *, why: str, aside: str,
         db.execute("BEGIN")
         _note(db, REPORT, report.encoded())
         db.execute("COMMIT")
+        db.execute("PRAGMA journal_mode=WAL").fetchall()
     return report
 
 

@@ -2,7 +2,8 @@
 
 It reads raw pages (`pages.py`) and changes nothing. What is kept is read from its own table only: a
 page that was given up may still hold a session that ended long ago. If the table cannot be found,
-every page is looked at, and a session that has ended according to a row is not believed.
+every page is looked at, and a session that has ended according to a row is not believed; nor is any
+if commits after it may be lost: a driver who has stopped must not go on paying.
 """
 
 import re
@@ -61,10 +62,10 @@ class Salvage:
         it, too. What was behind the last row that was found is known by the stream's own record only.
         """
         rows, head = self.rows[stream], self.heads.get(stream)
-        if head is None:
-            head = Head(seq=max(rows, default=0), tail=min(rows, default=1) - 1)
-        found, expected = [], head.tail + 1
-        for seq in (*sorted(seq for seq in rows if head.tail < seq <= head.seq), head.seq + 1):
+        tail = min(rows, default=1) - 1 if head is None else head.tail
+        end = max(rows, default=0) if head is None else max(head.seq, *rows, 0)
+        found, expected = [], tail + 1
+        for seq in (*sorted(seq for seq in rows if seq > tail), end + 1):
             if seq > expected:
                 found.append((expected, seq - 1))
             expected = seq + 1
@@ -91,7 +92,7 @@ def _salvaged(pages: Pages) -> Salvage:
     told = meta.get("epoch")
     epochs = {told} if isinstance(told, str) and len(told) == 16 else set()
     result.epoch = (likeliest(found, epochs) or likeliest(found, _epochs(pages))
-                    or next(iter(epochs), None))
+                    or (None if found else next(iter(epochs), None)))
     if result.epoch is not None:
         proof = Proof(found, result.epoch, result.heads)
         result.rows = proof.rows
@@ -138,7 +139,9 @@ def _keep(result: Salvage, tables: "_Tables") -> None:
     aside = list[SetAside]()
     for name, bodies in tables.named("session", aside).items():
         body = max(bodies, key=_progress)
-        if tables.sure or not _ended(result, name):
+        if tables.stale("session"):
+            aside.append(SetAside(name=name, why="what was written of it last may be lost"))
+        elif tables.sure or not _ended(result, name):
             result.sessions[name] = body
         else:
             aside.append(SetAside(name=name, why="the list of sessions is lost, and it has ended"))
@@ -147,6 +150,8 @@ def _keep(result: Salvage, tables: "_Tables") -> None:
             result.kept[name] = bodies[0]
         else:
             aside.append(SetAside(name=name, why="nobody can tell which of its values was the last"))
+    if tables.stale("kept"):
+        aside.append(SetAside(name="kept", why="some values may not be the last ones"))
     result.set_aside = tuple(aside)
 
 
@@ -186,6 +191,10 @@ class _Tables:
                     if record not in seen:
                         seen.add(record)
                         yield record
+
+    def stale(self, table: str) -> bool:
+        """Whether what was written of it last may be lost."""
+        return self._pages.stale(self._roots[table] if self.sure else None)
 
     def records(self, table: str, columns: int) -> list[Record]:
         if self._all is None:

@@ -11,6 +11,7 @@ lost some in half of them. SQLite 3.7.0 to 3.51.2 may damage a WAL that two conn
 (https://sqlite.org/wal.html#walresetbug): there is one, and readers open the file read-only.
 """
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def connect(path: Path, *, busy_s: float,
         for pragma in PRAGMAS:
             db.execute(pragma).fetchall()
     except (sqlite3.Error, UnicodeDecodeError):  # SQLite quotes a damaged name in what it says
-        db.close()
+        close_unchanged(db, path)
         raise
     return db
 
@@ -115,3 +116,18 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
     db.text_factory = text
     return db
+
+
+def close_unchanged(db: sqlite3.Connection, path: Path) -> None:
+    """Close it as it is: the last one that writes would move the WAL into the file and delete it."""
+    try:
+        other = connect_read_only(path)
+    except sqlite3.Error:
+        db.close()
+        return
+    try:
+        with contextlib.suppress(sqlite3.Error):  # it need only have the WAL open
+            other.execute("SELECT 1 FROM sqlite_schema").fetchone()
+    finally:
+        db.close()
+        other.close()

@@ -17,7 +17,7 @@ UTC = "2026-03-01T12:%02d:%02d.000Z"
 
 @dataclass(frozen=True)
 class Truth:
-    """What was written, and the files as they lay on the disk then: the database and its WAL."""
+    """What was written, and the files as they lay on the disk then: database, WAL, its index."""
 
     rows: dict[Stream, dict[int, Row]]
     acked: dict[Stream, int]
@@ -25,11 +25,13 @@ class Truth:
     kept: dict[str, bytes]
     db: bytes
     wal: bytes
+    index: bytes
 
     def put(self, path: Path, db: bytes | None = None, wal: bytes | None = None) -> Path:
         """The files anew at `path`, perhaps damaged."""
         path.write_bytes(self.db if db is None else db)
         path.with_name(path.name + "-wal").write_bytes(self.wal if wal is None else wal)
+        path.with_name(path.name + "-shm").write_bytes(self.index)
         return path
 
 
@@ -56,9 +58,10 @@ def written(folder: Path, *, days: int = 3, per_day: int = 40, long: bool = True
     with closing(store):
         acked = {stream: head.acked for stream, head in store.heads().items()}
         copy = folder / "copy.db"
-        for part in ("", "-wal"):
+        for part in ("", "-wal", "-shm"):
             shutil.copyfile(f"{path}{part}", f"{copy}{part}")
-    return Truth(rows, acked, sessions, kept, copy.read_bytes(), Path(f"{copy}-wal").read_bytes())
+    return Truth(rows, acked, sessions, kept,
+                 *(Path(f"{copy}{part}").read_bytes() for part in ("", "-wal", "-shm")))
 
 
 def _keep(held: dict[str, bytes], changes: dict[str, bytes | None]) -> None:
@@ -131,15 +134,8 @@ def swap_pages(chance: random.Random, content: bytearray) -> None:
 DAMAGES: tuple[Damage, ...] = (flip, zero_page, zero_sector, rubbish, truncate, swap_pages)
 
 
-def hit(before: bytes, after: bytes | bytearray) -> set[int]:
-    """Sectors of 64 bytes that are not what they were."""
-    return {at // 64 for at in range(0, len(before), 64) if before[at:at + 64] != after[at:at + 64]}
-
-
 class Places:
     """Where in the undamaged files each row is, to tell which rows a damage hit."""
-
-    PIECE = 64
 
     def __init__(self, truth: Truth) -> None:
         self._truth = truth
