@@ -1,9 +1,12 @@
 """The benchmark's own arithmetic: no figure is measured here, and no target asserted."""
 
 import json
+import re
 
 import pytest
+from house import ROOT
 
+from hil_tests.bench.__main__ import GROUPS
 from hil_tests.bench.report import (
     Report,
     Row,
@@ -131,6 +134,15 @@ def test_the_table_says_figures_verdicts_and_change():
 
 def test_a_table_without_rows_stands():
     assert "n" in table(report(), None)
+
+
+def test_every_group_of_rows_is_named_in_the_docs_and_names_itself_as_its_command():
+    told = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8").split("##")[0]
+    assert [name for name in GROUPS if f"`{name}`" not in told] == []
+    sources = [*(ROOT / "hil_tests" / "bench").glob("*.py"), *(ROOT / "tests").glob("bench_*.py")]
+    text = "".join(source.read_text(encoding="utf-8") for source in sources)
+    named = set(re.findall(r"hil_tests\.bench --only (\w+)", text)) | {"idle", "ready", "rss"}
+    assert named == set(GROUPS)
 
 
 # --- from lines to parts
