@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from edge.bus.port import Bus
@@ -10,10 +10,11 @@ from edge.controller.events import OutletFound
 from edge.controller.trouble import DeviceError
 from edge.outlet.board import PilotBoard
 from edge.outlet.contactor import Contactor
-from edge.outlet.gpio import Gpio, RpiGpio
+from edge.outlet.gpio import Gpio
 from edge.station.config import board_settings
 from edge.station.config_sections import Site
 from edge.station.outlet_driver import OutletDriver
+from edge.station.relays import relays_off
 from edge.station.station import Station
 
 log = logging.getLogger(__name__)
@@ -64,25 +65,6 @@ def claim_outlets(site: Site, lines: Mapping[str, Line], gpio: Gpio,
         make_safe(outlets)
         raise troubles[0]
     return outlets, looks
-
-
-def relays_off(site: Site, gpio: Callable[[], Gpio] = RpiGpio) -> bool:
-    """Every relay of the site off, whoever left it on; for a controller that fails before or after its
-    outlets are its own. Whether every line obeyed; raises nothing.
-    """
-    try:
-        lines = gpio()
-    except DeviceError as error:
-        log.error("no relay could be dropped: %s", error)
-        return False
-    off = True
-    for evse in site.evses:
-        try:
-            lines.claim_output(evse.contactor.coil_gpio, False)
-        except DeviceError as error:
-            log.error("evse %s: relay could not be dropped: %s", evse.id, error)
-            off = False
-    return off
 
 
 def _look(evse_id: str, contactor: Contactor) -> OutletFound:

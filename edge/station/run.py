@@ -27,14 +27,13 @@ from edge.journal.errors import JournalError, JournalInUse
 from edge.journal.lock import OneOwner
 from edge.station import safe_stop
 from edge.station.alarm import Guard, alarms
-from edge.station.claiming import relays_off
 from edge.station.clock import computer_boot
 from edge.station.config import ConfigErrors, load
 from edge.station.config_sections import Site
 from edge.station.notify import Notifier, from_environment
+from edge.station.relays import relays_off
 from edge.station.starts import FILE, End, StartsFile, words_of
 from edge.station.winding_down import wind_down
-from edge.station.wiring import running
 
 LAST_S = 8.0
 """From the last relay to the end of the process, then it is ended: `TimeoutStopSec` would kill it."""
@@ -136,6 +135,8 @@ async def _patiently(guard: Guard, pause_s: float) -> None:
 
 
 async def _serve(site: Site, guard: Guard, notifier: Notifier, starts: StartsFile) -> None:
+    from edge.station.wiring import running  # what it imports may fail, and that is a failure, too
+
     async with running(site, version("forecourt"), guard, notifier, starts.lately()) as (
             station, outlets):
         guard.starting = False

@@ -12,6 +12,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Protocol
 
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.faults import FaultCode, FaultTally
@@ -20,19 +21,27 @@ from edge.controller.snapshot import EvseView, FaultView, Screen, Snapshot
 from edge.link.messages import SNAPSHOT, Reply, accepted, arguments, refused, resulted
 from edge.link.peer import Peer
 from edge.link.server import LinkServer
-from edge.station.claiming import relays_off
 from edge.station.clock import Clock
 from edge.station.config_sections import Site
+from edge.station.describing import site_view
 from edge.station.notify import Notifier
-from edge.station.sockets import site_view
+from edge.station.relays import relays_off
 from edge.station.starts import LIMIT, WINDOW_S, StartsFile
-from edge.station.stopped_books import WHERE, StoppedBooks
 
+WHERE = "controller"
 PERIOD_S = 1.0
 LAST_WORDS_S = 3.0
 """So long it is seen that the fault is gone, before the process ends and a controller is started."""
 
 log = logging.getLogger(__name__)
+
+
+class Books(Protocol):
+    """The journal and the cloud's socket."""
+
+    async def over(self) -> None: ...
+
+    async def close(self) -> None: ...
 
 
 class SafeStop:
@@ -86,7 +95,7 @@ async def stand(site: Site, notifier: Notifier, starts: StartsFile) -> None:
     async with contextlib.AsyncExitStack() as stack:
         screens = [await stack.enter_async_context(_open(site, origin, stop))
                    for origin in (Origin.UI, Origin.SERVICE)]
-        books = await StoppedBooks.open(site, stop, starts, stop.why)
+        books = await _books(site, stop, starts)
         if books is not None:
             stack.push_async_callback(books.close)
         ready = Path(site.paths.run) / "ready"
@@ -102,6 +111,23 @@ async def stand(site: Site, notifier: Notifier, starts: StartsFile) -> None:
         while asyncio.get_running_loop().time() < until_s and not stop.end.is_set():
             await _turn(stop, screens, notifier, PERIOD_S / 4)
         notifier.stopping()
+
+
+async def _books(site: Site, stop: SafeStop, starts: StartsFile) -> Books | None:
+    """None where the journal is not to be had, whatever the reason: a safe stop stands without."""
+    if starts.now.journal_tried:
+        log.error("safe stop: without the journal, since the last one did not come back from it")
+        return None
+    starts.tries_journal(True)
+    try:
+        from edge.station.stopped_books import StoppedBooks
+
+        return await StoppedBooks.open(site, stop)
+    except Exception:
+        log.exception("safe stop: without the journal")
+        return None
+    finally:
+        starts.tries_journal(False)
 
 
 async def _until_left(site: Site, stop: SafeStop, screens: list[LinkServer],

@@ -5,14 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge.controller.request import Origin
-from edge.controller.snapshot import SiteView
 from edge.journal.journal import Journal
-from edge.link.journal_protocol import CloudDescription, SiteDescription
 from edge.link.messages import JOURNAL_GROWN, SNAPSHOT
 from edge.link.server import LinkServer
 from edge.outlet.board_service import BoardService
 from edge.station.config_billing import cdr_facts
 from edge.station.config_sections import Site
+from edge.station.describing import description, site_view
 from edge.station.desk import Desk
 from edge.station.health import HealthReport
 from edge.station.meter_driver import MeterDriver
@@ -80,19 +79,3 @@ def _throttled(push: Callable[[], None]) -> Callable[[], None]:
             waiting.append(loop.call_later(SNAPSHOT_S, now))
 
     return later
-
-
-def description(site: Site, epoch: str) -> SiteDescription:
-    """What sync is told of the site."""
-    cloud = site.cloud
-    return SiteDescription(
-        site_id=site.site.id, epoch=epoch, cloud=None if cloud is None else CloudDescription(
-            url=cloud.url, ca=cloud.ca, cert=cloud.cert, key=cloud.key))
-
-
-def site_view(site: Site, currency: str) -> SiteView:
-    """What a screen is told of the site itself."""
-    return SiteView(
-        id=site.site.id, name=site.site.name, time_zone=site.site.time_zone, currency=currency,
-        languages=site.site.languages, phone=site.site.support.phone,
-        email=site.site.support.email or "", virtual=site.site.virtual)

@@ -1,8 +1,4 @@
-"""The journal in a safe stop: the row that it began, the row that it ended, and the cloud's socket.
-
-Only if the journal can be opened. It may be the very thing that the controller fails at, so a safe stop
-that did not come back from opening it leaves it alone from then on.
-"""
+"""The journal in a safe stop: the row that it began, the row that it ended, and the cloud's socket."""
 
 import logging
 from pathlib import Path
@@ -13,7 +9,7 @@ import msgspec
 from edge.controller import kept
 from edge.controller.effects import Keep, Stream
 from edge.controller.events import Event, Header, TallyRestored
-from edge.controller.faults import Fault, FaultCode, FaultTally
+from edge.controller.faults import Fault, FaultTally
 from edge.controller.records import EV_FAULT, notify_event
 from edge.controller.request import Origin
 from edge.controller.snapshot import Snapshot
@@ -25,11 +21,8 @@ from edge.link.messages import JOURNAL_GROWN
 from edge.link.server import LinkServer
 from edge.station.clock import Clock
 from edge.station.config_sections import Site
+from edge.station.describing import description
 from edge.station.desk import Desk
-from edge.station.sockets import description
-from edge.station.starts import StartsFile
-
-WHERE = "controller"
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +31,7 @@ class Stopped(Protocol):
     """The safe stop that these are the books of."""
 
     tally: FaultTally
+    why: str
 
     def snapshot(self) -> Snapshot: ...
 
@@ -49,25 +43,15 @@ class StoppedBooks:
         self._journal, self._server, self._clock, self._stop = journal, server, clock, stop
 
     @classmethod
-    async def open(cls, site: Site, stop: Stopped, starts: StartsFile,
-                   why: str) -> "StoppedBooks | None":
-        """None where it is not to be had, whatever the reason: a safe stop stands without."""
-        if starts.now.journal_tried:
-            log.error("safe stop: without the journal, since the last one did not come back from it")
-            return None
-        starts.tries_journal(True)
-        journal: Journal | None = None
+    async def open(cls, site: Site, stop: Stopped) -> "StoppedBooks":
+        """Open both, and record that the safe stop began. Raises `JournalError`, `OSError`."""
+        journal = await Journal.open(Path(site.paths.state) / "journal.db")
         try:
-            journal = await Journal.open(Path(site.paths.state) / "journal.db")
             books = await cls._of(site, stop, journal)
-            await books._begin(why)
-        except Exception:
-            log.exception("safe stop: without the journal")
-            if journal is not None:
-                await _closed(journal)
-            return None
-        finally:
-            starts.tries_journal(False)
+            await books._begin(stop.why)
+        except BaseException:
+            await _closed(journal)
+            raise
         return books
 
     @classmethod
@@ -79,7 +63,10 @@ class StoppedBooks:
                             group=site.paths.socket_groups.sync)
         journal.on_grown = lambda _: server.push(
             JOURNAL_GROWN, {s.value: head.seq for s, head in journal.heads().items()})
-        await server.start()
+        try:
+            await server.start()
+        except LookupError as error:
+            raise OSError(f"{server.path}: {error}") from error
         return cls(journal, server, clock, stop)
 
     async def _begin(self, why: str) -> None:
@@ -92,7 +79,7 @@ class StoppedBooks:
             tally = restored.tally
         if tally.standing is None:
             since_utc = at.utc if at.clock_ok else None
-            fault = Fault(code=FaultCode.RESTART_LOOP, where=WHERE, since_utc=since_utc,
+            fault = Fault(code=tally.code, where=tally.where, since_utc=since_utc,
                           since_mono_ns=at.mono_ns, detail=why, boot=at.boot)
             if tally.count == 0:
                 tally = msgspec.structs.replace(tally, first_utc=since_utc, first_boot=at.boot,

@@ -46,6 +46,11 @@ class Children:
         process = self._running.get(name)
         return process is not None and process.poll() is None
 
+    def status(self, name: str) -> int | None:
+        """How it ended, by itself or by a signal (negative); None: it runs, or nobody started it."""
+        process = self._running.get(name)
+        return None if process is None else process.poll()
+
     def pid(self, name: str) -> int:
         """Of a child that was started."""
         return self._running[name].pid

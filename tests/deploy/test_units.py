@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from edge.station.run import LAST_S
+from edge.station.vitals import LATE_S, STUCK_S
+from edge.station.winding_down import STOP_OPEN_S
+
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "deploy/systemd"
 SERVICES = sorted(file.name for file in UNITS.glob("*.service"))
@@ -85,6 +89,22 @@ def test_a_client_reaches_the_sockets_by_the_group_of_their_folder(name: str) ->
 
 def test_sync_keeps_nothing_in_the_controllers_folder() -> None:
     assert "--state-dir %S/forecourt-sync" in directives("forecourt-sync.service")["ExecStart"][0]
+
+
+def test_the_controller_is_watched_and_started_again_for_ever() -> None:
+    unit = directives("forecourt.service")
+    assert unit["Type"] == ["notify"] and unit["NotifyAccess"] == ["main"]
+    assert unit["Restart"] == ["always"] and unit["StartLimitIntervalSec"] == ["0"]
+    assert unit["RestartPreventExitStatus"] == ["2"]
+    assert "AF_UNIX" in words("forecourt.service", "RestrictAddressFamilies"), "of NOTIFY_SOCKET"
+
+
+def test_the_times_of_the_unit_fit_those_of_the_controller() -> None:
+    unit = {key: float(values[0].removesuffix("ms")) for key, values in
+            directives("forecourt.service").items() if key.endswith("Sec")}
+    assert unit["WatchdogSec"] > LATE_S + STUCK_S, "what may be late or slow is not killed for it"
+    assert unit["TimeoutStopSec"] > STOP_OPEN_S + LAST_S, "an orderly stop is never cut short"
+    assert unit["RestartSec"] / 1000 + 3.0 < 5.0, "a grant lives 5 s: who dies is back before"
 
 
 def test_readers_names_have_no_underscore() -> None:

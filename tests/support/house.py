@@ -46,7 +46,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
 }
 #: Modules in the folder of the virtual devices that are none: they may speak to the sockets.
 NO_DEVICES = frozenset(f"{VIRTUAL}/{name}" for name in (
-    "children", "console", "demo", "headless", "progress", "rig", "site", "site_file",
+    "children", "console", "demo", "headless", "keeper", "progress", "rig", "site", "site_file",
     "split_terminal"))
 
 #: Libraries that hide in a room. Values: rooms of the plan's column "what it hides".
@@ -76,7 +76,7 @@ MAY_CATCH_ALL: Mapping[tuple[str, str], str] = {
     ("edge/rfid/frontend.py", "_wall"): "nfcpy leaks IndexError, AssertionError, termios.error",
     ("edge/station/claiming.py", "make_safe"): "the controller's supervisor: every relay drops",
     ("edge/recorder/replay.py", "taken"): "a recorded step may be the very one that the core failed at",
-    ("edge/station/stopped_books.py", "open"): "a safe stop stands without the journal",
+    ("edge/station/safe_stop.py", "_books"): "a safe stop stands without the journal",
     ("edge/ui/command.py", "_run_once"): "the screen's supervisor: a phone number instead of a trace",
     ("firmware/main.py", "run"): "the board's supervisor: safe outputs, then a clean start",
 }

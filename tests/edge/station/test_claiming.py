@@ -9,9 +9,10 @@ from virtual_time import now_ns, virtual
 
 from edge.controller.events import OutletFound
 from edge.controller.trouble import DeviceRefused, LineDown
-from edge.station.claiming import claim_outlets, relays_off
+from edge.station.claiming import claim_outlets
 from edge.station.clock import Clock
 from edge.station.config import load
+from edge.station.relays import relays_off
 from edge.station.scribe import Scribe
 from edge.station.station import Station
 
