@@ -36,6 +36,7 @@ from edge.journal.retention import SPARE_BYTES, KeepDays
 from edge.journal.row import Batch, Head, Row
 from edge.journal.stats import CommitStats, JournalStats, Latencies, StreamStats, WrittenBytes, size
 from edge.journal.store import Store
+from edge.journal.walk import Examined
 from edge.journal.writer import Committed, Writer
 
 T = TypeVar("T")
@@ -239,6 +240,14 @@ class Journal:
     async def kept(self) -> dict[str, bytes]:
         """Everything else that is kept across restarts, by its key."""
         return await self._ask(self._store.kept)
+
+    async def examine(self, stream: Stream, after: int, limit: int) -> Examined:
+        """Whether the rows after `after` are what was written, `limit` of them at most."""
+        return await self._ask(lambda: self._store.examine(stream, after, limit))
+
+    async def note_hurt(self, why: str) -> None:
+        """Say in the file that it is damaged, so that the next start sets it aside."""
+        await self._ask(lambda: self._store.note_hurt(why))
 
     async def untold(self) -> Report | None:
         """What became of a damaged journal before this one, until a row of stream ev tells it."""

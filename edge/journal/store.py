@@ -5,6 +5,7 @@ A commit that fails (disk full, I/O) leaves the file as it was, or is found by t
 page cache holds is not to be trusted.
 """
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from edge.journal.retention import KeepDays
 from edge.journal.row import Batch, Head, Row
 from edge.journal.salvage import CLOCK_FLOOR, is_time
 from edge.journal.sqlite_trouble import POISON, STRANGE, is_io_error, translated, unusable
+from edge.journal.walk import Examined, examined
 
 T = TypeVar("T")
 
@@ -203,10 +205,26 @@ class Store:
         except (*POISON, sqlite3.Error, JournalDamaged) as error:
             self._undo(db, error)
             if isinstance(error, JournalDamaged):
+                with contextlib.suppress(JournalError):
+                    self.note_hurt(str(error))
                 raise JournalDamaged(f"{self._path}: {error}") from None
             raise translated(error, self._path) from error
         self._heads = heads
         return done
+
+    def examine(self, stream: Stream, after: int, limit: int) -> Examined:
+        """Whether rows after `after` are what was written. Damaged pages are damage, too."""
+        try:
+            return examined(stream, after, self.read(stream, after, limit), self._heads)
+        except JournalDamaged as error:
+            return Examined(last=after, damage=str(error))
+
+    def note_hurt(self, why: str) -> None:
+        """Damage was found while it was in use: the next start sets the file aside."""
+        try:
+            self._connection().execute("INSERT OR REPLACE INTO meta VALUES(?, ?)", (checks.HURT, why))
+        except sqlite3.Error as error:
+            raise translated(error, self._path) from error
 
     def sessions(self) -> dict[str, bytes]:
         """What the last batches asked to keep, by transaction id."""

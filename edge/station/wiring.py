@@ -12,8 +12,10 @@ import msgspec
 
 from edge.bus.open import open_bus
 from edge.bus.owner import LineOwner
+from edge.controller.events import JournalHurt
 from edge.controller.faults import FaultCode
 from edge.journal.journal import Journal
+from edge.journal.walk import Walk
 from edge.link.server import LinkServer
 from edge.meter.catalogue import load as load_model
 from edge.meter.meter import Meter
@@ -163,6 +165,7 @@ def _keep_house(site: Site, station: Station, journal: Journal) -> Housekeeper:
                         for f in station.site.faults.values()))
     station.spawn(keeper.run())
     station.spawn(keeper.watch_pace())
+    station.spawn(Walk(journal, lambda why: station.hand_in(JournalHurt(error=why))).run())
     return keeper
 
 
