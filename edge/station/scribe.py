@@ -12,7 +12,6 @@ the journal no session begins, so they end with those that run, at a row a minut
 import asyncio
 import itertools
 import logging
-from collections import deque
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -80,7 +79,7 @@ class Scribe:
         self._numbers = itertools.count()
         self._sent: dict[int, asyncio.Future[tuple[Row, ...]]] = {}  # by number, in order
         self._failed: list[_Job] = []
-        self._waiting: deque[_Job] = deque()
+        self._waiting: list[_Job] = []
         self._held = False  # after a failure: nothing is sent until all of it is tried again
         self._full = False  # and that was for want of room
         self._dropped = _Dropped()
@@ -117,24 +116,15 @@ class Scribe:
         future.add_done_callback(lambda future: self._ended(job, future))
 
     def _wait(self, job: _Job) -> None:
-        """Behind all that wait. What has no rows joins the one before: it says how things are then."""
-        if self._waiting and not (job.batch.rows or job.fixed or self._waiting[-1].fixed):
-            before = self._waiting.pop()
-            job = _Job(before.number, msgspec.structs.replace(
-                before.batch, sessions={**before.batch.sessions, **job.batch.sessions},
-                kept={**before.batch.kept, **job.batch.kept}), before.done + job.done)
-        self._waiting.append(job)
-        if any(row.stream is Stream.TM for row in job.batch.rows):
+        """Behind all that wait."""
+        _join(self._waiting, job)
+        if _telemetry(job.batch):
             self._thin()
 
     def _thin(self) -> None:
-        """Give up telemetry that waits, as much as there must be; all else stays as it is."""
+        """Give up telemetry that waits, as much as there must be; all else stays, in its order."""
         jobs = sorted([*self._failed, *self._waiting])
-        held = sum(row.stream is Stream.TM for job in jobs for row in job.batch.rows)
-        over = held - (0 if self._full else MOST_TELEMETRY)
-        if over <= 0:
-            return
-        failed = {job.number for job in self._failed}
+        over = sum(_telemetry(job.batch) for job in jobs) - (0 if self._full else MOST_TELEMETRY)
         self._failed.clear()
         self._waiting.clear()
         for job in jobs:
@@ -143,7 +133,7 @@ class Scribe:
                 self._dropped.add(job.batch, rows, "disk full" if self._full else "not written")
                 job = job._replace(batch=msgspec.structs.replace(job.batch, rows=tuple(
                     row for row in job.batch.rows if row.stream is not Stream.TM)))
-            (self._failed if job.number in failed else self._waiting).append(job)
+            _join(self._failed, job)
 
     def _fails(self) -> bool:
         """Whether a batch has failed of which `_ended` was not told yet."""
@@ -198,6 +188,17 @@ class Scribe:
         self._held = False
         for job in again:
             self._pass_on(job)
+
+
+def _join(jobs: list[_Job], job: _Job) -> None:
+    """Behind them. What has no rows becomes part of the one before: it says how things are then."""
+    if not jobs or job.batch.rows or job.fixed or jobs[-1].fixed:
+        jobs.append(job)
+        return
+    before = jobs.pop()
+    jobs.append(_Job(before.number, msgspec.structs.replace(
+        before.batch, sessions={**before.batch.sessions, **job.batch.sessions},
+        kept={**before.batch.kept, **job.batch.kept}), before.done + job.done))
 
 
 def _telemetry(batch: Batch) -> int:
