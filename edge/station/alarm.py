@@ -7,6 +7,7 @@ the loop's exception handler, a thread `threading.excepthook`, a finaliser `sys.
 import asyncio
 import contextlib
 import logging
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -52,6 +53,22 @@ def _whole(error: BaseException | None, kind: type[BaseException],
            trace: TracebackType | None) -> BaseException:
     """The interpreter may have had no room to make the exception itself."""
     return error if error is not None else kind().with_traceback(trace)
+
+
+@contextlib.contextmanager
+def asked(ask: Callable[[], None]) -> Iterator[None]:
+    """While it lasts, SIGTERM and SIGINT call `ask` on the running loop. Afterwards they do nothing:
+    who is on his last lines, with every relay off, is not to be killed for it.
+    """
+    loop, numbers = asyncio.get_running_loop(), (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, ask)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
 
 
 class Guard:

@@ -15,7 +15,6 @@ import contextlib
 import faulthandler
 import logging
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ from edge.controller.trouble import DeviceError
 from edge.journal.errors import JournalError, JournalInUse
 from edge.journal.lock import OneOwner
 from edge.station import safe_stop
-from edge.station.alarm import Guard, alarms
+from edge.station.alarm import Guard, alarms, asked
 from edge.station.clock import computer_boot
 from edge.station.config import ConfigErrors, load
 from edge.station.config_sections import Site
@@ -102,10 +101,8 @@ def _counted(site: Site, notifier: Notifier) -> int:
 
 async def _run(site: Site, notifier: Notifier, starts: StartsFile) -> tuple[End, str]:
     """How it ended, and of what."""
-    guard, loop = Guard(_this_task()), asyncio.get_running_loop()
-    with alarms(guard.fail):
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, guard.ask)
+    guard = Guard(_this_task())
+    with alarms(guard.fail), asked(guard.ask):
         try:
             await _serve(site, guard, notifier, starts)
         except asyncio.CancelledError:

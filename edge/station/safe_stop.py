@@ -9,7 +9,6 @@ the process to end; a restart of the computer ends it too (`starts.py`).
 import asyncio
 import contextlib
 import logging
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +20,7 @@ from edge.controller.snapshot import EvseView, FaultView, Screen, Snapshot
 from edge.link.messages import SNAPSHOT, Reply, accepted, arguments, refused, resulted
 from edge.link.peer import Peer
 from edge.link.server import LinkServer
+from edge.station.alarm import asked
 from edge.station.clock import Clock
 from edge.station.config_sections import Site
 from edge.station.describing import site_view
@@ -90,9 +90,8 @@ async def stand(site: Site, notifier: Notifier, starts: StartsFile) -> None:
     clock = Clock(boot=0, floor_utc=None)
     stop = SafeStop(site, clock, f"{LIMIT} failed runs within {WINDOW_S / 60:.0f} minutes,"
                                  f" the last: {starts.now.last or 'unknown'}")
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.end.set)
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(asked(stop.end.set))
         screens = [await stack.enter_async_context(_open(site, origin, stop))
                    for origin in (Origin.UI, Origin.SERVICE)]
         books = await _books(site, stop, starts)

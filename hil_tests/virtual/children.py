@@ -51,6 +51,15 @@ class Children:
         process = self._running.get(name)
         return None if process is None else process.poll()
 
+    async def ended(self, name: str) -> int:
+        """Wait until a child ends by itself; its exit status."""
+        deadline = time.monotonic() + _END_S
+        while (status := self.status(name)) is None:
+            if time.monotonic() > deadline:
+                raise ChildFailed(f"{name} has not ended within {_END_S:g} s")
+            await asyncio.sleep(0.01)
+        return status
+
     def pid(self, name: str) -> int:
         """Of a child that was started."""
         return self._running[name].pid

@@ -193,6 +193,24 @@ async def damage_journal(place: Place) -> None:
     await place.desk.start_controller()
 
 
+async def fail_thrice(place: Place) -> None:
+    """Three failed runs within ten minutes: nobody has killed a controller for good reason."""
+    site = place.desk.site
+    site.counts_failures = True
+    for _ in range(3):
+        await place.desk.kill_controller()
+        await place.desk.start_controller()
+    await place.trial.coil(False)
+
+
+async def let_go_on(place: Place) -> None:
+    """A technician clears it, and systemd starts the controller."""
+    assert await place.desk.ask("fault.clear", {"code": C.RESTART_LOOP.value}) is None
+    await place.desk.site.children.ended("controller")
+    place.desk.site.counts_failures = False
+    await place.desk.start_controller()
+
+
 async def remember_tomorrow(place: Place) -> None:
     """The computer's clock is behind what the journal has seen, for a while."""
     await place.desk.kill_controller()
@@ -300,6 +318,7 @@ def table() -> Iterator[tuple[FaultCode, Break]]:
     yield C.READER_LOST, Break(cut("reader"), cut("reader", ends=True))
     yield C.JOURNAL_STALLED, Break(stalled.cause, stalled.undo)
     yield C.JOURNAL_DAMAGED, Break(damage_journal, start_anew, charging=False)
+    yield C.RESTART_LOOP, Break(fail_thrice, let_go_on, charging=False)
     yield C.DISK_LOW, Break(fill(FILLED_LOW_MB), fill(0))
     yield C.JOURNAL_FULL, Break(fill(FILLED_FULL_MB), fill(0))
     yield C.CLOCK_UNTRUSTED, Break(remember_tomorrow, charging=False)
