@@ -193,9 +193,15 @@ class Journal:
         """Keep some room for when the disk is full, if there is any."""
         await self._ask(self._reserve.hold)
 
-    async def release_reserve(self) -> bool:
-        """Give it back to the disk; whether there was any."""
-        return await self._ask(self._reserve.release)
+    async def relieve(self) -> None:
+        """On a full disk: give the reserve back to it, and then what the log of writes takes."""
+        def work() -> None:
+            if self._reserve.release():
+                log.warning("journal: the disk is full, the reserve is given up")
+            if not self._store.fold_in():
+                log.error("journal: the disk is full, the log of writes stays")
+
+        await self._ask(work)
 
     async def _pruned(self, work: Callable[[], int]) -> int:
         def on_thread() -> tuple[int, dict[Stream, Head], dict[Stream, str | None]]:

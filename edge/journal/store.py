@@ -16,7 +16,7 @@ import msgspec
 from edge.controller.effects import Stream
 from edge.journal import checks, opening, pruning, rows, schema
 from edge.journal.doubt import Doubt, write_again
-from edge.journal.errors import JournalDamaged, JournalError
+from edge.journal.errors import JournalDamaged, JournalError, JournalFull
 from edge.journal.place import Place
 from edge.journal.report import Report, untold
 from edge.journal.retention import KeepDays
@@ -180,6 +180,18 @@ class Store:
         """
         return self._change(
             lambda db, heads: pruning.thin(db, self.epoch, self.boot, heads, at, because))
+
+    def fold_in(self) -> bool:
+        """Move SQLite's log of writes into the file and give its room back to the disk; whether there
+        was room for that. Until then the log cannot begin anew, and grows with every commit.
+        """
+        try:
+            busy, _, _ = self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            if isinstance(found := translated(error, self._path), JournalFull):
+                return False
+            raise found from error
+        return not busy
 
     def spare_bytes(self) -> int:
         """How much can be written without the file growing."""

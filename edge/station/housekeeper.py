@@ -35,7 +35,7 @@ class Books(Protocol):
 
     async def hold_reserve(self) -> None: ...
 
-    async def release_reserve(self) -> bool: ...
+    async def relieve(self) -> None: ...
 
     def pace(self) -> tuple[float, int] | None: ...
 
@@ -98,10 +98,12 @@ class Housekeeper:
         full = self._journal.full
         stamp = Batch(mono_ns=at.mono_ns, utc=at.utc, clock_ok=at.clock_ok)
         try:
-            if full and await self._journal.release_reserve():
-                log.warning("journal: the disk is full, the reserve is given up")
+            if full:
+                await self._journal.relieve()
             while not self._hurt and await self._journal.thin(stamp, FULL if full else LOW):
                 pass  # each slice waits its turn behind what there is to commit
+            if full:
+                await self._journal.relieve()
         except JournalError as error:
             self._failed(error)
 

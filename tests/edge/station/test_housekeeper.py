@@ -37,9 +37,8 @@ class FakeBooks:
     async def hold_reserve(self) -> None:
         self.asked.append("hold")
 
-    async def release_reserve(self) -> bool:
-        self.asked.append("release")
-        return True
+    async def relieve(self) -> None:
+        self.asked.append("relieve")
 
     def pace(self) -> tuple[float, int] | None:
         return self.timed
@@ -106,7 +105,8 @@ async def test_on_a_full_disk_the_reserve_goes_before_anything_is_deleted_and_is
     house.books.on_full()
     await asyncio.sleep(1)
     stamp = "2026-03-01T12:00:00.000Z"
-    assert house.books.asked[:3] == ["release", f"thin disk full {stamp}", f"thin disk full {stamp}"]
+    thin = f"thin disk full {stamp}"
+    assert house.books.asked[:4] == ["relieve", thin, thin, "relieve"]
     assert "hold" not in house.books.asked
     house.books.full = False
     await asyncio.sleep(PERIOD_S)
