@@ -95,7 +95,7 @@ async def _replay(folder: Path, quick: bool) -> list[Row]:
     found: list[Row] = []
     for evses in (3, IDLE_EVSES):
         async with VirtualSite(folder / str(evses), evses=evses) as site:
-            found += await replaying.rows(site, 10 if quick else 75, 10 if quick else 60)
+            found += await replaying.rows(site, 10 if quick else 75, 10 if quick else 20)
     return found
 
 
