@@ -141,7 +141,7 @@ def _keep(result: Salvage, tables: "_Tables") -> None:
         body = max(bodies, key=_progress)
         if tables.stale("session"):
             aside.append(SetAside(name=name, why="what was written of it last may be lost"))
-        elif tables.sure or not _ended(result, name):
+        elif tables.sure or not _done(result, name, body):
             result.sessions[name] = body
         else:
             aside.append(SetAside(name=name, why="the list of sessions is lost, and it has ended"))
@@ -164,10 +164,22 @@ def _progress(body: bytes) -> tuple[int, int]:
     return (session.seq_no, session.last_wh or 0)
 
 
-def _ended(result: Salvage, transaction_id: str) -> bool:
+def _done(result: Salvage, transaction_id: str, body: bytes) -> bool:
+    """Whether the rows say so, or more than `body` knows. What has ended and was not priced is not."""
     needle = f'"{transaction_id}"'.encode()
-    return any(needle in row.data and (row.type == TX_CDR or b'"Ended"' in row.data)
-               for row in result.rows[Stream.TX].values())
+    rows = [row for row in result.rows[Stream.TX].values() if needle in row.data]
+    ends = [row.seq for row in rows if b'"Ended"' in row.data and row.type != TX_CDR]
+    if any(row.type == TX_CDR for row in rows):
+        return True
+    unread = any(last > max(ends, default=0) for _, last in result.lost(Stream.TX))
+    return bool(ends) and (unread or not _ends(body))
+
+
+def _ends(body: bytes) -> bool:
+    try:
+        return msgspec.json.decode(body, type=Session).told
+    except (msgspec.MsgspecError, UnicodeError):
+        return False
 
 
 class _Tables:
