@@ -1,31 +1,12 @@
 """sd_notify as a listener at a real datagram socket hears it."""
 
 import os
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from notified import heard, listening
 
 from edge.station.notify import Notifier, from_environment
-
-
-@contextmanager
-def listening(address: str) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind("\0" + address[1:] if address[0] == "@" else address)
-        listener.setblocking(False)
-        yield listener
-
-
-def heard(listener: socket.socket) -> list[str]:
-    lines = []
-    while True:
-        try:
-            lines.append(listener.recv(4096).decode())
-        except BlockingIOError:
-            return lines
 
 
 @pytest.mark.parametrize("abstract", [False, True])
