@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 
 from edge.controller.faults import FaultCode, Severity, Stops
 from edge.doctor.finding import Finding, Grade, attention, ok, wrong
-from edge.doctor.judge_bus import buses
+from edge.doctor.judge_bus import buses, dead
 from edge.doctor.words import many, megabytes, span
-from edge.link.health import Health
+from edge.link.health import FaultHealth, Health
 
 #: Faults that let a session run and keep the next one from starting.
 _NO_START = frozenset({FaultCode.READER_LOST, FaultCode.JOURNAL_STALLED})
@@ -26,9 +26,10 @@ Remedies = Mapping[str, str]
 
 def examine(now: Health, before: Health | None, remedies: Remedies) -> list[Finding]:
     """Every part of a controller that answers. `before`: the same some seconds ago, for rates."""
-    return [*_faults(now, remedies), *_controller(now), *buses(now, before), *_boards(now),
-            *_meters(now), *_readers(now), *_senses(now), *_outlets(now), *_journal(now),
-            *_recorder(now), *_clock(now), *_disk(now), *_sync(now)]
+    dangers, others = _faults(now, remedies)
+    return [*dangers, *buses(now, before), *others, *_controller(now), *_boards(now), *_meters(now),
+            *_readers(now), *_senses(now), *_outlets(now), *_journal(now), *_recorder(now),
+            *_clock(now), *_disk(now), *_sync(now)]
 
 
 def known(now: Health, code: FaultCode, where: str | None = None) -> bool:
@@ -46,17 +47,38 @@ def _grade(code: FaultCode, severity: Severity, stops: Stops) -> Grade:
     return Grade.ATTENTION if paused else Grade.WRONG
 
 
-def _faults(now: Health, remedies: Remedies) -> Iterator[Finding]:
-    for fault in sorted(now.faults, key=lambda f: (f.code, f.where)):
-        since = f" since {fault.since_utc[:19]}Z" if fault.since_utc else ""
-        detail = f": {fault.detail}" if fault.detail else ""
-        times = f", {fault.count} times so far" if fault.count > 1 else ""
-        yield Finding(
-            grade=_grade(fault.code, fault.severity, fault.stops), part=f"{fault.code} {fault.where}",
-            what=f"{fault.name}{since}{times}{detail}",
-            remedy=remedies.get(fault.code) or f"Run `forecourt faults {fault.code}`.")
-    if not now.faults:
-        yield ok("faults", "none stands")
+def _faults(now: Health, remedies: Remedies) -> tuple[list[Finding], list[Finding]]:
+    """Dangers, and all others: between them stands what may be the cause of many."""
+    found = sorted(now.faults, key=lambda f: (f.code, f.where))
+    dangers = [f for f in found if f.severity is Severity.DANGER]
+    others = [_fault(now, f, remedies) for f in found if f.severity is not Severity.DANGER]
+    return ([_fault(now, f, remedies) for f in dangers],
+            others if found else [ok("faults", "none stands")])
+
+
+def _fault(now: Health, fault: FaultHealth, remedies: Remedies) -> Finding:
+    since = f" since {fault.since_utc[:19]}Z" if fault.since_utc else ""
+    detail = f": {fault.detail}" if fault.detail else ""
+    times = f", {fault.count} times so far" if fault.count > 1 else ""
+    line = _dead_line(now, fault)
+    return Finding(
+        grade=_grade(fault.code, fault.severity, fault.stops), part=f"{fault.code} {fault.where}",
+        what=f"{fault.name}{since}{times}{detail}",
+        remedy=f"Follows from bus {line}: mend that first." if line is not None
+        else remedies.get(fault.code) or f"Run `forecourt faults {fault.code}`.")
+
+
+def _dead_line(now: Health, fault: FaultHealth) -> str | None:
+    """The line on which a silent device hangs, if all of it is silent."""
+    if fault.code is FaultCode.BOARD_LOST:
+        places = {board.evse_id: board.where for board in now.boards}
+    elif fault.code in (FaultCode.METER_SILENT, FaultCode.SITE_METER):
+        places = {meter.id: meter.where for meter in now.meters}
+    else:
+        return None
+    where = places.get(fault.where, "")
+    return next((line.id for line in now.lines
+                 if dead(line) and where.endswith(f" on {line.id}")), None)
 
 
 def _controller(now: Health) -> Iterator[Finding]:
@@ -158,7 +180,8 @@ def _journal(now: Health) -> Iterator[Finding]:
     elif not known(now, FaultCode.JOURNAL_STALLED):
         if found.error is not None:
             yield wrong("journal", found.error, "Check the disk: `dmesg | tail`, `df -h`.")
-        elif (slow_ms := found.p99_ms or found.last_ms) > SLOW_COMMIT_MS:
+        elif ((slow_ms := found.p99_ms or found.last_ms) > SLOW_COMMIT_MS
+                and not known(now, FaultCode.JOURNAL_SLOW)):
             yield attention("journal", f"a row takes {slow_ms:.0f} ms to the disk (limit "
                             f"{SLOW_COMMIT_MS:.0f} ms)", "The card is slow or near its end: "
                             "order one, copy the journal, replace it at the next visit.")
@@ -167,10 +190,9 @@ def _journal(now: Health) -> Iterator[Finding]:
                         "Run `forecourt diagnostics`, and replace the card at the next visit.")
     rows = ", ".join(f"{name} {head.seq}" for name, head in found.streams.items())
     typical_ms = found.last_ms if found.p50_ms is None else found.p50_ms
-    day = "" if found.day_bytes is None else f", {megabytes(found.day_bytes)} written a day"
-    size = "" if found.file_bytes is None else f"; {megabytes(found.file_bytes)}"
+    day = "" if found.day_bytes is None else f", {megabytes(found.day_bytes)} written today"
     kept = f", {many(len(found.set_aside), 'damaged file')} kept" if found.set_aside else ""
-    yield ok("rows", f"epoch {found.epoch}, rows {rows}{size}{day}; commit "
+    yield ok("rows", f"epoch {found.epoch}, rows {rows}; {megabytes(found.file_bytes)}{day}; commit "
              f"{typical_ms:.0f} ms, worst {found.max_ms:.0f} ms{kept}")
 
 

@@ -15,6 +15,12 @@ _LINE_REMEDY = ("Check that the adapter is plugged in (`ls -l /dev/serial/by-id`
                 "the site's file is right, and that no other program has it open.")
 
 
+def dead(line: LineHealth) -> bool:
+    """Whether no device of it can answer, so that each is reported and none is to blame."""
+    return line.down is not None or (
+        len(line.units) > 1 and all(unit.silent >= SILENT for unit in line.units))
+
+
 def buses(now: Health, before: Health | None) -> Iterator[Finding]:
     """Findings of every line."""
     earlier = {line.id: line for line in before.lines} if before is not None else {}
@@ -40,8 +46,8 @@ def _line(line: LineHealth, before: LineHealth | None, *, folded: bool) -> Itera
                             "The others on this line answer, so look at this device: supply, A and B "
                             "wires, unit id.")
     for unit in well:
-        rate, asked = _errors(unit, was.get(unit.unit))
-        if rate > MANY_ERRORS:
+        rate, asked, now = _errors(unit, was.get(unit.unit))
+        if now and rate > MANY_ERRORS:
             yield attention(f"bus {line.id}", f"{_name(unit)}: {rate:.1%} of {asked} requests failed",
                             "Noise, a loose wire, missing termination, or two devices with the same "
                             "unit id.")
@@ -56,11 +62,22 @@ def _name(unit: UnitHealth) -> str:
     return f"{unit.unit} {unit.who or '(not in the site file)'}"
 
 
-def _errors(unit: UnitHealth, before: UnitHealth | None) -> tuple[float, int]:
-    """The share of requests that failed lately if that is enough to say, else since the start."""
-    bad, asked = unit.timeouts + unit.bad, unit.answers + unit.refusals + unit.timeouts + unit.bad
-    if before is not None:
-        lately = asked - (before.answers + before.refusals + before.timeouts + before.bad)
-        if lately >= ENOUGH:
-            return (bad - before.timeouts - before.bad) / lately, lately
-    return (bad / asked if asked >= ENOUGH else 0.0), asked
+def _errors(unit: UnitHealth, before: UnitHealth | None) -> tuple[float, int, bool]:
+    """The share of requests that failed lately if that is enough to say, else since the start; of how
+    many; and whether any fails now, as far as anybody looked.
+    """
+    bad, asked = _failed(unit), _asked(unit)
+    if before is None:
+        return (bad / asked if asked >= ENOUGH else 0.0), asked, True
+    lately, failed = asked - _asked(before), bad - _failed(before)
+    if lately >= ENOUGH:
+        return failed / lately, lately, True
+    return (bad / asked if asked >= ENOUGH else 0.0), asked, failed > 0
+
+
+def _failed(unit: UnitHealth) -> int:
+    return unit.timeouts + unit.bad
+
+
+def _asked(unit: UnitHealth) -> int:
+    return unit.answers + unit.refusals + _failed(unit)

@@ -46,12 +46,11 @@ class JournalHealth(Value):
     failures: int
     last_ms: float
     max_ms: float
-    file_bytes: int | None  # None: the disk did not say in time
+    file_bytes: int
     waiting_ms: float | None = None
     p50_ms: float | None = None
     p99_ms: float | None = None
-    day_bytes: int | None = None  # written to the file in the last 24 hours
-    walked: float | None = None  # the share of its old rows whose hashes were looked at
+    day_bytes: int | None = None  # written since midnight UTC, or the start if that was later
     error: str | None = None
     hurt: str | None = None
     set_aside: tuple[str, ...] = ()  # names of damaged files that are kept

@@ -47,7 +47,6 @@ class Line(Protocol):
 class OnDisk(NamedTuple):
     """What only the disk can tell."""
 
-    file_bytes: int
     set_aside: tuple[str, ...]
     recorder: h.RecorderHealth | None
 
@@ -56,9 +55,11 @@ class HealthReport:
     """Made once all is wired but the readers and sockets, which are added when they are there."""
 
     def __init__(self, site: Site, station: Station, journal: Journal, scribe: Scribe,
-                 lines: Mapping[str, Line], software: str) -> None:
+                 lines: Mapping[str, Line], software: str, disk_s: float = DISK_S) -> None:
+        """`disk_s`: so long what lies on the disk is waited for."""
         self._site, self._station, self._software = site, station, software
         self._journal, self._scribe, self._lines = journal, scribe, lines
+        self._disk_s = disk_s
         self._began_ns = station.clock.mono_ns()
         self.readers: Sequence[ReaderDriver] = ()
         self.servers: Sequence[LinkServer] = ()
@@ -69,7 +70,7 @@ class HealthReport:
     async def __call__(self) -> h.Health:
         """As of now. Never raises for what a disk does."""
         try:
-            disk = await self._look.result(DISK_S)
+            disk = await self._look.result(self._disk_s)
         except OSError:  # TimeoutError is one
             disk = None
         return self._health(disk)
@@ -108,21 +109,22 @@ class HealthReport:
     def _on_disk(self) -> OnDisk:
         folder = Path(self._site.paths.state)
         return OnDisk(
-            file_bytes=sum(_size(folder / name) for name in (JOURNAL, f"{JOURNAL}-wal")),
             set_aside=tuple(sorted(p.name for p in folder.glob(f"{JOURNAL}.damaged-*")
                                    if not p.name.endswith(("-wal", "-shm")))),
             recorder=self.recorder())
 
     def _journal_health(self, state: State, at: Header, disk: OnDisk | None) -> h.JournalHealth:
-        journal, latency = self._journal, self._journal.latency
+        journal, stats = self._journal, self._journal.stats()
         since_ns = self._scribe.stalled_since_ns()
         return h.JournalHealth(
             epoch=journal.epoch, boot=journal.boot, new=journal.new, sqlite=journal.sqlite_version,
-            alive=journal.alive, commits=latency.commits, rows=latency.rows,
-            failures=latency.failures, last_ms=latency.last_ms, max_ms=latency.max_ms,
+            alive=journal.alive, commits=stats.commits, rows=stats.rows,
+            failures=stats.failures, last_ms=journal.latency.last_ms, max_ms=stats.latency.max_ms,
+            p50_ms=stats.latency.p50_ms if stats.latency.of else None,
+            p99_ms=stats.latency.p99_ms if stats.latency.of else None,
+            day_bytes=stats.written_today_bytes, file_bytes=stats.file_bytes + stats.wal_bytes,
             streams={stream.value: h.StreamHealth(seq=head.seq, acked=head.acked, tail=head.tail)
                      for stream, head in journal.heads().items()},
-            file_bytes=disk.file_bytes if disk else None,
             waiting_ms=None if since_ns is None else (at.mono_ns - since_ns) / 1e6,
             error=self._scribe.error, hurt=state.journal_hurt,
             set_aside=disk.set_aside if disk else ())
@@ -211,13 +213,6 @@ def _fault(state: State, fault: Fault) -> h.FaultHealth:
 
 def _age_s(seen_ns: int | None, at: Header) -> float | None:
     return None if seen_ns is None else max(0.0, (at.mono_ns - seen_ns) / 1e9)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def _memory_bytes(path: Path = Path("/proc/self/statm")) -> int | None:

@@ -8,7 +8,7 @@ from well import JOURNAL, LINE, UNITS, WELL, unit
 
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.faults import FaultCode
-from edge.doctor.finding import Finding, Grade
+from edge.doctor.finding import Finding, Grade, worst_first
 from edge.doctor.judge import MANY_ROWS, SLOW_COMMIT_MS, examine
 from edge.link.health import (
     ClockHealth,
@@ -125,6 +125,7 @@ SAME: dict[str, tuple[FaultCode, str, Callable[[], Health]]] = {
     "sensor": (FaultCode.SENSOR_LOST, "cabinet", lambda: BROKEN["sensor"][0]),
     "input": (FaultCode.INPUT_LOST, "door", lambda: BROKEN["input"][0]),
     "journal": (FaultCode.JOURNAL_STALLED, "site", lambda: BROKEN["journal cannot write"][0]),
+    "slow": (FaultCode.JOURNAL_SLOW, "journal", lambda: BROKEN["slow card"][0]),
     "damage": (FaultCode.JOURNAL_DAMAGED, "site", lambda: BROKEN["journal hurt"][0]),
     "clock": (FaultCode.CLOCK_UNTRUSTED, "site", lambda: BROKEN["clock"][0]),
     "cloud": (FaultCode.CLOUD_OFFLINE, "site", lambda: BROKEN["no line"][0]),
@@ -171,3 +172,31 @@ def test_a_unit_that_the_file_does_not_name_is_said_to_be_none() -> None:
     lines = (replace(LINE, units=(unit(40, ""), unit(1, "meter main"))),)
     found = examine(replace(WELL, lines=lines), None, {})
     assert any("40 (not in the site file)" in f.what for f in found)
+
+
+DEAD = replace(LINE, units=tuple(replace(u, silent=9) for u in UNITS))
+
+
+def test_a_line_that_is_dead_comes_before_what_follows_from_it_and_a_danger_before_all() -> None:
+    health = replace(WELL, lines=(DEAD,), faults=(
+        fault(FaultCode.BOARD_LOST), fault(FaultCode.METER_SILENT, "bay-1"),
+        fault(FaultCode.CONTACTOR_WELDED), fault(FaultCode.TEMPERATURE)))
+    found = [f for f in worst_first(examine(health, None, {"F405": "Cool it."})) if f.grade is W]
+    assert [f.part for f in found] == ["F201 1", "bus cabinet", "F101 1", "F102 bay-1", "F405 1"]
+    assert [f.remedy.startswith("Follows from bus cabinet") for f in found] == [
+        False, False, True, True, False]
+
+
+def test_a_device_alone_follows_from_nothing() -> None:
+    lines = (replace(LINE, units=first(UNITS, silent=9)),)
+    (found,) = [f for f in not_ok(replace(WELL, lines=lines, faults=(
+        fault(FaultCode.SITE_METER, "main"),))) if f.part == "F106 main"]
+    assert "Follows" not in found.remedy
+
+
+def test_what_failed_before_and_answers_now_is_well() -> None:
+    before = replace(WELL, lines=(replace(LINE, units=first(UNITS, timeouts=800)),))
+    now = replace(WELL, lines=(replace(LINE, units=first(UNITS, timeouts=800, answers=1003)),))
+    assert [f for f in examine(now, before, {}) if f.grade is not Grade.OK] == []
+    worse = replace(WELL, lines=(replace(LINE, units=first(UNITS, timeouts=801, answers=1002)),))
+    assert [f.part for f in examine(worse, before, {}) if f.grade is not Grade.OK] == ["bus cabinet"]
