@@ -39,6 +39,10 @@ class SiteDesk:
         """The latest state, as a screen gets it. Waits for a controller that is starting."""
         return dict(json.loads(await self._request("status", {})))
 
+    async def health(self) -> dict[str, Any]:
+        """The controller's own figures."""
+        return dict(json.loads(await self._request("health", {})))
+
     async def ask(self, action: str, args: Mapping[str, object]) -> str | None:
         """A request at the service socket; why it was refused, or None."""
         try:
