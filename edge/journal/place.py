@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge.journal.durable import sync_file, sync_folder
 from edge.journal.opening import create_private
+from edge.journal.wal import wal_of
 
 
 class Place:
@@ -17,12 +18,15 @@ class Place:
 
     def __init__(self, path: Path) -> None:
         """Raises `OSError` if there is no file."""
-        self._path, self._file = path, _identity(path)
+        self._path, self._log = path, wal_of(path)
+        self._files = {path: _identity(path)}
 
     def lost(self) -> bool:
-        """Whether the name leads to nothing, or to another file. Raises `OSError` if none can tell."""
+        """Whether a name leads to nothing, or to another file. Raises `OSError` if none can tell."""
+        if self._log not in self._files and self._log.exists():  # it comes with the first commit;
+            self._files[self._log] = _identity(self._log)  # rows are there until they are moved
         try:
-            return _identity(self._path) != self._file
+            return any(_identity(path) != file for path, file in self._files.items())
         except FileNotFoundError:
             return True
 
@@ -41,8 +45,11 @@ class Place:
         finally:
             to.close()
         sync_file(copy)
+        stranger = self._stranger()
         if self._path.exists():
-            self._path.rename(self._stranger())
+            self._path.rename(stranger)
+        if self._log.exists() and _identity(self._log) != self._files.get(self._log):
+            self._log.rename(wal_of(stranger))  # it is not ours
         copy.rename(self._path)
         sync_folder(self._path.parent)
         db.close()  # it takes its log of writes with it, before the next one opens the new file
@@ -50,7 +57,7 @@ class Place:
     def _stranger(self) -> Path:
         first = f"{self._path.name}.stranger-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}"
         name, number = first, 1
-        while self._path.with_name(name).exists():
+        while any(self._path.with_name(name + part).exists() for part in ("", "-wal")):
             number += 1
             name = f"{first}-{number}"
         return self._path.with_name(name)

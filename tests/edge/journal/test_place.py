@@ -44,11 +44,21 @@ def empty_file(path: Path) -> None:
     (path.parent / "empty").replace(path)
 
 
+def delete_log(path: Path) -> None:
+    path.with_name("journal.db-wal").unlink()
+
+
+def another_log(path: Path) -> None:
+    (path.parent / "other").write_bytes(b"not ours")
+    (path.parent / "other").replace(path.with_name("journal.db-wal"))
+
+
 def an_older_copy(path: Path) -> None:
     (path.parent / "older").replace(path)
 
 
-@pytest.mark.parametrize("trouble", [delete, delete_all, rename, empty_file, an_older_copy])
+@pytest.mark.parametrize("trouble", [
+    delete, delete_all, rename, empty_file, an_older_copy, delete_log, another_log])
 def test_everything_is_there_again(tmp_path: Path, trouble: Callable[[Path], None]) -> None:
     path = tmp_path / "journal.db"
     with closing(opened(path)) as store:
