@@ -122,13 +122,13 @@ def test_whatever_is_damaged_it_goes_on_with_what_was_not(
 @pytest.mark.timeout(1800)
 def test_whatever_is_damaged_at_length(truth: Truth, tmp_path: Path) -> None:
     ended: Counter[str] = Counter()
-    for seed in range(1000, 5000):
+    for seed in range(1000, 3000):
         folder = tmp_path / "one"
         folder.mkdir()
         ended[judge(truth, folder / "journal.db", seed)] += 1
         shutil.rmtree(folder)
     print(dict(ended))
-    assert ended["mended"] > 2000
+    assert ended["mended"] > 1000
 
 
 def flipped(content: bytes, needle: bytes, at: int = 0) -> bytes:
