@@ -43,7 +43,7 @@ class Store:
         self.new = False
         self._closed = False
         self._heads: rows.Heads = {}
-        self._doubt = Doubt()
+        self._doubt, self._in_doubt = Doubt(), False
         self._place = Place(path)
         self._acks_noted: dict[Stream, int] = {}
         self._acks_to_save: set[Stream] = set()
@@ -103,7 +103,7 @@ class Store:
         """
         if all(batch.empty for batch in batches):
             return [() for _ in batches]
-        db = self._in_its_place()
+        db = self._for_writing()
         heads = dict(self._heads)
         written = self._doubt.already(batches)
         there = len(written)
@@ -209,7 +209,7 @@ class Store:
 
     def _change(self, work: Callable[[sqlite3.Connection, rows.Heads], T]) -> T:
         """One transaction of our own; all or nothing."""
-        db, heads = self._connection(), dict(self._heads)
+        db, heads = self._for_writing(), dict(self._heads)
         try:
             db.execute("BEGIN IMMEDIATE")
             done = work(db, heads)
@@ -301,6 +301,19 @@ class Store:
                 raise translated(error, self._path) from error
         return self._db
 
+    def _for_writing(self) -> sqlite3.Connection:
+        """Reading needs no disk that takes anything; what was read in doubt is written again first."""
+        db = self._in_its_place()
+        if self._in_doubt:
+            try:
+                write_again(db)
+            except sqlite3.Error as error:
+                self._undo(db, error)
+                raise translated(error, self._path) from error
+            self._doubt.look(self._heads)
+            self._in_doubt = False
+        return db
+
     def _reopened(self) -> sqlite3.Connection:
         if not self._path.exists():  # never begin a second journal in the middle of a boot
             raise JournalError(f"{self._path} is gone")
@@ -311,7 +324,6 @@ class Store:
                 raise JournalDamaged(
                     f"{self._path} was replaced: epoch {found.epoch} boot {found.boot},"
                     f" expected {self.epoch} boot {self.boot}")
-            write_again(db)
         except (sqlite3.Error, JournalError):
             db.close()
             raise
@@ -319,5 +331,5 @@ class Store:
             found.heads[stream] = msgspec.structs.replace(
                 found.heads[stream], acked=self._heads[stream].acked)
         self._heads = found.heads
-        self._doubt.look(found.heads)
+        self._in_doubt = True
         return db
