@@ -72,6 +72,13 @@ def test_it_names_nobody_and_replays(segments: list[Path], tmp_path: Path) -> No
     assert "card-001" in after and "contract-001" in after
 
 
+def test_an_end_that_nothing_bears_out_is_left_out(segments: list[Path], tmp_path: Path) -> None:
+    """What came next is another stretch than the recorder's end says."""
+    (tmp_path / "x.flight").write_bytes(masked_segment(Mask(), segments[0], segments[0]))
+    told = replay(tmp_path / "x.flight")
+    assert told.differs is None and told.end_state is None
+
+
 def test_a_recording_that_does_not_replay_is_not_mended_by_the_mask(
         segments: list[Path], tmp_path: Path) -> None:
     """What the recorder wrote stays evidence: only names are changed in it."""
