@@ -72,6 +72,8 @@ class Journal:
         self.full = False
         """The last commit found no room on the disk."""
         self.on_full: Callable[[], None] = lambda: None
+        self.on_put_back: Callable[[str], None] = lambda _why: None
+        self._put_back = 0
         self.latency = CommitStats()
         self.on_grown = on_grown
 
@@ -310,6 +312,10 @@ class Journal:
             self._fail_queued(done[-1])
         if grown and self.on_grown is not None:
             self.on_grown(grown)
+        if self._store.put_back > self._put_back:
+            self._put_back = self._store.put_back
+            self.on_put_back(f"{self._path.name} was deleted or replaced while it was open; it was"
+                             " written to its place again")
 
     def _note(self, row: Row) -> None:
         head = self._heads[row.stream]

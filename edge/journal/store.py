@@ -45,6 +45,7 @@ class Store:
         self._heads: rows.Heads = {}
         self._doubt, self._in_doubt = Doubt(), False
         self._place = Place(path)
+        self.put_back = 0  # how often its file had been taken away
         self._acks_noted: dict[Stream, int] = {}
         self._acks_to_save: set[Stream] = set()
         """Acknowledgements are written with the next rows: one lost is only asked for again."""
@@ -285,6 +286,7 @@ class Store:
             if not self._place.lost():
                 return db
             self._place.put_back(db)
+            self.put_back += 1
         except (sqlite3.Error, OSError) as error:
             raise translated(error, self._path) from error
         self._db = None

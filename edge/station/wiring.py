@@ -165,7 +165,11 @@ def _keep_house(site: Site, station: Station, journal: Journal) -> Housekeeper:
                         for f in station.site.faults.values()))
     station.spawn(keeper.run())
     station.spawn(keeper.watch_pace())
-    station.spawn(Walk(journal, lambda why: station.hand_in(JournalHurt(error=why))).run())
+    def hurt(why: str) -> None:
+        station.hand_in(JournalHurt(error=why))
+
+    journal.on_put_back = hurt
+    station.spawn(Walk(journal, hurt).run())
     return keeper
 
 

@@ -1,6 +1,7 @@
 """The journal as the loop sees it. Clock by hand; the disk is real and quick."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -185,3 +186,14 @@ async def test_closing_writes_what_waits_and_then_refuses(path: Path) -> None:
         await journal.append(batch(Stream.TX))
     with pytest.raises(JournalError, match="closed"):
         await journal.sessions()
+
+
+async def test_a_file_that_was_taken_away_is_told_once_it_is_back(journal: Journal, path: Path) -> None:
+    told: list[str] = []
+    journal.on_put_back = told.append
+    await journal.append(batch(Stream.TX))
+    assert not told
+    os.unlink(path)  # noqa: PTH108
+    await journal.append(batch(Stream.TX))
+    await journal.append(batch(Stream.TX))
+    assert len(told) == 1 and "deleted or replaced" in told[0]
