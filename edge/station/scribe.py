@@ -153,9 +153,9 @@ class Scribe:
         except JournalError as error:
             if self.error is None:
                 log.error("journal: %s; trying again every %g s", error, RETRY_S)
-            self.error, self._held = str(error), True
-            if not isinstance(error, NotTried):
-                self._full = isinstance(error, JournalFull)
+            self._held = True
+            if self.error is None or not isinstance(error, NotTried):  # what is to be told is the cause
+                self.error, self._full = str(error), isinstance(error, JournalFull)
             return False
         if not self._held:
             self.error, self._full = None, False

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from edge.journal.errors import JournalError
+from edge.journal.errors import JournalError, NotTried
 from edge.journal.row import Batch, Row
 
 
@@ -40,6 +40,8 @@ class FakeJournal:
             future.set_result(())
 
     def fail(self, error: JournalError | None = None) -> None:
-        """The disk refused: everything that waits fails, as the journal promises."""
+        """The disk refused the oldest: everything that waits fails with it, as the journal promises."""
+        error = error or JournalError("disk full")
         while self.pending:
-            self.pending.popleft()[1].set_exception(error or JournalError("disk full"))
+            self.pending.popleft()[1].set_exception(error)
+            error = NotTried(f"one before it failed: {error}")
