@@ -97,7 +97,8 @@ def main(folder: Path) -> None:
                 day = 24 / HOURS
                 print(f"{evses} outlets, {kind.__name__}: {desk.commits * day:.0f} commits,"
                       f" {took * day / 1e6:.0f} MB written a day"
-                      f" ({took / desk.commits / 1e3:.1f} kB per commit), {sum(desk.rows.values()) * day:.0f} rows, file {mb:.0f} MB")
+                      f" ({took / desk.commits / 1e3:.1f} kB per commit),"
+                      f" {sum(desk.rows.values()) * day:.0f} rows, file {mb:.0f} MB")
                 for what, count in desk.why.most_common(8):
                     print(f"    {count * day:8.0f}  {what}")
 
