@@ -25,7 +25,7 @@ needs_strace = pytest.mark.skipif(bad_disk.why_not() is not None, reason=str(bad
 #: Which calls on the journal's files fail with what.
 USUAL = {"full": ("pwrite64,ftruncate,fallocate", "ENOSPC"), "no fsync": ("fdatasync,fsync", "EIO")}
 MORE = {"read-only": (bad_disk.WRITES, "EROFS"), "write error": ("pwrite64", "EIO"),
-        "over the quota": (bad_disk.WRITES, "EDQUOT"), "read error": ("pread64", "EIO")}
+        "over the quota": (bad_disk.WRITES, "EDQUOT")}
 
 
 async def while_bad(desk, calls, error):

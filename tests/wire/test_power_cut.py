@@ -168,7 +168,7 @@ async def test_a_card_that_lies_about_its_flush_is_at_least_noticed(
     rnd = random.Random(3)
     disk = Disk(life.recording, lying=True)
     found: Counter[str] = Counter()
-    for at in cuts(rnd, len(life.recording.ops), MANY // 3):
+    for at in cuts(rnd, len(life.recording.ops), MANY // 20):
         disk.play(at)
         power_cut.write_files(tmp_path / "cut", disk.cut(rnd))
         try:
