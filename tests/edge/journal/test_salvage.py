@@ -248,6 +248,18 @@ def test_a_bit_in_the_middle_of_the_wal_is(truth: Truth, tmp_path: Path) -> None
         opened(path)
 
 
+def test_sessions_go_on_if_it_is_of_another_page(truth: Truth, tmp_path: Path) -> None:
+    """Known by what the damaged frame has in common with the page that it says it is."""
+    row = truth.rows[Stream.TM][75]
+    wal = bytearray(truth.wal)
+    last = truth.wal.index(row.data)  # in one frame of the last commit but some
+    wal[last - 400] ^= 1
+    again, report, store = mended(truth.put(tmp_path / "journal.db", wal=bytes(wal)))
+    with closing(store):
+        assert store.sessions() == truth.sessions and not report.set_aside
+    assert 75 in again[Stream.TM]
+
+
 def test_a_wal_that_lost_its_end_is(truth: Truth, tmp_path: Path) -> None:
     path = truth.put(tmp_path / "journal.db", wal=truth.wal[:len(truth.wal) // 2])
     with pytest.raises(JournalDamaged, match="that were committed"):
