@@ -20,7 +20,7 @@ AT_ONCE = {
     "F301 diode", "F302 state E", "F303 D without ventilation", "F401 residual current",
     "F402 emergency stop", "F404 self-test", "F411 door", "F412 tilt", "F413 water", "F416 earth",
     "F101 board lost", "F105 input lost", "F305 pilot at no level", "F403 brown-out",
-    "F405 panic temperature", "F418 cable too hot"}
+    "F405 panic temperature", "F418 cable too hot", "F606 restart loop"}
 IN_ORDER = {
     "F102 meter lost", "F103 meter implausible", "F207 hammering", "F304 proximity", "F307 no card",
     "F408 soft overcurrent", "F409 overvoltage", "F410 undervoltage", "F414 breaker", "F604 disk full"}
