@@ -44,6 +44,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 MAX_READ_ROWS = 500
+MAX_SEQ = 2**63 - 1  # of an INTEGER of SQLite
 MAX_PENDING = 10_000
 """Batches that may wait for the disk. Beyond it `append` fails at once: memory is bounded too."""
 
@@ -150,8 +151,8 @@ class Journal:
 
     async def read(self, stream: Stream, after: int, limit: int = MAX_READ_ROWS) -> tuple[Row, ...]:
         """Consecutive rows with seq > `after`, oldest first, `limit` (1..500) at most."""
-        if not 1 <= limit <= MAX_READ_ROWS or after < 0:
-            raise JournalError(f"read after {after} limit {limit}: expected after >= 0,"
+        if not (1 <= limit <= MAX_READ_ROWS and 0 <= after <= MAX_SEQ):
+            raise JournalError(f"read after {after} limit {limit}: expected after 0 to {MAX_SEQ},"
                                f" limit 1 to {MAX_READ_ROWS}")
         return await self._ask(lambda: self._store.read(stream, after, limit))
 

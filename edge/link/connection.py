@@ -1,6 +1,7 @@
 """One client of a local socket, seen from the server: calls in, replies and the latest pushes out."""
 
 import asyncio
+import re
 from collections import deque
 
 import aiohttp
@@ -16,7 +17,11 @@ from edge.link.peer import Handler, Peer
 MAX_IN_FLIGHT = 8
 """Calls of one client that are at work or whose replies it has not taken."""
 
+MAX_DEPTH = 32
+"""Of lists and objects in each other: what is read again deeper in the stack must pass there."""
+
 _CALL = msgspec.json.Decoder(Call)
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
 class Connection:
@@ -74,8 +79,8 @@ class Connection:
 
     async def _reply(self, frame: aiohttp.WSMessage) -> Reply:
         try:
-            request = _CALL.decode(frame.data).arrived(self.peer.origin)
-        except (msgspec.MsgspecError, UnicodeError, TypeError) as error:
+            request = _call(frame.data).arrived(self.peer.origin)
+        except (msgspec.MsgspecError, UnicodeError, TypeError, RecursionError) as error:
             return Reply(request_id="", status=Status.ERROR, reason=f"not a call: {error}")
         reason = refusal(request.origin, request.action)
         if reason is not None:
@@ -89,3 +94,25 @@ class Connection:
             return failed(request, f"arguments of {request.action}: {error}")
         except (DeviceError, TimeoutError) as error:
             return failed(request, str(error) or f"{request.action}: no answer in time")
+
+
+def _call(data: str | bytes) -> Call:
+    """Raises what `Connection._reply` names. What msgspec leaves raw is looked at as well."""
+    text = data.encode() if isinstance(data, str) else data
+    call = _CALL.decode(text)
+    str(text, "utf-8")
+    if text.count(b"[") + text.count(b"{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        raise TypeError(f"lists and objects in each other: expected {MAX_DEPTH} at most")
+    return call
+
+
+def _depth(text: bytes) -> int:
+    """Of well-formed JSON."""
+    depth = deepest = 0
+    for byte in _STRING.sub(b"", text):
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest

@@ -33,6 +33,8 @@ MAX_READ_BYTES = 1024 * 1024
 
 
 StreamName = Annotated[str, msgspec.Meta(pattern="^(tx|ev|tm)$")]
+Seq = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""What SQLite can hold."""
 HexHash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 
 
@@ -40,7 +42,7 @@ class JournalRead(Value):
     """Rows of `stream` with seq > `after`, oldest first."""
 
     stream: StreamName
-    after: Annotated[int, msgspec.Meta(ge=0)]
+    after: Seq
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_ROWS)] = MAX_ROWS
 
 
@@ -79,7 +81,7 @@ class JournalAcked(Value):
 
     epoch: str
     stream: StreamName
-    seq: int
+    seq: Seq
     hash: HexHash
 
 
@@ -122,7 +124,7 @@ class SyncStatus(Value):
 
     connected: bool
     last_ack_age_s: float | None
-    pending: dict[str, int]
+    pending: dict[StreamName, Seq]
 
 
 class CommandRequest(Value):

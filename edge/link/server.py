@@ -108,9 +108,12 @@ class LinkServer:
         try:
             await ws.prepare(request)
             await connection.run()
+        except OSError as error:
+            _log.info("%s: pid %d went while it was written to: %s", self.path.name, peer.pid, error)
+            if not ws.prepared:
+                return web.Response()  # to nobody
         except Exception as error:
-            if not isinstance(error, OSError):  # a client that went; all else is a defect of ours
-                self.on_failed(error)
+            self.on_failed(error)  # a defect of ours
             raise
         finally:
             self._connections.discard(connection)

@@ -25,15 +25,18 @@ class BlockingCall(Generic[T]):
 
     async def result(self, timeout_s: float) -> T:
         """What the call returns, or the `DeviceError` or `OSError` that it raises. `TimeoutError` while
-        it takes longer: then the same call is waited for next time, and no second one is begun.
+        it takes longer: then the same call is waited for next time, and no second one is begun. Who
+        asks while one is under way gets what that one returns.
         """
         if self._under_way is None:
             self._under_way = self._begin()
-        done, _ = await asyncio.wait([self._under_way], timeout=timeout_s)
+        mine = self._under_way
+        done, _ = await asyncio.wait([mine], timeout=timeout_s)
         if not done:
             raise TimeoutError(f"{self._name}: no answer within {timeout_s:g} s")
-        ended, self._under_way = self._under_way, None
-        return ended.result()
+        if self._under_way is mine:  # the first of those who waited for it
+            self._under_way = None
+        return mine.result()
 
     def _begin(self) -> "asyncio.Future[T]":
         loop = asyncio.get_running_loop()

@@ -100,5 +100,6 @@ async def test_clients_that_stand_still_cost_the_controller_neither_time_nor_mem
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_nor_do_they_in_four_minutes(tmp_path):
     await stand_still(tmp_path, 240.0)

@@ -167,6 +167,9 @@ async def test_the_socket_is_closed_to_others(server: LinkServer) -> None:
     '{"id":1,"action":"status"}', '{"id":"1","action":"status","args":[]}',
     '{"id":"1","action":"status","origin":"sync"}', '{"id":"1","action":"status"', "[" * 5000,
     "\x00", '{"id":"1","action":"\\ud800"}',
+    '{"id":"1","action":"status","args":{"x":' + "[" * 30_000 + "]" * 30_000 + "}}",
+    '{"id":"1","action":"status","args":{"x":' + "[" * 970 + "]" * 970 + "}}",
+    '{"id":"1","action":"status","args":{"x":' + "[" * 32 + "]" * 32 + "}}",
 ])
 async def test_what_is_no_call_is_answered_with_an_error_and_the_connection_stays(
         server: LinkServer, frame: str, caplog: pytest.LogCaptureFixture) -> None:
@@ -180,11 +183,32 @@ async def test_what_is_no_call_is_answered_with_an_error_and_the_connection_stay
     assert "Traceback" not in caplog.text
 
 
-@pytest.mark.parametrize("frame", [b"\xff\xfe", b'{"id":"1"', b""])
+async def test_brackets_in_a_text_or_side_by_side_are_not_deep(client: LinkClient) -> None:
+    args = {"x": '["\\' + "[{" * 300, "y": [[{}]] * 100}
+    assert msgspec.json.decode(await client.request("status", args))["args"] == args
+
+
+@pytest.mark.parametrize("frame", [
+    b"\xff\xfe", b'{"id":"1"', b"", b'{"id":"1","action":"status","args":{"x":"\xb0"}}'])
 async def test_bytes_that_are_no_text_are_an_error_too(server: LinkServer, frame: bytes) -> None:
     async with RawClient(server.path) as ws:
         await ws.send_bytes(frame)
         assert (await reply_of(ws)).status is Status.ERROR
+
+
+async def test_a_client_that_goes_while_it_is_greeted_is_no_defect_of_ours(
+        server: LinkServer, caplog: pytest.LogCaptureFixture) -> None:
+    failures: list[BaseException] = []
+    server.on_failed = failures.append
+    with caplog.at_level(logging.INFO, "edge.link.server"):
+        for _ in range(30):
+            _, writer = await asyncio.open_unix_connection(str(server.path))
+            writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                         b"Sec-WebSocket-Version: 13\r\n"
+                         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+            writer.transport.abort()
+        await until(lambda: caplog.text.count(" gone") == 30)
+    assert server.clients == 0 and failures == [] and "Traceback" not in caplog.text
 
 
 async def test_a_frame_beyond_the_limit_ends_that_connection_cleanly(

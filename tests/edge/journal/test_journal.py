@@ -169,7 +169,7 @@ async def test_acknowledging(journal: Journal) -> None:
         await journal.acked(journal.epoch, Stream.TX, 2, rows[0].hash)
 
 
-@pytest.mark.parametrize(("after", "limit"), [(-1, 10), (0, 0), (0, 501)])
+@pytest.mark.parametrize(("after", "limit"), [(-1, 10), (0, 0), (0, 501), (2**63, 10)])
 async def test_a_read_outside_its_limits_is_refused(journal: Journal, after: int, limit: int) -> None:
     with pytest.raises(JournalError, match="limit"):
         await journal.read(Stream.TX, after, limit)

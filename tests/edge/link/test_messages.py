@@ -36,7 +36,8 @@ def test_arguments_are_checked_by_type() -> None:
                        args={k: msgspec.Raw(msgspec.json.encode(v)) for k, v in args.items()})
 
     assert arguments(request(stream="tx", after=3), JournalRead) == JournalRead(stream="tx", after=3)
-    for wrong in ({"stream": "tx"}, {"stream": "tx", "after": -1}, {"stream": "tx", "after": "0"},
+    for wrong in ({"stream": "tx"}, {"stream": "tx", "after": -1}, {"stream": "tx", "after": 2**63},
+                  {"stream": "tx", "after": "0"},
                   {"stream": "tx", "after": 0, "limit": 501},
                   {"stream": "tx", "after": 0, "limt": 5}, {"stream": "xt", "after": 0}):
         with pytest.raises(msgspec.ValidationError):

@@ -159,6 +159,15 @@ def test_a_call_that_hangs_keeps_no_loop_from_ending():
     assert ended.wait(60)
 
 
+def test_who_asks_while_a_call_is_under_way_gets_what_that_one_returns():
+    begun = []
+    async def play():
+        call = BlockingCall(lambda: begun.append(1) or len(begun), "counter")
+        assert await asyncio.gather(*(call.result(60) for _ in range(5))) == [1] * 5
+        assert await call.result(60) == 2
+    asyncio.run(play())
+
+
 def test_room_is_what_the_disk_has_or_what_the_bound_leaves(tmp_path):
     unbound = room(tmp_path)
     assert 0 < unbound.free <= unbound.total
