@@ -7,9 +7,10 @@ latest first (IEC 61851-1: 6 A is the least that can be signalled).
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
-from edge.controller.site import PHASES, Evse, SitePlan
+from edge.controller.site import PHASES, Circuit, Evse, SitePlan
 from edge.controller.struct import Value
 
 MIN_A = 6.0
@@ -53,13 +54,16 @@ def _up(parents: Mapping[str, str | None], evse: Evse) -> tuple[str, ...]:
 
 def paths_of(plan: SitePlan) -> dict[str, tuple[Fuse, ...]]:
     """The fuses between each EVSE and the grid, nearest first."""
-    parents = {c.id: c.parent for c in plan.circuits}
-    return {e.id: tuple((c, p) for c in _up(parents, e) for p in e.phases) for e in plan.evses}
+    return _paths(plan.circuits, plan.evses)
 
 
-def _fuses(plan: SitePlan, budgets: Budgets) -> dict[Fuse, Cap]:
-    fuses = {(c.id, p): (c.fuse_a, f"circuit:{c.id}")
-             for c in plan.circuits for p in PHASES}
+def _paths(circuits: Iterable[Circuit], evses: Iterable[Evse]) -> dict[str, tuple[Fuse, ...]]:
+    parents = {c.id: c.parent for c in circuits}
+    return {e.id: tuple((c, p) for c in _up(parents, e) for p in e.phases) for e in evses}
+
+
+def _fuses(circuits: Iterable[Circuit], budgets: Budgets) -> dict[Fuse, Cap]:
+    fuses = {(c.id, p): (c.fuse_a, f"circuit:{c.id}") for c in circuits for p in PHASES}
     for fuse, budget in budgets.items():
         if fuse in fuses and budget[0] < fuses[fuse][0]:
             fuses[fuse] = budget
@@ -73,12 +77,20 @@ def allocate(plan: SitePlan, wants: Iterable[Want],
     First come, first served: each in turn joins if everybody with him still gets 6 A. So nobody
     waits who has room, and nobody who charges is put out by somebody who came later.
     """
-    asking = sorted(wants, key=lambda w: (w.began_ns, w.evse_id))
+    asking = tuple(sorted(wants, key=lambda w: (w.began_ns, w.evse_id)))
     if not asking:
         return {}
-    evses, paths, fuses = {e.id: e for e in plan.evses}, paths_of(plan), _fuses(plan, budgets)
+    return dict(_allocated(plan.circuits, plan.evses, asking, tuple(budgets.items())))
 
-    def equal(some: list[Want]) -> dict[str, tuple[float, str]]:
+
+@lru_cache(maxsize=32)
+def _allocated(circuits: tuple[Circuit, ...], all_evses: tuple[Evse, ...], asking: tuple[Want, ...],
+               budgets: tuple[tuple[Fuse, Cap], ...]) -> Mapping[str, tuple[float, str]]:
+    """Remembered, since from one event to the next nearly always the same ones ask for the same."""
+    evses, paths = {e.id: e for e in all_evses}, _paths(circuits, all_evses)
+    fuses = _fuses(circuits, dict(budgets))
+
+    def equal(some: Iterable[Want]) -> dict[str, tuple[float, str]]:
         return _equal([(w, _own(w, evses[w.evse_id]), paths[w.evse_id]) for w in some], fuses)
 
     together = equal(asking)
@@ -141,7 +153,7 @@ def _limit(own: Cap, path: tuple[Fuse, ...], fuses: Mapping[Fuse, Cap], users: M
 def headroom(plan: SitePlan, evse_id: str, committed: Mapping[str, float],
              budgets: Budgets = NO_BUDGETS) -> float:
     """What an EVSE may be told now, given what all others may still be drawing."""
-    fuses, paths = _fuses(plan, budgets), paths_of(plan)
+    fuses, paths = _fuses(plan.circuits, budgets), paths_of(plan)
     room = next(e.max_a for e in plan.evses if e.id == evse_id)
     for fuse in paths[evse_id]:
         used = sum(a for other, a in committed.items() if other != evse_id and fuse in paths[other])

@@ -20,6 +20,8 @@ class Turn:
 
     def __init__(self, site: Site, at: Header) -> None:
         self.site, self.at = site, at
+        self.timers: Timers = site.plan.timers
+        self.now_ns = at.mono_ns
         self.outlets = dict(site.outlets)
         self.faults = dict(site.faults)
         self.withdrawn: dict[str, Fault] = {}  # that a technician asks to end in this step
@@ -27,18 +29,11 @@ class Turn:
         self.shares: dict[str, tuple[float, str]] = {}  # amperes and what set them, per EVSE
         self.budgets: Budgets = NO_BUDGETS  # what is left of each fuse
         self.used_ids: set[str] = set()
+        self._evses = {evse.id: evse for evse in site.plan.evses}
 
     @property
     def plan(self) -> SitePlan:
         return self.site.plan
-
-    @property
-    def timers(self) -> Timers:
-        return self.site.plan.timers
-
-    @property
-    def now_ns(self) -> int:
-        return self.at.mono_ns
 
     @property
     def instant(self) -> Instant:
@@ -46,7 +41,7 @@ class Turn:
                        clock_ok=self.at.clock_ok)
 
     def evse(self, evse_id: str) -> Evse:
-        return next(e for e in self.plan.evses if e.id == evse_id)
+        return self._evses[evse_id]
 
     def set(self, evse_id: str, **changes: object) -> Outlet:
         """Replace fields of an outlet; returns the new one."""
@@ -87,6 +82,8 @@ class Turn:
 
     def stands(self, evse_id: str, *stops: Stops) -> bool:
         """Whether a fault of this EVSE has one of these consequences."""
+        if not self.faults:
+            return False  # as it nearly always is
         return any(CATALOGUE[f.code].stops in stops for f in self.faults_of(evse_id))
 
     def has(self, code: FaultCode, where: str) -> bool:
