@@ -137,7 +137,8 @@ def _outlet(was: Outlet, now: Outlet) -> Iterator[str]:
         mirror = now.pi_mirror_closed
         yield f"contactor {'unknown' if mirror is None else 'closed' if mirror else 'open'}"
     if was.session is None and now.session is not None:
-        yield f"session {now.session.transaction_id} begins, card ..{now.session.token.last4}"
+        verb = "begins" if was.restored is None else "goes on"
+        yield f"session {now.session.transaction_id} {verb}, card ..{now.session.token.last4}"
     if was.phase is not now.phase:
         yield f"{was.phase} -> {now.phase}"
     if was.session is not None and now.session is not None and was.session is not now.session:

@@ -1,7 +1,7 @@
 """The golden recordings: what the core did when they were made, and the stories that they tell.
 
-A session by the book, and an hour in which whatever can happen does. Nothing in them is drawn anew:
-the same software records the same bytes.
+A session by the book, a start that finds sessions, and minutes in which whatever can happen does.
+Nothing in them is drawn anew: the same software records the same bytes.
 """
 
 import random
@@ -12,6 +12,7 @@ import msgspec
 from core_desk import BERT, Desk
 from happenings import HAPPENINGS
 from recorded_desk import charged, danger, exact_plan
+from restarts import restart
 from world import PLAN, World
 
 from edge.controller.effects import Effect
@@ -29,8 +30,9 @@ from edge.controller.events import (
     SensorSeen,
     Stamped,
 )
+from edge.controller.pilot import BoardFault
 from edge.controller.site import Input, InputKind, Sensor, SensorPlace, SitePlan, Timers
-from edge.controller.state import Site
+from edge.controller.state import Site, initial
 from edge.controller.version import CORE_VERSION
 from edge.recorder.codec import Outcome
 from edge.recorder.command import difference
@@ -92,6 +94,29 @@ def by_the_book() -> Story:
     return first[0], steps, desk.site
 
 
+def after_a_restart() -> Story:
+    """The controller comes back to a car that charges, to one that left, and to what was kept."""
+    steps: list[tuple[Stamped, Outcome]] = []
+
+    class Kept(Desk):
+        def took(self, before: Site, stamped: Stamped, effects: tuple[Effect, ...]) -> None:
+            steps.append((stamped, effects))
+
+    desk = Kept(exact_plan(fuse_a=50.0))
+    desk.charge()
+    desk.charge("2", BERT)
+    desk.request("limit.set", where="row-a", current_a=20.0, ttl_s=3600.0)
+    desk.devices["2"].faults = (BoardFault.RCD,)
+    desk.run(10, step_s=0.5)
+    desk.unplug("2")
+    steps.clear()
+    restart(desk, away_s=30.0, mains_back=True)
+    desk.run(75, step_s=0.5)
+    desk.tap()
+    desk.run(10, step_s=0.5)
+    return initial(desk.site.plan), steps, desk.site
+
+
 def whatever_happens() -> Story:
     """Three bays, a disk, boards, cars and people, each with a will of its own."""
     steps: list[tuple[Stamped, Outcome]] = []
@@ -113,7 +138,8 @@ def whatever_happens() -> Story:
 
 
 STORIES: dict[str, Callable[[], Story]] = {
-    f"by-the-book{SUFFIX}": by_the_book, f"whatever-happens{SUFFIX}": whatever_happens}
+    f"after-a-restart{SUFFIX}": after_a_restart, f"by-the-book{SUFFIX}": by_the_book,
+    f"whatever-happens{SUFFIX}": whatever_happens}
 
 
 def recorded(story: Story, core_version: int = CORE_VERSION) -> bytes:
