@@ -5,16 +5,18 @@ Bounded, so that a start stays quick: the older rows are walked while the contro
 
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 from edge.controller.effects import Stream
 from edge.journal.errors import JournalDamaged
+from edge.journal.pages import Pages
 from edge.journal.row import Head, kept_hash
 from edge.journal.rows import read
 from edge.journal.wal import read_wal, wal_of
 
-NEWEST_ROWS = 1000
-"""Of each stream, whose chain is checked at a start."""
+NEWEST_ROWS = 300
+"""Of each stream, whose chain is checked at a start: those that a power cut may have hit, and more."""
 _HEADER_BYTES = 100
 _WAL_MODE = b"\2\2"  # https://sqlite.org/fileformat2.html 1.3.3: else SQLite looks for no WAL
 _MAX_EMPTY = 65536  # one page: a journal that was just being created
@@ -31,15 +33,28 @@ def before_opening(path: Path) -> None:
     has_commits = wal.exists() and wal.stat().st_size > 0
     if has_commits and (not path.exists() or not path.stat().st_size):
         raise JournalDamaged(f"{path} is not there or empty, and its WAL is not")
-    damage = read_wal(path).damage if has_commits else None
-    if damage is not None:
-        raise JournalDamaged(f"{path}: {damage}")
+    wal_read = read_wal(path)
+    if has_commits and wal_read.damage is not None:
+        raise JournalDamaged(f"{path}: {wal_read.damage}")
     head = b""
     if path.is_file():
         with path.open("rb") as file:
             head = file.read(_HEADER_BYTES)
     if len(head) == _HEADER_BYTES and head[18:20] != _WAL_MODE and path.stat().st_size > _MAX_EMPTY:
         raise JournalDamaged(f"{path}: its header does not tell of a WAL")
+    if head or has_commits:
+        with closing(Pages(path, wal_read)) as pages:
+            damage = pages.free_list_damage()
+        if damage is not None:
+            raise JournalDamaged(f"{path}: {damage}")
+
+
+def table(db: sqlite3.Connection, path: Path, name: str) -> None:
+    """Raises `JournalDamaged` if the pages of a table are no tree. Raises whatever SQLite raises."""
+    result = [found[0] for found in db.execute(
+        "PRAGMA quick_check('{}')".format(name.replace("'", "''")))]
+    if result != ["ok"]:
+        raise JournalDamaged(f"{path}: {'; '.join(result[:5])}")
 
 
 def newest(db: sqlite3.Connection, path: Path, *, epoch: str, boot: int,

@@ -33,9 +33,9 @@ def begin(db: sqlite3.Connection, path: Path, new_epoch: Callable[[], str]) -> F
         if db.execute("PRAGMA page_count").fetchone() > (1,):
             raise JournalDamaged(f"{path}: it has pages, and no table")
         _create(db, path, new_epoch())
-    result = [found[0] for found in db.execute("PRAGMA quick_check(5)")]
-    if result != ["ok"]:
-        raise JournalDamaged(f"{path}: {'; '.join(result)}")
+    for (table,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
+        if table not in schema.ROW_TABLES:
+            checks.table(db, path, table)
     _migrate(db, path)
     found = load(db, path)
     for look in schema.LOOKS:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge.journal.wal import Frame, read_wal
+from edge.journal.wal import Frame, Wal, read_wal
 
 _MAGIC = b"SQLite format 3\0"
 DEFAULT_SIZE = 4096
@@ -27,9 +27,11 @@ class Unreadable(ValueError):
 class Pages:
     """A file and its WAL, opened to be read only. Close it with `close`."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises `OSError`. A file that is not there has no pages of its own: its WAL may have."""
-        self._wal = read_wal(path)
+    def __init__(self, path: Path, wal: Wal | None = None) -> None:
+        """Raises `OSError`. A file that is not there has no pages of its own: its WAL may have.
+        `wal`: what `read_wal` said of it, if that was asked already.
+        """
+        self._wal = read_wal(path) if wal is None else wal
         self._fd = -1
         length, head = 0, b""
         if path.exists():
@@ -83,6 +85,8 @@ class Pages:
             yield self.page(number)
         for frame in self._wal.frames:
             yield bytes(frame.image)
+        for image in self._wal.older:
+            yield bytes(image)
         yield bytes(self._wal.rest).ljust(self.size, b"\0")
         for number in self._newest:
             yield self._bytes((number - 1) * self.size, self.size)
@@ -104,6 +108,27 @@ class Pages:
             raise Unreadable("the list of tables cannot be read")
         return {name: root for name, root in found.items()
                 if isinstance(name, str) and isinstance(root, int)}
+
+    def free_list_damage(self) -> str | None:
+        """Why the list of free pages is none. SQLite would write new rows over pages in use: it looks
+        at the list only together with all pages of all tables.
+        """
+        head, seen = self.page(1), set[int]()
+        if not head.startswith(_MAGIC):
+            return None  # SQLite says so itself
+        trunk, told = (int.from_bytes(head[at:at + 4], "big") for at in (32, 36))
+        while trunk:
+            page = self.page(trunk) if 1 < trunk <= self.count else bytes(8)
+            leaves = int.from_bytes(page[4:8], "big")
+            there = [trunk, *(int.from_bytes(page[at:at + 4], "big")
+                              for at in range(8, 8 + 4 * min(leaves, self.size // 4), 4))]
+            if leaves > self.size // 4 - 2 or not all(1 < n <= self.count for n in there):
+                return f"its list of free pages names others at page {trunk}"
+            if len(set(there)) < len(there) or not seen.isdisjoint(there):
+                return f"its list of free pages names some twice at page {trunk}"
+            seen.update(there)
+            trunk = int.from_bytes(page[:4], "big")
+        return None if len(seen) == told else f"its list of free pages has {len(seen)} of {told}"
 
     def records(self, root: int) -> tuple[list[tuple[Value, ...]], int]:
         """Every record of the tree at `root`; and how many pages or cells of it cannot be read."""

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from edge.controller.effects import Stream
+from edge.journal.errors import JournalDamaged
 from edge.journal.row import Batch, Head, NewRow, Row, kept_hash, sealed
 
 Heads = dict[Stream, Head]
@@ -61,7 +62,8 @@ def read(db: sqlite3.Connection, epoch: str, stream: Stream, tail_hash: bytes, a
          limit: int) -> tuple[Row, ...]:
     """Up to `limit` consecutive rows that are held, with seq > `after`, oldest first.
 
-    `tail_hash`: of the row before the oldest one.
+    `tail_hash`: of the row before the oldest one. Raises `JournalDamaged` for one whose columns are
+    not of their kinds (one flipped bit makes a text of a blob): nothing could be done with it.
     """
     found = db.execute("SELECT seq, hash, type, utc, boot, mono_ns, clock_ok, data"
                        f" FROM row_{stream.value} WHERE seq >= ? ORDER BY seq LIMIT ?",
@@ -69,6 +71,9 @@ def read(db: sqlite3.Connection, epoch: str, stream: Stream, tail_hash: bytes, a
     rows: list[Row] = []
     prev = tail_hash
     for seq, hash_, type_, utc, boot, mono_ns, clock_ok, data in found:
+        if not (isinstance(hash_, bytes) and isinstance(data, bytes) and isinstance(type_, str)
+                and isinstance(utc, str | None) and isinstance(boot, int) and isinstance(mono_ns, int)):
+            raise JournalDamaged(f"{stream} {seq} is not what its hash says: its columns are others")
         if seq > after and len(rows) < limit:
             rows.append(Row(epoch=epoch, stream=stream, seq=seq, type=type_, utc=utc, boot=boot,
                             mono_ns=mono_ns, clock_ok=bool(clock_ok), data=data, prev=prev,

@@ -35,6 +35,8 @@ class Wal:
         """`content`: of the whole file, which may be cut off anywhere. `index`: of its `-shm`."""
         self._counted = 0
         self.rest = memoryview(b"")  # of a frame that is cut off
+        self.older = tuple[memoryview, ...]()
+        """Pages of an earlier generation: all of it is in the file, where that is whole."""
         self.page_size, self.header_whole, self.frames = 0, False, tuple[Frame, ...]()
         self._readable = 0
         if len(content) < _HEADER:
@@ -74,9 +76,9 @@ class Wal:
             seed = (sum1, sum2)
         if at := (len(content) - _HEADER) % step:
             self.rest = content[-at:][_FRAME:]
-        while frames and not frames[-1].page:  # of an earlier generation, which is in the file itself
-            frames.pop()
-        self.frames = tuple(frames)
+        last = max((n for n, frame in enumerate(frames, 1) if frame.page), default=0)
+        self.frames = tuple(frames[:last])
+        self.older = tuple(frame.image for frame in frames[last:])
 
     @property
     def readable(self) -> tuple[Frame, ...]:

@@ -51,3 +51,43 @@ def test_a_stream_that_is_not_what_was_written_is_damage(path: Path, change: str
         db.execute(f"UPDATE stream SET {change} WHERE name = 'tx'")
     with pytest.raises(JournalDamaged):
         Store.open(path, new_epoch=lambda: "")
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """12 MB, of which 4 MB are free."""
+    path = tmp_path / "large.db"
+    row = NewRow(stream=Stream.TM, type="tm.meter.v1", data=bytes(8000))
+    with closing(Store.open(path, new_epoch=lambda: "00112233aabbccdd")) as store:
+        for _ in range(15):
+            store.append([Batch(mono_ns=1, rows=(row,) * 100)])
+        store.thin(Batch(mono_ns=2), "disk low")
+    return path
+
+
+def test_a_start_reads_little_however_much_is_there(large: Path) -> None:
+    def read_bytes() -> int:
+        return int(Path("/proc/thread-self/io").read_text().split()[1])  # rchar (proc(5))
+
+    before = read_bytes()
+    Store.open(large, new_epoch=lambda: "").close()
+    assert read_bytes() - before < large.stat().st_size / 3
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    ((8, 2**31), "names others"), ((12, None), "some twice"), ((4, 2**20), "names others"),
+    ((0, None), "some twice"), ((4, 1), "of "),
+])
+def test_a_list_of_free_pages_that_is_none_is_damage(
+        large: Path, change: tuple[int, int | None], why: str) -> None:
+    """SQLite would write new rows over old ones."""
+    content = bytearray(large.read_bytes())
+    trunk = int.from_bytes(content[32:36], "big")
+    (at, number), begin = change, (trunk - 1) * 4096
+    if number is None:
+        number = trunk if at == 0 else int.from_bytes(content[begin + 8:begin + 12], "big")
+    content[begin + at:begin + at + 4] = number.to_bytes(4, "big")
+    large.write_bytes(content)
+    with pytest.raises(JournalDamaged, match=why):
+        Store.open(large, new_epoch=lambda: "")
+    assert large.read_bytes() == content

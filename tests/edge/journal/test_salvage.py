@@ -19,6 +19,7 @@ from edge.journal.report import Report
 from edge.journal.row import Row
 from edge.journal.salvage import salvage
 from edge.journal.store import Store
+from edge.journal.walk import SLICE_ROWS
 
 NEW = "ffeeddccbbaa9988"
 
@@ -88,10 +89,41 @@ def judge(truth: Truth, path: Path, seed: int) -> str:
             _judge_told(truth, store, Places(truth), files["db"], files["wal"])
         return "mended"
     with closing(store):
+        hurt = walked(store)
+        if hurt is None:
+            assert all(_all_of(store, stream) == truth.rows[stream] for stream in Stream)
+        else:
+            store.note_hurt(hurt)
         assert {stream: max(rows) for stream, rows in truth.rows.items()} == {
             stream: head.seq for stream, head in store.heads().items()}, "taken back, silently"
         assert store.sessions() == truth.sessions and store.kept() == truth.kept
-    return "harmless"
+    if hurt is None:
+        return "harmless"
+    _, _, store = mended(path)
+    with closing(store):
+        _judge_told(truth, store, Places(truth), files["db"], files["wal"])
+    return "found by the walk"
+
+
+def walked(store: Store) -> str | None:
+    """What the walk through all rows finds."""
+    for stream in Stream:
+        after = 0
+        while True:
+            found = store.examine(stream, after, SLICE_ROWS)
+            if found.damage is not None:
+                return found.damage
+            if found.last <= after:
+                break
+            after = found.last
+    return None
+
+
+def _all_of(store: Store, stream: Stream) -> dict[int, Row]:
+    held: dict[int, Row] = {}
+    while rows := store.read(stream, max(held, default=0), 500):
+        held |= {row.seq: row for row in rows}
+    return held
 
 
 def _judge_told(truth: Truth, store: Store, places: Places, db: bytearray, wal: bytearray) -> None:
@@ -116,6 +148,31 @@ def _judge_told(truth: Truth, store: Store, places: Places, db: bytearray, wal: 
 def test_whatever_is_damaged_it_goes_on_with_what_was_not(
         truth: Truth, tmp_path: Path, seed: int) -> None:
     judge(truth, tmp_path / "journal.db", seed)
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Truth:
+    """With rows that a start does not look at."""
+    return written(tmp_path_factory.mktemp("older"), per_day=250)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_damage_that_a_start_does_not_look_at_is_found_by_the_walk(
+        older: Truth, tmp_path: Path, seed: int) -> None:
+    judge(older, tmp_path / "journal.db", seed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_older_damage_at_length(older: Truth, tmp_path: Path) -> None:
+    ended: Counter[str] = Counter()
+    for seed in range(3000, 3300):
+        folder = tmp_path / "one"
+        folder.mkdir()
+        ended[judge(older, folder / "journal.db", seed)] += 1
+        shutil.rmtree(folder)
+    print(dict(ended))
+    assert ended["found by the walk"] > 20
 
 
 @pytest.mark.slow

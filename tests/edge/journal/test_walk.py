@@ -46,6 +46,18 @@ def change(path: Path, sql: str) -> None:
         db.execute(sql)
 
 
+def make_text_of(path: Path, column: str) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (hash_,), (data,) = (db.execute(f"SELECT {name} FROM row_tm WHERE seq = 7").fetchone()
+                             for name in ("hash", "data"))
+    content = bytearray(path.read_bytes())
+    kinds = bytes([12 + 2 * len(data), 12 + 2 * 32])
+    at = content.rindex(kinds, 0, content.index(data + hash_)) + (column == "hash")
+    content[at] ^= 1  # https://sqlite.org/fileformat2.html#record_format
+    path.write_bytes(content)
+
+
 async def walked(journal: Journal) -> list[str]:
     """What one walk says."""
     hurts: list[str] = []
@@ -77,6 +89,23 @@ async def test_an_old_row_that_is_damaged_is_found_and_the_next_start_sets_aside
     await journal.close()
     with pytest.raises(JournalDamaged, match=why):
         await Journal.open(path)
+
+
+@pytest.mark.parametrize("column", ["data", "hash"])
+async def test_a_flipped_bit_that_makes_a_text_of_a_blob_is_damage_and_ends_no_thread(
+        path: Path, column: str) -> None:
+    make_text_of(path, column)
+    journal = await Journal.open(path)
+    (hurt,) = await walked(journal)
+    assert "tm 7 is not what its hash says" in hurt
+    with pytest.raises(JournalDamaged):
+        await journal.read(Stream.TM, 0)
+    head = journal.heads()[Stream.TM]
+    await journal.acked(journal.epoch, Stream.TM, head.seq, head.hash)
+    with pytest.raises(JournalDamaged):
+        await journal.thin(batch(0), "disk low")
+    assert journal.alive
+    await journal.close()
 
 
 async def test_rows_that_retention_takes_meanwhile_are_no_damage(journal: Journal) -> None:
@@ -116,7 +145,7 @@ async def test_a_disk_that_does_not_answer_is_no_damage() -> None:
 
 
 @pytest.mark.parametrize("sql", [
-    "UPDATE row_tm SET data = x'00' WHERE seq = (SELECT max(seq) - 999 FROM row_tm)",
+    "UPDATE row_tm SET data = x'00' WHERE seq = (SELECT max(seq) - 299 FROM row_tm)",
     "DELETE FROM row_tm WHERE seq = (SELECT max(seq) - 1 FROM row_tm)",
     "UPDATE row_tx SET boot = 2 WHERE seq = 1", "UPDATE meta SET v = 0 WHERE k = 'boot'",
 ])
