@@ -58,7 +58,7 @@ class Journal:
         self._writer = writer
         self._store = store
         self._owner = owner
-        self._clock = clock
+        self._clock, self._lived_until_ns = clock, clock()
         self._loop = asyncio.get_running_loop()
         self._pending: deque[tuple[int, asyncio.Future[tuple[Row, ...]]]] = deque()
         self._heads = store.heads()
@@ -168,10 +168,15 @@ class Journal:
     async def forget(self, day: str, keep: KeepDays) -> int:
         """Delete one slice of rows that need not stay on the UTC day `day` ("2026-03-01"), which a
         trusted clock told; how many (0: there are no more). What was acknowledged counts from today
-        at the latest. Raises `JournalDamaged` if one of them is not what its hash says: none goes.
+        at the latest, and the journal must have been open for as many days since. Raises
+        `JournalDamaged` if one of them is not what its hash says: none goes.
         """
+        lived_s = (self._clock() - self._lived_until_ns) // 1_000_000_000
+        self._lived_until_ns += lived_s * 1_000_000_000
+
         def work() -> int:
-            self._store.note_acks(day)
+            self._store.live(lived_s)
+            self._store.note_day(day)
             return self._store.forget(day, keep)
 
         return await self._pruned(work)

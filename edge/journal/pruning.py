@@ -13,8 +13,8 @@ from edge.controller.effects import Stream
 from edge.controller.records import EV_GAP, Gap, raw
 from edge.journal import retention, rows
 from edge.journal.errors import JournalDamaged
-from edge.journal.row import Batch, NewRow, Row, kept_hash
-from edge.journal.salvage import CLOCK_FLOOR
+from edge.journal.row import Batch, NewRow, Row
+from edge.journal.salvage import CLOCK_FLOOR, LIVED
 
 TELEMETRY = Stream.TM
 
@@ -23,6 +23,26 @@ def noted(db: sqlite3.Connection, stream: Stream) -> list[tuple[str, int]]:
     """Day and highest row that was acknowledged by then, oldest first."""
     return db.execute("SELECT day, seq FROM ack_day WHERE stream = ? ORDER BY day",
                       (stream.value,)).fetchall()
+
+
+def lived(db: sqlite3.Connection) -> retention.Lived:
+    """What was noted last; nothing, if that cannot be read: then rows stay for longer."""
+    found = db.execute("SELECT body FROM kept WHERE key = ?", (LIVED,)).fetchone()
+    try:
+        return msgspec.json.decode(found[0], type=retention.Lived) if found else retention.Lived()
+    except (msgspec.MsgspecError, UnicodeError):
+        return retention.Lived()
+
+
+def note_day(db: sqlite3.Connection, heads: rows.Heads, day: str,
+             so_far: retention.Lived) -> retention.Lived:
+    """By now, which is on `day`, so much was acknowledged and lived through."""
+    note_acks(db, heads, day)
+    (oldest,) = db.execute("SELECT min(day) FROM ack_day").fetchone()
+    noted = so_far.noted(day, min(oldest or day, day))
+    rows.keep(db, LIVED, msgspec.json.encode(noted))
+    _keep_floor(db, [f"{day}T00:00:00.000Z"])
+    return noted
 
 
 def note_acks(db: sqlite3.Connection, heads: rows.Heads, day: str) -> None:
@@ -36,11 +56,12 @@ def note_acks(db: sqlite3.Connection, heads: rows.Heads, day: str) -> None:
 
 
 def forget(db: sqlite3.Connection, epoch: str, heads: rows.Heads, day: str,
-           keep: retention.KeepDays) -> int:
+           keep: retention.KeepDays, so_far: retention.Lived) -> int:
     """One slice of what is old enough on `day`; how many rows that were (0: nothing is)."""
     for stream in Stream:
         head = heads[stream]
-        end = retention.slice_end(head, retention.may_go(head, noted(db, stream), day, keep.of(stream)))
+        end = retention.slice_end(head, retention.may_go(
+            head, noted(db, stream), day, keep.of(stream), so_far))
         if end > head.tail:
             return len(_delete(db, epoch, heads, stream, end))
     return 0
@@ -100,5 +121,4 @@ def _keep_floor(db: sqlite3.Connection, trusted: list[str]) -> None:
     found = db.execute("SELECT body FROM kept WHERE key = ?", (CLOCK_FLOOR,)).fetchone()
     floor = max([t.encode() for t in trusted], default=b"")
     if floor > (found[0] if found else b""):
-        db.execute("INSERT OR REPLACE INTO kept VALUES(?, ?, ?)",
-                   (CLOCK_FLOOR, floor, kept_hash(CLOCK_FLOOR, floor)))
+        rows.keep(db, CLOCK_FLOOR, floor)

@@ -1,12 +1,15 @@
 """How long rows stay. Pure.
 
 Days are UTC days that a trusted clock told, and they count from the acknowledgement: a row that the
-cloud does not hold stays whatever its age. What goes before that is telemetry, where the disk is low
-(`pruning.py`), and a row of stream ev says so.
+cloud does not hold stays whatever its age. So many days must also have been lived through since, by a
+clock that is never set: one that is trusted may run a year ahead all the same. What goes before that
+is telemetry, where the disk is low (`pruning.py`), and a row of stream ev says so.
 """
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+
+import msgspec
 
 from edge.controller.effects import Stream
 from edge.controller.struct import Value
@@ -14,6 +17,7 @@ from edge.journal.row import Head
 
 SLICE_ROWS = 500
 """Deleted in one transaction, so that no commit waits long behind it."""
+DAY_S = 86_400
 SPARE_BYTES = 8_000_000
 """While the disk is low, telemetry goes until the file has so much room within itself: it never
 becomes smaller (no VACUUM on an SD card), but it need not grow then."""
@@ -30,7 +34,24 @@ class KeepDays(Value):
         return {Stream.TX: self.billing, Stream.EV: self.events, Stream.TM: self.telemetry}[stream]
 
 
-def may_go(head: Head, noted: Iterable[tuple[str, int]], today: str, days: int) -> int:
+class Lived(Value):
+    """`s`: for how long controllers had this journal open; `by_day`: at the end of a UTC day."""
+
+    s: int = 0
+    by_day: dict[str, int] = msgspec.field(default_factory=dict)
+
+    def on(self, day: str) -> int:
+        """How much of it had been by the end of `day`, at the most that is known."""
+        before = [s for known, s in self.by_day.items() if known <= day]
+        return max(before) if before else min(self.by_day.values(), default=self.s)
+
+    def noted(self, day: str, since: str) -> "Lived":
+        """It is `day`; what was before `since` is asked for no more."""
+        by_day = {known: s for known, s in self.by_day.items() if known >= since}
+        return Lived(s=self.s, by_day={**by_day, day: self.s})
+
+
+def may_go(head: Head, noted: Iterable[tuple[str, int]], today: str, days: int, lived: Lived) -> int:
     """The last row that need not stay; nothing is to be done if that is not beyond `head.tail`.
 
     `noted`: (day, highest row that was acknowledged by the end of it), days as "2026-03-01". Of the
@@ -38,7 +59,8 @@ def may_go(head: Head, noted: Iterable[tuple[str, int]], today: str, days: int) 
     row always stays: the next start looks at it.
     """
     limit = (date.fromisoformat(today) - timedelta(days=days)).isoformat()
-    due = max((seq for day, seq in noted if day < limit), default=0)
+    ripe_s = lived.s - days * DAY_S
+    due = max((seq for day, seq in noted if day < limit and lived.on(day) <= ripe_s), default=0)
     return min(due, head.acked, head.seq - 1)
 
 

@@ -36,6 +36,11 @@ def _append(db: sqlite3.Connection, new: NewRow, batch: Batch, heads: Heads, *, 
     return row
 
 
+def keep(db: sqlite3.Connection, key: str, body: bytes) -> None:
+    """A kept value, within the transaction that is open."""
+    db.execute("INSERT OR REPLACE INTO kept VALUES(?, ?, ?)", (key, body, kept_hash(key, body)))
+
+
 def load_heads(db: sqlite3.Connection) -> dict[str, Head]:
     """By the name of the stream as the file has it. Raises `ValueError` if a row is not what its hash
     says.
@@ -80,3 +85,10 @@ def read(db: sqlite3.Connection, epoch: str, stream: Stream, tail_hash: bytes, a
                             hash=hash_))
         prev = hash_
     return tuple(rows)
+
+
+def last_utc(db: sqlite3.Connection, stream: Stream, after: int) -> list[str]:
+    """What the newest row after `after` says that was written by a trusted clock, if there is one."""
+    return [utc for (utc,) in db.execute(
+        f"SELECT utc FROM row_{stream.value} WHERE seq > ? AND clock_ok AND typeof(utc) = 'text'"
+        " ORDER BY seq DESC LIMIT 1", (after,))]

@@ -28,6 +28,8 @@ from edge.journal.row import Head, Row, kept_hash
 _EPOCH = re.compile(rb'(?:epoch|"epoch":")([0-9a-f]{16})')
 CLOCK_FLOOR = "journal:clock_floor"
 """Key of a kept value: the latest trusted time of a damaged journal before this one (ISO 8601)."""
+LIVED = "journal:lived"
+"""Key of a kept value: for how long this journal was open (`retention.Lived`)."""
 _MAX_BOOTS = 1_000_000  # more than any computer starts
 
 Record = tuple[Column, ...]
@@ -146,8 +148,10 @@ def _keep(result: Salvage, tables: "_Tables") -> None:
         else:
             aside.append(SetAside(name=name, why="the list of sessions is lost, and it has ended"))
     for name, bodies in tables.named("kept", aside).items():
-        if len(bodies) == 1:
-            result.kept[name] = bodies[0]
+        if name == LIVED:
+            continue
+        if len(bodies) == 1 or name == CLOCK_FLOOR:
+            result.kept[name] = max(bodies)
         else:
             aside.append(SetAside(name=name, why="nobody can tell which of its values was the last"))
     if tables.stale("kept"):

@@ -19,13 +19,16 @@ from edge.journal.doubt import Doubt, write_again
 from edge.journal.errors import JournalDamaged, JournalError, JournalFull
 from edge.journal.place import Place
 from edge.journal.report import Report, untold
-from edge.journal.retention import KeepDays
+from edge.journal.retention import KeepDays, Lived
 from edge.journal.row import Batch, Head, Row
 from edge.journal.salvage import CLOCK_FLOOR, is_time
 from edge.journal.sqlite_trouble import POISON, STRANGE, is_io_error, translated, unusable
 from edge.journal.walk import Examined, examined
 
 T = TypeVar("T")
+
+NOTED_S = 300
+"""What is lived through is noted so often at most."""
 
 
 class Store:
@@ -46,7 +49,9 @@ class Store:
         self._doubt, self._in_doubt = Doubt(), False
         self._place = Place(path)
         self.put_back = 0  # how often its file had been taken away
-        self._acks_noted: dict[Stream, int] = {}
+        self._noted: tuple[str, dict[Stream, int]] = "", {}
+        self._so_far: Lived | None = None
+        self._lived_s = 0  # not noted yet
         self._acks_to_save: set[Stream] = set()
         """Acknowledgements are written with the next rows: one lost is only asked for again."""
 
@@ -160,20 +165,33 @@ class Store:
             self._heads[stream] = msgspec.structs.replace(head, acked=seq)
             self._acks_to_save.add(stream)
 
-    def note_acks(self, day: str) -> None:
-        """By the end of that UTC day ("2026-03-01"), which a trusted clock told, so much was
-        acknowledged. Writes only if more is than was noted.
+    def live(self, seconds: int) -> None:
+        """So much time has passed, by a clock that is never set."""
+        self._lived_s += seconds
+
+    def note_day(self, day: str) -> None:
+        """It is that UTC day ("2026-03-01"), as a trusted clock tells, and so much is acknowledged and
+        was lived through. Writes only if there is something new.
         """
-        if self._acks_noted != (seen := {s: head.acked for s, head in self._heads.items()}):
-            self._change(lambda db, heads: pruning.note_acks(db, heads, day))
-            self._acks_noted = seen
+        seen = {s: head.acked for s, head in self._heads.items()}
+        if self._noted != (day, seen) or self._lived_s >= NOTED_S:
+            now = self._lived()
+            self._so_far = self._change(lambda db, heads: pruning.note_day(db, heads, day, now))
+            self._lived_s = 0
+            self._noted = day, seen
+
+    def _lived(self) -> Lived:
+        if self._so_far is None:
+            self._so_far = self._look(pruning.lived)
+        return msgspec.structs.replace(self._so_far, s=self._so_far.s + self._lived_s)
 
     def forget(self, day: str, keep: KeepDays) -> int:
         """Delete one slice of rows that need not stay on `day`; how many (0: there are no more).
 
         Raises `JournalDamaged` if one of them is not what its hash says: then none goes.
         """
-        return self._change(lambda db, heads: pruning.forget(db, self.epoch, heads, day, keep))
+        now = self._lived()
+        return self._change(lambda db, heads: pruning.forget(db, self.epoch, heads, day, keep, now))
 
     def thin(self, at: Batch, because: str) -> tuple[int, Row | None]:
         """Delete one slice of telemetry for room, oldest first; how many rows that were, and the row
@@ -258,14 +276,11 @@ class Store:
         """The latest trusted time among the last rows, and of a damaged journal before this one: it
         cannot be earlier than that now.
         """
-        known = [self.kept().get(CLOCK_FLOOR, b"").decode()]
-        try:
-            known += [found[0] for stream in Stream for found in self._connection().execute(
-                f"SELECT utc FROM row_{stream.value} WHERE clock_ok AND utc IS NOT NULL"
-                " ORDER BY seq DESC LIMIT 1")]
-        except sqlite3.Error as error:
-            raise translated(error, self._path) from error
-        return max(filter(is_time, known), default=None)
+        floor, heads = self.kept().get(CLOCK_FLOOR, b"").decode(), self._heads.items()
+        # It is noted every day: where no clock was trusted for a week, not all of its rows are read.
+        known = self._look(lambda db: [utc for stream, head in heads for utc in rows.last_utc(
+            db, stream, head.seq - checks.NEWEST_ROWS if is_time(floor) else head.tail)])
+        return max(filter(is_time, [floor, *known]), default=None)
 
     def _undo(self, db: sqlite3.Connection, error: Exception) -> None:
         try:

@@ -11,12 +11,13 @@ import pytest
 from edge.controller.effects import Stream
 from edge.controller.records import EV_GAP, Gap
 from edge.journal.errors import JournalDamaged, JournalError
-from edge.journal.retention import SLICE_ROWS, KeepDays
+from edge.journal.retention import DAY_S, SLICE_ROWS, KeepDays
 from edge.journal.row import Batch, NewRow
 from edge.journal.store import Store
 from edge.journal.verify import verify
 
 KEEP = KeepDays()
+LONG_S = 1000 * DAY_S
 EPOCH = "00112233aabbccdd"
 NOW = Batch(mono_ns=99, utc="2026-06-01T00:00:00.000Z", clock_ok=True)
 
@@ -34,7 +35,8 @@ def write(store: Store, stream: Stream, count: int, *, utc: str | None = "2026-0
 def acknowledge(store: Store, stream: Stream, seq: int, day: str | None = None) -> None:
     store.acknowledge(EPOCH, stream, seq, store.read(stream, seq - 1, 1)[0].hash)
     if day is not None:
-        store.note_acks(day)
+        store.note_day(day)
+        store.live(LONG_S)
 
 
 @pytest.fixture
@@ -79,6 +81,7 @@ def test_days_and_tails_are_there_after_a_restart(path: Path) -> None:
         write(store, Stream.TX, 20)
         acknowledge(store, Stream.TX, 10, "2026-01-01")
     with closing(opened(path)) as store:
+        store.live(LONG_S)
         assert store.forget("2026-04-01", KEEP) == 0
         assert store.forget("2026-04-02", KEEP) == 10
         before = store.heads()
@@ -92,10 +95,26 @@ def test_an_acknowledgement_counts_from_the_day_that_first_knew_of_it(store: Sto
     write(store, Stream.TM, 20)
     acknowledge(store, Stream.TM, 5)  # no trusted clock: no day
     assert store.forget("2026-12-31", KEEP) == 0
-    store.note_acks("2026-12-31")
+    store.note_day("2026-12-31")
+    store.live(LONG_S)
     acknowledge(store, Stream.TM, 6, "2027-01-01")
     assert store.forget("2027-01-07", KEEP) == 0
     assert [store.forget(day, KEEP) for day in ("2027-01-08", "2027-01-09")] == [5, 1]
+
+
+def test_a_clock_that_jumps_lets_no_bill_go_before_its_days_were_lived_through(path: Path) -> None:
+    with closing(opened(path)) as store:
+        write(store, Stream.TX, 20)
+        store.acknowledge(EPOCH, Stream.TX, 10, store.read(Stream.TX, 9, 1)[0].hash)
+        store.note_day("2026-03-01")
+    for n in range(90):
+        with closing(opened(path)) as store:
+            store.live(DAY_S - (n == 0))
+            store.note_day("2027-03-01")
+            assert store.forget("2027-03-01", KEEP) == 0
+    with closing(opened(path)) as store:
+        store.live(1)
+        assert store.forget("2027-03-01", KEEP) == 10
 
 
 def test_an_acknowledgement_of_rows_that_are_gone_is_taken_and_changes_nothing(store: Store) -> None:

@@ -9,7 +9,7 @@ from edge.controller.effects import Stream
 from edge.controller.records import EV_GAP
 from edge.journal.journal import Journal
 from edge.journal.reserve import Reserve
-from edge.journal.retention import SPARE_BYTES, KeepDays
+from edge.journal.retention import DAY_S, SPARE_BYTES, KeepDays
 from edge.journal.row import Batch, NewRow
 from edge.journal.stats import LATELY, WINDOW, Latencies, StreamStats
 
@@ -67,11 +67,14 @@ async def test_the_streams_the_sizes_and_the_bytes_of_a_day(tmp_path: Path) -> N
 
 async def test_what_goes_is_known_to_the_loop_and_told_to_sync(tmp_path: Path) -> None:
     grown: list[dict[str, int]] = []
-    journal = await Journal.open(tmp_path / "journal.db", on_grown=grown.append)
+    now = [0]
+    journal = await Journal.open(tmp_path / "journal.db", on_grown=grown.append,
+                                 clock=lambda: now[0])
     rows = await journal.append(batch(Stream.TM, 400, size=30_000))
     await journal.append(batch(Stream.TM, 1, day="2026-03-09"))
     await journal.acked(journal.epoch, Stream.TM, 100, rows[99].hash)
     assert await journal.forget("2026-03-10", KeepDays()) == 0
+    now[0] += 8 * DAY_S * 10**9
     assert await journal.forget("2026-03-18", KeepDays()) == 100
     assert journal.heads()[Stream.TM].tail == 100 and grown[-1] == {"tm": 401}
     assert await journal.thin(Batch(mono_ns=2), "disk low") == 300
