@@ -38,18 +38,22 @@ class Clock:
     """Gives every instant of a session its UTC second.
 
     Durations come from the monotonic clock of a boot; the first trusted UTC of the boot says where
-    on the calendar it lies. A boot that never knew the time follows the one before it at once.
+    on the calendar it lies. A boot that never knew the time follows the one before it at once, and so
+    does one whose untrusted time would lie before that.
     """
 
     def __init__(self, instants: list[Instant]) -> None:
         self._zero: dict[int, datetime] = {}
+        trusted = {instant.boot for instant in instants if instant.clock_ok}
         for instant in sorted(instants, key=lambda i: not i.clock_ok):  # stable: trusted ones first
             if instant.utc is not None and instant.boot not in self._zero:
                 self._zero[instant.boot] = utc(instant.utc) - _since_boot(instant)
-        last = _EPOCH
+        last, begun = _EPOCH, set[int]()
         for instant in instants:
-            if instant.boot not in self._zero:
+            first = instant.boot not in begun | trusted
+            if instant.boot not in self._zero or (first and self._at(instant) < last):
                 self._zero[instant.boot] = last - _since_boot(instant)
+            begun.add(instant.boot)
             last = max(last, self._at(instant))
 
     def _at(self, instant: Instant) -> datetime:
