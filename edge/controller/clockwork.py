@@ -104,14 +104,21 @@ def repaired(session: Session, at: Header) -> Session:
 def continued(session: Session, at: Header) -> Session:
     """A session of an earlier start of the same computer, whose monotonic clock has gone on since.
 
-    Its untrusted instants become instants of this boot, so that they can be repaired like its own.
+    Its instants become instants of this boot: what passed since is told by that clock, wherever the
+    wall clock went meanwhile, and the untrusted ones can be repaired like this boot's own. A session
+    that has ended stays as it is if its end was trusted: nothing is to be told of it any more. When it
+    was kept last stays too, so that it is kept anew.
     """
+    if session.ended is not None and session.ended.clock_ok:
+        return session
+
     def move(instant: Instant) -> Instant:
-        if instant.clock_ok or instant.mono_ns > at.mono_ns:
-            return instant
-        return msgspec.structs.replace(instant, boot=at.boot)
-    session = _mapped(session, move)
-    return repaired(session, at) if at.clock_ok and at.utc is not None else session
+        return instant if instant.mono_ns > at.mono_ns else msgspec.structs.replace(
+            instant, boot=at.boot)
+    moved = _mapped(session, move)
+    if session.saved is not None and session.saved.clock_ok:
+        moved = msgspec.structs.replace(moved, saved=session.saved)
+    return repaired(moved, at) if at.clock_ok and at.utc is not None else moved
 
 
 def rebased(session: Session, at: Header) -> Session:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from restarts import restart
 
 from edge.controller import clockwork
-from edge.controller.clockwork import age_s, parse_ms, rebased, repaired, text
+from edge.controller.clockwork import age_s, continued, parse_ms, rebased, repaired, text
 from edge.controller.effects import PriceSession
 from edge.controller.events import Header, ReaderBack, ReaderLost
 from edge.controller.faults import FaultCode
@@ -190,6 +190,19 @@ def test_faults_and_tallies_without_a_time_get_one(desk):
     fault = desk.site.faults["F501@back"]
     assert fault.since_utc == text(UTC_MS + fault.since_mono_ns // 1_000_000)
     assert desk.site.tallies["F501@back"].standing == fault
+
+
+def test_an_instant_of_this_computers_last_boot_is_one_of_this_boot_trusted_or_not():
+    """Then what has passed since is told by the monotonic clock alone, wherever the other one went."""
+    at = header(100, "2025-11-21T10:00:00.000Z", ok=False)
+    found = continued(session(instant(10, "2026-11-21T10:00:00.000Z", boot=1, ok=True),
+                              instant(40, boot=1)), at)
+    assert found.began == instant(10, "2026-11-21T10:00:00.000Z", boot=2, ok=True)
+    assert found.saved == instant(40, boot=2)
+    kept = instant(40, "2026-11-21T10:00:30.000Z", boot=1, ok=True)
+    assert continued(session(instant(10, boot=1), kept), at).saved == kept, "it shall be kept anew"
+    other = session(instant(500, "2026-11-21T10:00:00.000Z", boot=1, ok=True))
+    assert continued(other, at) == other, "it is of no computer that has run for so short a time"
 
 
 def test_a_fault_of_an_earlier_boot_is_not_dated_by_this_one(desk):
