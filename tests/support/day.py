@@ -16,7 +16,8 @@ from edge.controller.site import Circuit, Evse, SitePlan, Timers
 NS = 1_000_000_000
 STEP_S = 0.1
 HOLD_S = 10.0  # failsafe current for so long without a heartbeat, then X1
-UTC_S = 1_795_254_000  # 2026-11-21T09:40:00Z, when the monotonic clock says 0
+MIDNIGHT_S = 1_022.0  # in the middle of the day, so to speak: of what was acknowledged, some is old
+UTC_S = 1_795_305_600 - MIDNIGHT_S  # the wall clock when the monotonic one says 0; 2026-11-22
 OVER = ("finished", "vacant", "awaiting_card")  # after a restart nobody remembers the last session
 
 PLAN: SitePlan = msgspec.structs.replace(
@@ -146,7 +147,7 @@ class Day:
     cloud: dict[str, list[tuple[int, str, bytes, str]]] = field(
         default_factory=lambda: {"tx": [], "ev": [], "tm": []})  # seq, type, data, hash
     computer: str = "computer-1"
-    shift_s: float = 0.0  # of the wall clock
+    clock: tuple[tuple[float, float], ...] = ()  # from when on the wall clock is how far off
     mono_shift_ns: int = 0  # of the monotonic one: another start of the computer
     deaths: list[str] = field(default_factory=list)
 

@@ -20,10 +20,13 @@ from edge.controller.events import CardPresented, OutletFound, RequestReceived
 from edge.controller.idtoken import Level
 from edge.controller.request import Origin, Request
 from edge.journal.journal import Journal
+from edge.journal.retention import KeepDays
+from edge.journal.row import Batch
 from edge.outlet.settings import BoardSettings
 from edge.rfid.pepper import load_or_create_pepper
 from edge.rfid.store import FILE_NAME, TokenStore
 from edge.station.clock import Clock
+from edge.station.housekeeper import Housekeeper
 from edge.station.meter_driver import MeterDriver
 from edge.station.outlet_driver import OutletDriver
 from edge.station.pricing import Pricing, read_tariff, read_tariff_text
@@ -44,13 +47,15 @@ LAST_S = 1_400.0
 FAULTS_TO_CLEAR = ("F401",)
 
 
-def live(day: Day, folder: Path, aim: int | None = None) -> tuple[Day, list[str]]:
-    """A boot in `folder`, to the end of the day or to its place number `aim`, where the process ends;
-    then the day is in `folder`/day. Returns the day and the names of the places that were passed.
+def live(day: Day, folder: Path, aim: int | None = None,
+         until_s: float | None = None) -> tuple[Day, list[str]]:
+    """A boot in `folder`, to the end of the day, or in order to `until_s`, or to its place number
+    `aim`, where the process ends; then the day is in `folder`/day. Returns the day and the names of
+    the places that were passed.
     """
     loop = PatientLoop(day.now_s)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        return runner.run(Boot(day, folder, loop, aim).run())
+        return runner.run(Boot(day, folder, loop, aim, until_s).run())
 
 
 def kept_day(folder: Path) -> Day:
@@ -58,11 +63,34 @@ def kept_day(folder: Path) -> Day:
     return pickle.loads((folder / "day").read_bytes())
 
 
+class Tidied:
+    """The journal as its housekeeper sees it, on a disk that never fills."""
+
+    def __init__(self, journal: Journal, asked: Asked) -> None:
+        self._journal, self._asked = journal, asked
+        self.full = False
+        self.on_full: Callable[[], None] = lambda: None
+
+    async def forget(self, day: str, keep: KeepDays) -> int:
+        return await self._asked(self._journal.forget(day, keep))
+
+    async def thin(self, at: Batch, because: str) -> int:
+        return await self._asked(self._journal.thin(at, because))
+
+    async def hold_reserve(self) -> None: ...
+
+    async def relieve(self) -> None: ...
+
+    def pace(self) -> tuple[float, int] | None:
+        return None
+
+
 class Boot:
     """A controller that runs. Belongs to one loop."""
 
-    def __init__(self, day: Day, folder: Path, loop: PatientLoop, aim: int | None) -> None:
-        self.day, self.folder, self.loop = day, folder, loop
+    def __init__(self, day: Day, folder: Path, loop: PatientLoop, aim: int | None,
+                 until_s: float | None) -> None:
+        self.day, self.folder, self.loop, self._until_s = day, folder, loop, until_s
         self.turns, self.asked = Turns(), Asked()
         self.places = Places(aim, self._last_words)
         self._dice = random.Random(day.boots)
@@ -77,8 +105,9 @@ class Boot:
         return round(self.loop.time() * NS) + self.day.mono_shift_ns
 
     def _utc(self) -> datetime:
-        return datetime.fromtimestamp(UTC_S, UTC) + timedelta(
-            seconds=self.loop.time() + self.day.shift_s)
+        now_s = self.loop.time()
+        off_s = [by_s for from_s, by_s in self.day.clock if from_s <= now_s] or [0.0]
+        return datetime.fromtimestamp(UTC_S, UTC) + timedelta(seconds=now_s + off_s[-1])
 
     async def run(self) -> tuple[Day, list[str]]:
         self.turns.wake = lambda: self.loop.call_soon_threadsafe(lambda: None)
@@ -152,6 +181,7 @@ class Boot:
         self.station.spawn(self._world())
         self.station.spawn(self._people())
         self.station.spawn(self._sync())
+        self.station.spawn(self._tidy())
 
     async def _world(self) -> None:
         while True:
@@ -194,6 +224,14 @@ class Boot:
             await asyncio.sleep(1.0)
             await self._tell_cloud()
 
+    async def _tidy(self) -> None:
+        keeper = Housekeeper(
+            Tidied(self.journal, self.asked), KeepDays(telemetry=0), now=self.station.clock.header,
+            low=lambda: False, hand_in=self.station.hand_in)
+        while True:
+            await asyncio.sleep(3.7)
+            await keeper.tidy()
+
     async def _tell_cloud(self) -> None:
         for stream in Stream:
             told = self.day.cloud[stream.value]
@@ -206,6 +244,8 @@ class Boot:
     async def _until_over(self) -> None:
         while not (self.day.over and self._at_rest()) and not self.station.failure.done():
             await asyncio.sleep(0.5)
+            if self._until_s is not None and self.loop.time() >= self._until_s:
+                return
             assert self.loop.time() < LAST_S, (
                 f"the day did not end: {self.day.drivers},"
                 f" {[(e, o.phase.value) for e, o in self.station.site.outlets.items()]},"
@@ -214,10 +254,3 @@ class Boot:
 
     def _at_rest(self) -> bool:
         return all(o.phase == "vacant" for o in self.station.site.outlets.values())
-
-
-def reference(folder: Path, report: Callable[[str], object] = lambda _: None) -> tuple[Day, list[str]]:
-    """The day without a death."""
-    day, names = live(Day(), folder)
-    report(f"{len(names)} places, {day.now_s - 1000:.0f} s")
-    return day, names

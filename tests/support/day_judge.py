@@ -88,13 +88,17 @@ def judge_end(day: Day, folder: Path, least: Counter[str], most: Counter[str]) -
 
 
 def _cloud_has_all(day: Day, folder: Path) -> None:
-    """Every row of each stream is in the cloud, once and in order, and none left the file."""
+    """Every row of each stream is in the cloud, once and in order; none but old telemetry left."""
+    tails = dict(books(folder, "SELECT name, tail FROM stream"))
+    assert tails["tx"] == tails["ev"] == 0
     for stream in Stream:
         there = books(folder, f"SELECT seq, type, data, hex(hash) FROM row_{stream.value} ORDER BY seq")
-        assert [row[0] for row in there] == list(range(1, len(there) + 1)), f"{stream}: a gap"
+        first = tails[stream.value] + 1
+        assert [row[0] for row in there] == list(range(first, first + len(there))), f"{stream}: a gap"
         here = [(seq, type_, data, hash_.upper()) for seq, type_, data, hash_ in
                 day.cloud[stream.value]]
-        assert here == there, f"{stream}: the cloud has {len(here)} rows, the file {len(there)}"
+        assert [row[0] for row in here] == list(range(1, len(here) + 1)), f"{stream}: twice, or a gap"
+        assert here[first - 1:] == there, f"{stream}: the cloud has {len(here)}, the file {len(there)}"
 
 
 def _energy(day: Day, folder: Path, told: dict[str, Story], cdrs: dict[str, dict[str, Any]]) -> None:
@@ -126,6 +130,16 @@ def sessions_per_visit(folder: Path, *, still_open: bool = False) -> Counter[str
     names = _names(folder)
     return Counter(_visit(story, names) for story in stories(folder)[0].values()
                    if not still_open or story[-1]["eventType"] != "Ended")
+
+
+def bills(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """What each visit was billed, and for how long, whatever the calendar said."""
+    told, cdrs = stories(folder)
+    names, found = _names(folder), defaultdict(list)
+    for transaction, cdr in cdrs.items():
+        found[_visit(told[transaction], names)].append(
+            (cdr["total_energy"], cdr["total_time"], cdr["total_cost"]))
+    return dict(found)
 
 
 def _counters(day: Day, folder: Path) -> None:
