@@ -139,7 +139,7 @@ class Collection:
             rows.append({"name": str(path.relative_to(self._state)), "bytes": status.st_size,
                          "mode": f"{status.st_mode & 0o7777:04o}", "changed": when})
         self.files["state.json"] = _pretty(rows)
-        starts = self._state / "starts.json"
+        starts = Path(self._facts.run) / "starts.json"
         if starts.is_file():
             self.files["starts.json"] = self.mask.free(starts.read_text("utf-8", "replace")).encode()
 

@@ -75,16 +75,17 @@ class Guard:
     """The first failure of this process, wherever it was, and what its main task does about it.
 
     While the station starts, the main task is cancelled; while it serves, `asked` wakes it. Before
-    either every relay drops that was claimed by then.
+    either every relay drops: by `make_safe`, which who claims the lines replaces by a better one.
     """
 
-    def __init__(self, main: "asyncio.Task[Any]") -> None:
+    def __init__(self, main: "asyncio.Task[Any]",
+                 make_safe: Callable[[], object] = lambda: None) -> None:
         self._main = main
         self.starting = True
         self.error: BaseException | None = None
         self.asked = asyncio.Event()  # to end, by a person or by a failure
         self.hurry = asyncio.Event()  # asked a second time, or failed
-        self.make_safe: Callable[[], None] = lambda: None
+        self.make_safe = make_safe
 
     def ask(self) -> None:
         """SIGTERM: end in order; when it comes again, at once. Nobody waits for a start to end."""
@@ -92,6 +93,7 @@ class Guard:
             self.hurry.set()
         self.asked.set()
         if self.starting:
+            self.make_safe()
             self._main.cancel()
 
     def fail(self, error: BaseException) -> None:

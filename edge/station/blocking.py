@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from edge.controller.trouble import DeviceError
+from edge.journal.errors import JournalError
 
 T = TypeVar("T")
 
@@ -24,9 +25,9 @@ class BlockingCall(Generic[T]):
         self._under_way: asyncio.Future[T] | None = None
 
     async def result(self, timeout_s: float) -> T:
-        """What the call returns, or the `DeviceError` or `OSError` that it raises. `TimeoutError` while
-        it takes longer: then the same call is waited for next time, and no second one is begun. Who
-        asks while one is under way gets what that one returns.
+        """What the call returns, or the `DeviceError`, `JournalError` or `OSError` that it raises;
+        `TimeoutError` while it takes longer: then the same call is waited for next time, and no second
+        one is begun. Who asks while one is under way gets what that one returns.
         """
         if self._under_way is None:
             self._under_way = self._begin()
@@ -49,7 +50,7 @@ class BlockingCall(Generic[T]):
         def work() -> None:
             try:
                 value = self._call()
-            except (DeviceError, OSError) as error:
+            except (DeviceError, JournalError, OSError) as error:
                 settle(future.set_exception, error)
             else:
                 settle(future.set_result, value)

@@ -48,6 +48,11 @@ class Notifier:
         """Feed the watchdog."""
         self._tell("WATCHDOG=1")
 
+    def starting(self, why: str, most_s: float) -> None:
+        """The start takes longer, `most_s` from now at most unless said again; why, in words."""
+        self._tell(f"EXTEND_TIMEOUT_USEC={round(most_s * 1e6)}")
+        self.status(why)
+
     def stopping(self) -> None:
         """It ends, in order or not."""
         self._tell("STOPPING=1")

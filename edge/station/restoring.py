@@ -27,11 +27,14 @@ from edge.journal.journal import Journal
 from edge.journal.mend import mend, unfinished
 from edge.journal.report import Report
 from edge.journal.row import Batch
+from edge.station.blocking import BlockingCall
 
 #: In the journal's table of kept values: the id of the computer's start that was written under last.
 COMPUTER_BOOT = "computer:boot"
 #: A session is saved with a register that the meter gave no longer ago than this.
 READ_BEFORE_S = 15.0
+
+MENDING_S = 15.0
 
 log = logging.getLogger(__name__)
 
@@ -53,24 +56,37 @@ class Books(Protocol):
     async def kept(self) -> dict[str, bytes]: ...
 
 
-async def open_journal(path: Path) -> tuple[Journal, Report | None]:
+async def open_journal(path: Path, mending: Callable[[float], None] = lambda _: None,
+                       look_s: float = MENDING_S) -> tuple[Journal, Report | None]:
     """The journal, or a new one with all that could be proven where it was damaged; then also what
     became of it, at every start until a row tells it. What a killed start left undone is done first.
+
+    Mending may take minutes, in a thread of its own: `mending` is told each `look_s` how long by now.
 
     Raises `JournalError` as `Journal.open` does, and if the disk does not let a damaged one be mended.
     """
     if unfinished(path):
-        mend(path)
+        await _mended(path, "", mending, look_s)
     try:
         journal = await Journal.open(path)
     except JournalDamaged as error:
         log.critical("%s; it is set aside, and what can be read of it goes on in a new one", error)
-        mend(path, str(error))
+        await _mended(path, str(error), mending, look_s)
         journal = await Journal.open(path)
     report = await journal.untold()
     if report is not None:
         log.critical("journal: %s", report)
     return journal, report
+
+
+async def _mended(path: Path, why: str, mending: Callable[[float], None], look_s: float) -> None:
+    call, since_s = BlockingCall(lambda: mend(path, why), "mending of the journal"), 0.0
+    while True:
+        mending(since_s)
+        try:
+            return await call.result(look_s)
+        except TimeoutError:
+            since_s += look_s
 
 
 async def restore(books: Books, *, hand_in: Callable[[Event], None], meters: Mapping[str, Resumes],

@@ -2,7 +2,7 @@
 
 Exit status: 0 asked to end (SIGTERM, SIGINT), or a safe stop that was cleared; 1 a failure, or
 something that everything rests on (GPIO, the state folder) is not there: every relay was dropped;
-2 the site's file is wrong, nothing was energised and trying again is no use.
+2 the site's file is wrong, nothing is energised and trying again is no use.
 
 At SIGTERM cars are told to stop first and contactors open without load, 6 s later at the latest; a
 second SIGTERM opens at once. After three failures within ten minutes the next start is a safe stop
@@ -15,9 +15,11 @@ import contextlib
 import faulthandler
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,14 +32,20 @@ from edge.station.clock import computer_boot
 from edge.station.config import ConfigErrors, load
 from edge.station.config_sections import Site
 from edge.station.notify import Notifier, from_environment
-from edge.station.relays import relays_off
+from edge.station.relays import LOCK, StartLimit, left_on, relays_off
 from edge.station.starts import FILE, End, StartsFile, words_of
 from edge.station.winding_down import wind_down
 
 LAST_S = 8.0
 """From the last relay to the end of the process, then it is ended: `TimeoutStopSec` would kill it."""
 
+_ASKS = (signal.SIGTERM, signal.SIGINT)
+
 log = logging.getLogger(__name__)
+
+
+class AskedEarly(BaseException):
+    """To end, before there is a loop that could hear of it."""
 
 
 def main(argv: list[str]) -> int:
@@ -50,16 +58,17 @@ def main(argv: list[str]) -> int:
                         format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     faulthandler.enable()  # where it was, when it dies in C or by its watchdog
     notifier = from_environment(os.environ, os.getpid())
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ASKS)  # nobody dies before relays are his to drop
     try:
         site = load(options.site)
     except ConfigErrors as errors:
+        left_on(options.site)
         print(errors, file=sys.stderr)
         return 2
     try:
         for folder in (site.paths.state, site.paths.run):
             Path(folder).mkdir(parents=True, exist_ok=True)
-        owner = OneOwner(Path(site.paths.state) / "controller")
-        (Path(site.paths.run) / "ready").unlink(missing_ok=True)
+        owner = OneOwner(Path(site.paths.state) / LOCK)
     except JournalInUse as error:  # its relays are not ours
         print(f"forecourt run: {error}", file=sys.stderr)
         return 1
@@ -67,26 +76,28 @@ def main(argv: list[str]) -> int:
         relays_off(site)
         print(f"forecourt run: {error}", file=sys.stderr)
         return 1
+    limit = StartLimit(partial(relays_off, site))
     try:
-        return _counted(site, notifier)
+        return _counted(site, notifier, limit)
     finally:
+        limit.over()
         owner.release()
 
 
-def _counted(site: Site, notifier: Notifier) -> int:
+def _counted(site: Site, notifier: Notifier, limit: StartLimit) -> int:
     """One run, or a safe stop, whose end is kept. Whatever happens, relays drop first."""
-    starts = StartsFile(Path(site.paths.state) / FILE, computer_boot())
+    starts = StartsFile(Path(site.paths.run) / FILE, computer_boot())
     try:
-        stopped = starts.begin().stopped
-        if stopped:
-            relays_off(site)
-            log.critical("safe stop: %d failed runs, the last: %s", len(starts.now.failed_s),
-                         starts.now.last)
-            time.sleep(starts.now.pause_s)
-            asyncio.run(safe_stop.stand(site, notifier, starts))
+        _hear_early()
+        (Path(site.paths.run) / "ready").unlink(missing_ok=True)
+        if starts.begin().stopped:
+            _stand(site, notifier, starts)
             how, why = End.ORDERLY, ""
         else:
-            how, why = asyncio.run(_run(site, notifier, starts))
+            how, why = asyncio.run(_run(site, notifier, starts, limit))
+    except AskedEarly:
+        how, why = End.ORDERLY, ""
+        relays_off(site)
     except BaseException as error:
         relays_off(site)
         starts.end(End.FAILED, words_of(error))
@@ -99,17 +110,44 @@ def _counted(site: Site, notifier: Notifier) -> int:
     return 0 if how is End.ORDERLY else 1
 
 
-async def _run(site: Site, notifier: Notifier, starts: StartsFile) -> tuple[End, str]:
+def _hear_early() -> None:
+    """SIGTERM and SIGINT as an exception, those that came before among them."""
+    def early(*_: object) -> None:
+        raise AskedEarly
+
+    for number in _ASKS:
+        signal.signal(number, early)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKS)
+
+
+def _stand(site: Site, notifier: Notifier, starts: StartsFile) -> None:
+    relays_off(site)
+    log.critical("safe stop: %d failed runs, the last: %s", len(starts.now.failed_s), starts.now.last)
+    time.sleep(starts.now.pause_s)
+    asyncio.run(safe_stop.stand(site, notifier, starts))
+
+
+async def _run(site: Site, notifier: Notifier, starts: StartsFile,
+               limit: StartLimit) -> tuple[End, str]:
     """How it ended, and of what."""
-    guard = Guard(_this_task())
-    with alarms(guard.fail), asked(guard.ask):
+    guard = Guard(_this_task(), partial(relays_off, site))
+
+    def ask() -> None:
+        if guard.starting:  # what hangs now is not waited for
+            starts.end(End.ORDERLY)
+            faulthandler.dump_traceback_later(LAST_S, exit=True)
+        guard.ask()
+
+    with alarms(guard.fail), asked(ask):
         try:
-            await _serve(site, guard, notifier, starts)
+            await _serve(site, guard, notifier, starts, limit)
         except asyncio.CancelledError:
             if not guard.asked.is_set():
                 raise
         except (DeviceError, JournalError, OSError) as error:
             print(f"forecourt run: {error}", file=sys.stderr)
+            if guard.asked.is_set() and guard.error is None:
+                return End.ORDERLY, ""  # what cannot be closed, at an end that somebody asked for
             if not guard.starting:
                 return End.FAILED, words_of(error)
             relays_off(site)
@@ -131,10 +169,11 @@ async def _patiently(guard: Guard, pause_s: float) -> None:
         await asyncio.wait_for(guard.asked.wait(), pause_s)
 
 
-async def _serve(site: Site, guard: Guard, notifier: Notifier, starts: StartsFile) -> None:
+async def _serve(site: Site, guard: Guard, notifier: Notifier, starts: StartsFile,
+                 limit: StartLimit) -> None:
     from edge.station.wiring import running  # what it imports may fail, and that is a failure, too
 
-    async with running(site, version("forecourt"), guard, notifier, starts.lately()) as (
+    async with running(site, version("forecourt"), guard, notifier, starts.lately(), limit) as (
             station, outlets):
         guard.starting = False
         starts.serves()
@@ -146,6 +185,8 @@ async def _serve(site: Site, guard: Guard, notifier: Notifier, starts: StartsFil
             station.grant_no_more()
             await wind_down(outlets, lambda: station.site, station.clock.mono_ns, guard.hurry)
         guard.make_safe()
+        if guard.error is None:
+            starts.end(End.ORDERLY)  # also if what follows hangs in a disk
         faulthandler.dump_traceback_later(LAST_S, exit=True)
 
 

@@ -1,13 +1,14 @@
 """How often the controller failed of late, so that one that fails always does not go on for ever.
 
-Kept in `<state>/starts.json`, by a clock that neither sleeps nor is set (CLOCK_BOOTTIME) and the id of
-the computer's start. A run that ended without a word (`kill -9`, out of memory, a watchdog's SIGABRT, a
-crash in C) has failed; one that ended with the whole computer has not. What is said here is pure.
+Kept in `<run>/starts.json`, by a clock that neither sleeps nor is set (CLOCK_BOOTTIME) and the id of
+the computer's start. Not on the disk: what a computer's start forgets anyway must not be lost, nor kept
+waiting, when the disk is full, read-only or dead, which is when a controller may fail always. A run
+that ended without a word (`kill -9`, out of memory, a watchdog's SIGABRT, a crash in C) has failed; one
+that ended with the whole computer has not. What is said here is pure.
 """
 
 import enum
 import logging
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,8 @@ WINDOW_S = 600.0
 """So many failed runs within so long, and the next start is a safe stop."""
 MISSING_AT_ONCE, MISSING_PAUSE_S = 3, 5.0
 """What is not there may be back in a moment; each start writes to the card, so not for ever so fast."""
-LONGEST_PAUSE_S = 60.0
+LONGEST_PAUSE_S = 30.0
+"""Half of what systemd gives a start (`TimeoutStartSec`): after 60 s it would end what still pauses."""
 FILE = "starts.json"
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ class Starts(Value):
     def pause_s(self) -> float:
         """How long to wait before something is tried that has failed again and again."""
         if self.stopped:
-            return 0.0 if self.stops <= 1 else min(2.0 ** (self.stops - 1), LONGEST_PAUSE_S)
+            return 0.0 if self.stops <= 1 else min(2.0 ** min(self.stops - 1, 9), LONGEST_PAUSE_S)
         return MISSING_PAUSE_S if self.missing > MISSING_AT_ONCE else 0.0
 
 
@@ -119,15 +121,18 @@ class StartsFile:
                  now_s: Callable[[], float] = boottime_s) -> None:
         self._path, self._computer, self._now_s = path, computer or "", now_s
         self.now = Starts()
+        self._ending: Starts | None = None
 
     def begin(self) -> Starts:
         """What `begun` says, and keep it."""
         self._write(begun(self._read(), self._computer, self._now_s()))
+        self._ending = None
         return self.now
 
     def end(self, how: End, why: str = "") -> None:
-        """Keep how this run ended."""
-        self._write(ended(self.now, how, self._now_s(), why))
+        """Keep how this run ends; of several words the last counts, for this one run."""
+        self._ending = self._ending or self.now
+        self._write(ended(self._ending, how, self._now_s(), why))
 
     def serves(self) -> None:
         """It runs; writes only if something was missing before."""
@@ -155,10 +160,7 @@ class StartsFile:
         self.now = starts
         draft = self._path.with_name(self._path.name + ".new")
         try:
-            with draft.open("wb") as file:
-                file.write(msgspec.json.encode(starts))
-                file.flush()
-                os.fsync(file.fileno())
+            draft.write_bytes(msgspec.json.encode(starts))
             draft.replace(self._path)
         except OSError as error:
             log.error("%s: %s", self._path, error)

@@ -12,7 +12,7 @@ import msgspec
 
 from edge.bus.open import open_bus
 from edge.bus.owner import LineOwner
-from edge.controller.events import JournalHurt
+from edge.controller.events import JournalHurt, OutletFound
 from edge.controller.faults import FaultCode
 from edge.journal.journal import Journal
 from edge.journal.walk import Walk
@@ -40,6 +40,7 @@ from edge.station.outlet_driver import OutletDriver
 from edge.station.pricing import read_tariff_text
 from edge.station.reader_driver import ReaderDriver
 from edge.station.recording import record
+from edge.station.relays import StartLimit
 from edge.station.restoring import open_journal, restore
 from edge.station.scribe import Scribe
 from edge.station.sensor_driver import PERIOD_S as SENSOR_PERIOD_S
@@ -50,6 +51,8 @@ from edge.station.vitals import Vitals
 from edge.station.watching import watch
 
 FIRST_LOOK_S = 5.0
+MEND_MOST_S = 1800.0
+TIMEOUT_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -62,15 +65,15 @@ class Running(NamedTuple):
 
 
 @contextlib.asynccontextmanager
-async def running(site: Site, software: str, guard: Guard, notifier: Notifier,
-                  restarts: int = 0) -> "AsyncIterator[Running]":
+async def running(site: Site, software: str, guard: Guard, notifier: Notifier, restarts: int,
+                  limit: StartLimit) -> "AsyncIterator[Running]":
     """A station that runs: every task started, every socket open. On the way out all relays drop.
 
     Raises `DeviceError`, `JournalError`, `OSError` for what cannot be had at all.
     """
     async with contextlib.AsyncExitStack() as stack:
         state_dir = Path(site.paths.state)
-        journal, hurt = await open_journal(state_dir / "journal.db")
+        journal, hurt = await open_journal(state_dir / "journal.db", partial(_mends, notifier))
         stack.push_async_callback(journal.close)
         log.info("journal: epoch %s, boot %d, SQLite %s", journal.epoch, journal.boot,
                  journal.sqlite_version)
@@ -82,7 +85,8 @@ async def running(site: Site, software: str, guard: Guard, notifier: Notifier,
         recorder = record(site, station, journal.epoch)
         stack.push_async_callback(recorder.close)
         lines = await _lines(site, station, stack)
-        outlets, found = claim_outlets(site, lines, gpio := RpiGpio(), station)
+        with limit.lock:
+            outlets, found = claim_outlets(site, lines, gpio := RpiGpio(), station)
         guard.make_safe = station.make_safe = partial(make_safe, outlets)
         stack.callback(make_safe, outlets)
         meters = _meters(site, lines, station)
@@ -92,8 +96,10 @@ async def running(site: Site, software: str, guard: Guard, notifier: Notifier,
         health = HealthReport(site, station, journal, scribe, lines, software)
         health.recorder = lambda: recorder_health(recorder.status())
         servers = make_servers(site, station, journal, scribe, outlets, meters, services, health)
-        kept = await restore(journal, hand_in=station.hand_in, meters=meters, found=found, hurt=hurt,
-                             software=software, computer=computer_boot(), at=clock.header())
+        kept = await restore(journal, hand_in=station.hand_in, meters=meters, hurt=hurt,
+                             found=(_still(look, limit) for look in found), software=software,
+                             computer=computer_boot(), at=clock.header())
+        limit.over()
         if kept is not None:
             scribe.write(kept)
         for server in servers:  # whoever asks for something asks a site that knows what it kept
@@ -111,6 +117,17 @@ async def running(site: Site, software: str, guard: Guard, notifier: Notifier,
         health.supervision = vitals.report
         station.spawn(watch(vitals, notifier, station))
         yield Running(station, outlets)
+
+
+def _mends(notifier: Notifier, since_s: float) -> None:
+    """A start has a minute; a journal of months that was damaged takes longer to mend."""
+    if since_s < MEND_MOST_S:
+        notifier.starting(f"mending a damaged journal for {since_s:.0f} s", TIMEOUT_S)
+
+
+def _still(look: OutletFound, limit: StartLimit) -> OutletFound:
+    """What is so of it when it is handed in: waiting for the journal may have taken too long."""
+    return msgspec.structs.replace(look, relay_on=look.relay_on and not limit.passed)
 
 
 async def _opened(server: LinkServer) -> None:

@@ -127,7 +127,7 @@ class VirtualSite:
         """Start one of the processes, but the broker, and wait for nothing."""
         self._ready_file(name).unlink(missing_ok=True)
         if name == "controller" and not self.counts_failures:
-            (self.state_dir / "starts.json").unlink(missing_ok=True)
+            (self.run_dir / "starts.json").unlink(missing_ok=True)
         self.children.start(name, *self._how(name))
 
     def kill9(self, name: str) -> None:

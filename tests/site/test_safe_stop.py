@@ -87,7 +87,7 @@ async def test_a_safe_stop_stands_without_a_journal_and_a_restart_of_the_compute
         await desk.start()
         await desk.site.children.end("controller", hurry=True)
         desk.site.counts_failures = True
-        starts = desk.site.state_dir / "starts.json"
+        starts = desk.site.run_dir / "starts.json"
         told = {"computer": boot(), "stopped": True, "stops": 0, "last": "ValueError in core.py:1",
                 "failed_s": [1.0, 2.0, 3.0], "journal_tried": True}
         starts.write_text(json.dumps(told))

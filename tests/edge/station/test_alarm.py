@@ -98,6 +98,14 @@ def test_a_failure_while_it_starts_is_safe_first_and_ends_the_start():
     assert log == ["safe", "cancelled"] and isinstance(guard.error, Boom)
 
 
+def test_who_is_asked_to_end_while_it_starts_is_safe_first():
+    async def scenario(guard, log):
+        asyncio.get_running_loop().call_soon(guard.ask)
+        await asyncio.sleep(60)
+    log, guard = guarded(scenario)
+    assert log == ["safe", "cancelled"] and guard.error is None
+
+
 def test_a_failure_while_it_serves_is_safe_first_and_asks_for_the_end_in_a_hurry():
     async def scenario(guard, log):
         guard.starting = False

@@ -14,6 +14,7 @@ def test_whoever_listens_hears_each_word_in_order(tmp_path: Path, abstract: bool
     address = f"@forecourt-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
     with listening(address) as listener:
         notifier = Notifier(address, watchdog_s=8.0)
+        notifier.starting("mending", 60.0)
         notifier.ready()
         notifier.status("2 of 3 charging,\nno faults")
         notifier.status("2 of 3 charging,\nno faults")
@@ -21,8 +22,9 @@ def test_whoever_listens_hears_each_word_in_order(tmp_path: Path, abstract: bool
         notifier.stopping()
         notifier.close()
         notifier.alive()
-        assert heard(listener) == ["READY=1", "STATUS=2 of 3 charging, no faults", "WATCHDOG=1",
-                                   "STOPPING=1"]
+        assert heard(listener) == ["EXTEND_TIMEOUT_USEC=60000000", "STATUS=mending", "READY=1",
+                                   "STATUS=2 of 3 charging, no faults",
+                                   "WATCHDOG=1", "STOPPING=1"]
 
 
 @pytest.mark.parametrize("address", [None, "", "/nowhere/at/all", "@nobody-listens-here", "vsock:2:1"])

@@ -26,6 +26,7 @@ from edge.controller.idtoken import IdToken
 from edge.controller.session import Instant, Session
 from edge.controller.state import Limit, initial
 from edge.controller.wear import ContactorWear
+from edge.journal.errors import JournalError
 from edge.journal.row import Batch, NewRow
 from edge.station.restoring import COMPUTER_BOOT, open_journal, restore
 
@@ -153,3 +154,24 @@ async def test_a_damaged_journal_is_set_aside_and_said_to_be(tmp_path):
     journal, hurt = await open_journal(path)
     assert hurt is None and not journal.new
     await journal.close()
+
+
+async def test_who_waits_for_a_start_hears_that_a_journal_is_being_mended(tmp_path):
+    path, told = tmp_path / "journal.db", []
+    path.write_bytes(b"not a database at all, but long enough to look at" * 100)
+    journal, _ = await open_journal(path, told.append, look_s=0.001)
+    await journal.close()
+    assert told[0] == 0.0 and told == sorted(told)
+    told.clear()
+    journal, _ = await open_journal(path, told.append)
+    await journal.close()
+    assert told == []
+
+
+async def test_a_journal_that_cannot_be_mended_is_missing_and_no_defect(tmp_path):
+    path = tmp_path / "journal.db"
+    path.write_bytes(b"not a database at all, but long enough to look at" * 100)
+    (tmp_path / "journal.db.new").mkdir()
+    (tmp_path / "journal.db.new" / "in the way").touch()
+    with pytest.raises(JournalError):
+        await open_journal(path)

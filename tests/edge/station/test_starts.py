@@ -87,6 +87,13 @@ def test_a_safe_stop_that_is_killed_or_fails_stays_one_and_waits_longer_each_tim
     assert all(a <= b for a, b in pairwise(pauses))
 
 
+def test_a_pause_is_over_before_systemd_takes_the_start_for_hung_however_often_it_was_killed():
+    unit = Path(__file__).parents[3] / "deploy/systemd/forecourt.service"
+    timeout_s = float(unit.read_text(encoding="utf-8").split("TimeoutStartSec=")[1].split()[0])
+    pause_s = Starts(stopped=True, stops=10**6).pause_s
+    assert pause_s == LONGEST_PAUSE_S <= timeout_s / 2
+
+
 def test_who_clears_or_ends_a_safe_stop_leaves_it():
     starts = begun(lived(Starts(), *((n, n, End.FAILED) for n in range(LIMIT))), HERE, 9.0)
     assert not begun(ended(starts, End.ORDERLY, 10.0), HERE, 11.0).stopped
@@ -125,6 +132,17 @@ class TestFile:
         again = self.file(tmp_path)
         again.begin()
         assert len(again.now.failed_s) == 1, "and it is whole again"
+
+    def test_of_several_words_about_one_end_the_last_counts_once(self, tmp_path):
+        for words in ((End.ORDERLY, End.FAILED), (End.FAILED, End.FAILED), (End.MISSING, End.FAILED)):
+            file = self.file(tmp_path)
+            file.begin()
+            before = file.lately()
+            for how in words:
+                file.end(how)
+            assert file.lately() == before + 1, words
+        file.end(End.ORDERLY)
+        assert file.lately() == 0
 
     def test_a_folder_that_cannot_be_written_stops_nobody(self, tmp_path):
         file = StartsFile(tmp_path / "missing" / "starts.json", HERE, lambda: 1.0)
