@@ -228,6 +228,16 @@ async def test_where_the_disk_is_full_nothing_is_written(tmp_path: Path) -> None
     assert "nothing is recorded" in (status.error or "")
 
 
+async def test_what_follows_a_gap_says_so(tmp_path: Path) -> None:
+    """A minute for which there was no room: the next segment does not follow the one before."""
+    room = iter((PLENTY, 0, PLENTY, PLENTY))
+    async with recording(tmp_path, full_bytes=1, free_bytes=lambda: next(room)) as found:
+        Idle(found).run(60 * 3 + 10)
+    assert [(t.number, t.steps, t.lost, t.follows) for t in told(tmp_path)] == [
+        (1, 6, 0, False), (2, 6, 6, False), (3, 2, 0, True)]
+    assert found.status().error is None
+
+
 async def test_a_folder_that_cannot_be_had_is_told_and_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "flight").write_text("in the way")
     async with recording(tmp_path) as found:

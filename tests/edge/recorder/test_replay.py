@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from core_desk import ANNA
+from core_desk import ANNA, plan
 from recorded_desk import RecordedDesk, charged, exact_plan, recorder
 
 from edge.controller.events import Stamped
@@ -96,6 +96,17 @@ def test_a_state_that_does_not_follow_is_noticed(
     (one / "00000002-b00001.flight").write_bytes((two / "00000002-b00001.flight").read_bytes())
     assert main([str(one)]) == 1
     assert "begins with state" in capsys.readouterr().out
+
+
+async def test_a_state_that_is_not_itself_after_it_was_read_is_noticed(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A plan with an integer where the core has a float."""
+    found = recorder(tmp_path)
+    found.start()
+    RecordedDesk(found, plan(1))
+    await found.close()
+    assert main([str(tmp_path / "flight")]) == 1
+    assert "its keyframe differs" in capsys.readouterr().out
 
 
 def test_a_torn_tail_costs_only_itself(
