@@ -1,8 +1,8 @@
 """Every write of a day is a place to die at: no session is lost or told twice, each Wh is billed once.
 
-The short form dies once at each kind of place; `make chaos` at every place of the day, then at every
-fifth of them and again in the start after it, and plays the short form over copies of the product that
-have been broken: each of them is caught.
+The short form dies once at each kind of place; `make chaos` at every place of the day, at every third
+by a cut of the mains, at every fifth and again in the start after it, and plays the short form over
+copies of the product that have been broken: each of them is caught.
 """
 
 import json
@@ -39,10 +39,7 @@ MUTANTS = {
     "a start row that is written again": (
         "edge/controller/records.py", "event_type=event_type",
         "event_type='Started' if session.seq_no == 1 else event_type"),
-    "rows that are told before they are committed": (
-        "edge/journal/writer.py", "            return store.append(group)",
-        "            self._tell([()] * len(group))\n            return store.append(group)"),
-    "a session that is forgotten before its price is recorded": (
+    "an end that is forgotten when it was told": (
         "edge/controller/moves.py", "told=True", "told=False"),
 }
 
@@ -53,8 +50,10 @@ def play(*options: str, root: Path = ROOT) -> tuple[dict[str, Any], list[dict[st
         [sys.executable, str(root / "tests" / "support" / "crash_day.py"), *options],
         cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
     *lines, counts = [json.loads(line) for line in done.stdout.splitlines()] or [{}]
-    assert done.returncode == 0 or lines, f"no day at all: exit status {done.returncode}"
-    return counts, [line for line in lines if "story" not in line]
+    failures = [line for line in lines if "story" not in line]
+    if done.returncode and not failures:
+        failures = [{"error": f"not even a day without a death: exit status {done.returncode}"}]
+    return counts, failures
 
 
 @pytest.mark.wire
@@ -76,8 +75,8 @@ def test_dying_again_in_the_start_after_it_costs_nobody_anything():
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("options", [
-    ("--way", "kill"), ("--way", "long"), ("--way", "mains"), ("--every", "5", "--second", "1")],
-    ids=["killed", "away for long", "mains cut", "killed twice"])
+    ("--way", "kill"), ("--way", "long", "--every", "3"), ("--way", "mains", "--every", "3"),
+    ("--every", "5", "--second", "1")], ids=["killed", "away for long", "mains cut", "killed twice"])
 def test_dying_at_every_place_of_the_day_costs_nobody_anything(options):
     counts, failures = play(*options)
     assert not failures, failures
