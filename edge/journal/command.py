@@ -121,9 +121,7 @@ def _rows(options: argparse.Namespace) -> Iterator[Row]:
         return
     if not options.file.is_file():
         raise JournalError(f"{options.file}: no such file")
-    found = proven(options.file)
-    for stream in streams:
-        yield from (row for row in found[stream] if row.seq > options.after)
+    yield from proven(options.file, streams, options.after)
 
 
 class _Progress:

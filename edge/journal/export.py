@@ -1,7 +1,8 @@
 """Rows of a journal as lines of JSON, with the exact bytes of each."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,15 @@ def stored(path: Path, stream: Stream, after: int) -> Iterator[Row]:
             after = rows[-1].seq
 
 
-def proven(path: Path) -> dict[Stream, list[Row]]:
-    """Rows that are proven, from the raw pages, whatever SQLite says. Raises `OSError`."""
-    found = salvage(path)
-    return {stream: [row for _, row in sorted(found.rows[stream].items())] for stream in Stream}
+def proven(path: Path, streams: Sequence[Stream], after: int) -> Iterator[Row]:
+    """Rows with seq > `after` that are proven, from the raw pages, whatever SQLite says.
+
+    Raises `OSError`.
+    """
+    with closing(salvage(path)) as found:
+        for stream in streams:
+            rows = found.rows[stream]
+            yield from (rows[seq] for seq in sorted(rows) if seq > after)
 
 
 def line(row: Row) -> bytes:

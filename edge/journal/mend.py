@@ -8,6 +8,7 @@ name when it is whole and on the disk. Until then no controller has begun anythi
 import secrets
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from edge.journal.aside import PARTS, move_aside, note_of, under_way
@@ -49,8 +50,8 @@ def _mended(path: Path, why: str, new_epoch: Callable[[], str]) -> None:
         new = path.with_name(path.name + ".new")
         for part in PARTS:  # of a try that was cut short: all of it is in the old file
             new.with_name(new.name + part).unlink(missing_ok=True)
-        rebuild(new, salvage(path.with_name(note.to)), why=note.why, aside=note.to,
-                new_epoch=new_epoch)
+        with closing(salvage(path.with_name(note.to))) as found:
+            rebuild(new, found, why=note.why, aside=note.to, new_epoch=new_epoch)
         sync_file(new)
         new.rename(path)
         sync_folder(path.parent)

@@ -79,17 +79,27 @@ class Pages:
             return bytes(newest[1])
         return self._bytes((number - 1) * self.size, self.size).ljust(self.size, b"\0")
 
-    def images(self) -> Iterator[bytes]:
-        """Every page, then every version of one that the WAL holds or the file held before it."""
-        for number in range(1, self.count + 1):
-            yield self.page(number)
-        for frame in self._wal.frames:
-            yield bytes(frame.image)
-        for image in self._wal.older:
-            yield bytes(image)
-        yield bytes(self._wal.rest).ljust(self.size, b"\0")
-        for number in self._newest:
-            yield self._bytes((number - 1) * self.size, self.size)
+    def images(self) -> Iterator[int]:
+        """Every page, then every version of one that the WAL holds or the file held before it: a
+        number for `image`.
+        """
+        replaced = self.count + len(self._wal.frames) + len(self._wal.older) + 1
+        yield from range(1, replaced + 1)
+        yield from (replaced + number for number in self._newest)
+
+    def image(self, number: int) -> bytes:
+        """One of `images`."""
+        if number <= self.count:
+            return self.page(number)
+        number -= self.count + 1
+        for some in (self._wal.frames, self._wal.older):
+            if number < len(some):
+                one = some[number]
+                return bytes(one.image if isinstance(one, Frame) else one)
+            number -= len(some)
+        if not number:
+            return bytes(self._wal.rest).ljust(self.size, b"\0")
+        return self._bytes((number - 1) * self.size, self.size)
 
     def _bytes(self, at: int, length: int) -> bytes:
         if self._fd < 0:

@@ -6,7 +6,7 @@ proven by the row after it, or by the head of its stream.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from edge.controller.effects import Stream
@@ -16,11 +16,37 @@ from edge.journal.row import NO_ROW, Head, Row
 SAMPLE = 200
 
 
+class Proven(NamedTuple):
+    """A row, whose content is read when it is asked for."""
+
+    one: Candidate
+    prev: bytes
+    hash: bytes
+
+
+class Rows(Mapping[int, Row]):
+    """Rows of one stream by seq. Each look reads the file."""
+
+    def __init__(self, epoch: str, stream: Stream) -> None:
+        self._epoch, self._stream = epoch, stream
+        self.held: dict[int, Proven] = {}
+
+    def __getitem__(self, seq: int) -> Row:
+        one, prev, hash_ = self.held[seq]
+        return one.row(prev, self._epoch, self._stream, hash_)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.held)
+
+    def __len__(self) -> int:
+        return len(self.held)
+
+
 class _Link(NamedTuple):
     """A hash that a row may have. `row`: the row that it is then, if that is not proven yet."""
 
     hash: bytes
-    row: Row | None = None
+    row: Proven | None = None
 
 
 class Proof:
@@ -28,7 +54,7 @@ class Proof:
 
     def __init__(self, found: Candidates, epoch: str, heads: Mapping[Stream, Head]) -> None:
         """`heads`: those that are known to be what was written."""
-        self.rows: dict[Stream, dict[int, Row]] = {stream: {} for stream in Stream}
+        self.rows = {stream: Rows(epoch, stream) for stream in Stream}
         self._found, self._epoch = found, epoch
         self._links: dict[Stream, dict[int, list[_Link]]] = {
             stream: defaultdict(list, {0: [_Link(NO_ROW)]}) for stream in Stream}
@@ -51,9 +77,9 @@ class Proof:
             for link in self._links[stream].get(one.seq - 1, ()):
                 if one.hash_after(link.hash, self._epoch, stream) == one.hash:
                     if link.row is not None:
-                        self.rows[stream].setdefault(one.seq - 1, link.row)
-                    self.rows[stream].setdefault(
-                        one.seq, one.row(link.hash, self._epoch, stream, one.hash))
+                        self.rows[stream].held.setdefault(one.seq - 1, link.row)
+                    self.rows[stream].held.setdefault(
+                        one.seq, Proven(one, link.hash, one.hash))
                     self._links[stream][one.seq].insert(0, _Link(one.hash))
                     return True
         return False
@@ -66,12 +92,12 @@ class Proof:
             here.append(_Link(one.hash))
             for link in before:
                 hash_ = one.hash_after(link.hash, self._epoch, stream)
-                here.append(_Link(hash_, one.row(link.hash, self._epoch, stream, hash_)))
+                here.append(_Link(hash_, Proven(one, link.hash, hash_)))
 
     def _accept(self, stream: Stream, seq: int, hash_: bytes) -> None:
         for link in self._links[stream].get(seq, ()):
             if link.row is not None and link.hash == hash_:
-                self.rows[stream].setdefault(seq, link.row)
+                self.rows[stream].held.setdefault(seq, link.row)
 
 
 def likeliest(found: Candidates, epochs: Iterable[str]) -> str | None:

@@ -76,12 +76,13 @@ class _Told:
     def again(self, stream: Stream, found: Salvage) -> StreamReport:
         """All of a stream that the cloud does not have."""
         acked = found.heads.get(stream, Head()).acked
-        rows = [row for seq, row in sorted(found.rows[stream].items()) if seq > acked]
+        rows = sorted(seq for seq in found.rows[stream] if seq > acked)
         told = 0
         for some in _slices(rows):
-            if not self._tell(stream, some):
+            again = [row for row in map(found.rows[stream].__getitem__, some) if row.intact()]
+            if not self._tell(stream, again):  # what the disk does not give a second time is left, too
                 break
-            told += len(some)
+            told += len(again)
         lost = [(max(first, acked + 1), last) for first, last in found.lost(stream) if last > acked]
         return StreamReport(
             told=told, acked=acked, left=len(rows) - told, lost_at=tuple(lost[:_MAX_RANGES]),
@@ -111,7 +112,7 @@ class _Told:
         return True
 
 
-def _slices(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+def _slices(rows: Sequence[int]) -> Iterator[Sequence[int]]:
     for at in range(0, len(rows), SLICE_ROWS):
         yield rows[at:at + SLICE_ROWS]
 

@@ -7,7 +7,7 @@ if commits after it may be lost: a driver who has stopped must not go on paying.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,8 +21,8 @@ from edge.controller.struct import Value
 from edge.journal.carving import candidates
 from edge.journal.pages import Pages, Unreadable
 from edge.journal.pages import Value as Column
-from edge.journal.proving import Proof, likeliest
-from edge.journal.row import Head, Row, kept_hash
+from edge.journal.proving import Proof, Rows, likeliest
+from edge.journal.row import Head, kept_hash
 
 #: In table `meta`, and in the rows that tell of a start.
 _EPOCH = re.compile(rb'(?:epoch|"epoch":")([0-9a-f]{16})')
@@ -49,11 +49,12 @@ class Salvage:
     `unproven`: numbers of rows that are there after one that is lost, so that no hash proves them.
     """
 
+    close: Callable[[], None]
     epoch: str | None = None
     boot: int = 0
     clock_floor_utc: str | None = None
     heads: dict[Stream, Head] = field(default_factory=dict)
-    rows: dict[Stream, dict[int, Row]] = field(default_factory=lambda: {s: {} for s in Stream})
+    rows: dict[Stream, Rows] = field(default_factory=lambda: {s: Rows("", s) for s in Stream})
     unproven: dict[Stream, list[int]] = field(default_factory=lambda: {s: [] for s in Stream})
     sessions: dict[str, bytes] = field(default_factory=dict)
     kept: dict[str, bytes] = field(default_factory=dict)
@@ -75,21 +76,23 @@ class Salvage:
 
 
 def salvage(path: Path) -> Salvage:
-    """Everything that the file and its WAL have. Raises `OSError` if they cannot be opened at all.
+    """Everything that the file and its WAL have, to be closed by `close`: the contents of rows are read
+    when they are asked for. Raises `OSError` if the files cannot be opened at all.
 
     Nobody may write to them meanwhile, and this process may not have them open otherwise.
     """
     pages = Pages(path)
     try:
         return _salvaged(pages)
-    finally:
+    except BaseException:
         pages.close()
+        raise
 
 
 def _salvaged(pages: Pages) -> Salvage:
     tables = _Tables(pages)
     meta = {record[0]: record[1] for record in tables.records("meta", 2)}
-    result = Salvage(heads=_heads(tables))
+    result = Salvage(close=pages.close, heads=_heads(tables))
     found = candidates(pages)
     told = meta.get("epoch")
     epochs = {told} if isinstance(told, str) and len(told) == 16 else set()
@@ -101,7 +104,7 @@ def _salvaged(pages: Pages) -> Salvage:
         for stream in Stream:
             lost = (seq for first, last in result.lost(stream) for seq in range(first, last + 1))
             result.unproven[stream] = proof.unproven(stream, lost)
-    rows = [row for there in result.rows.values() for row in there.values()]
+    rows = [row.one for there in result.rows.values() for row in there.held.values()]
     boots, boot = max((row.boot for row in rows), default=0), meta.get("boot")
     plausible = isinstance(boot, int) and boots <= boot <= boots + _MAX_BOOTS
     result.boot = boot if isinstance(boot, int) and plausible else boots
@@ -134,7 +137,8 @@ def _heads(tables: "_Tables") -> dict[Stream, Head]:
 
 
 def _epochs(pages: Pages) -> set[str]:
-    return {match[1].decode() for image in pages.images() for match in _EPOCH.finditer(image)}
+    return {match[1].decode() for number in pages.images()
+            for match in _EPOCH.finditer(pages.image(number))}
 
 
 def _keep(result: Salvage, tables: "_Tables") -> None:

@@ -35,7 +35,8 @@ def salvaged(path: Path, *, steps: list[Batch]) -> bytes | None:
             store.append([batch])
     with path.open("r+b") as file:
         file.write(b"\x55" * 512)
-    return salvage(path).sessions.get(SESSION)
+    with closing(salvage(path)) as found:
+        return found.sessions.get(SESSION)
 
 
 RUNS = Batch(mono_ns=1, rows=(event("Started"),), sessions={SESSION: body(told=False, seq_no=1)})
