@@ -161,9 +161,9 @@ class Journal:
 
         A lower seq than an earlier one is checked and changes nothing. Durable with the next rows.
         """
-        await self._ask(lambda: self._store.acknowledge(epoch, stream, seq, hash_))
+        acked = await self._ask(lambda: self._store.acknowledge(epoch, stream, seq, hash_))
         head = self._heads[stream]
-        self._heads[stream] = msgspec.structs.replace(head, acked=max(head.acked, seq))
+        self._heads[stream] = msgspec.structs.replace(head, acked=max(head.acked, acked))
 
     async def forget(self, day: str, keep: KeepDays) -> int:
         """Delete one slice of rows that need not stay on the UTC day `day` ("2026-03-01"), which a

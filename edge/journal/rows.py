@@ -92,3 +92,9 @@ def last_utc(db: sqlite3.Connection, stream: Stream, after: int) -> list[str]:
     return [utc for (utc,) in db.execute(
         f"SELECT utc FROM row_{stream.value} WHERE seq > ? AND clock_ok AND typeof(utc) = 'text'"
         " ORDER BY seq DESC LIMIT 1", (after,))]
+
+
+def hash_of(db: sqlite3.Connection, stream: Stream, seq: int) -> object:
+    """Of a row; None: it is not there."""
+    found = db.execute(f"SELECT hash FROM row_{stream.value} WHERE seq = ?", (seq,)).fetchone()
+    return found[0] if found else None

@@ -141,29 +141,28 @@ class Store:
         except sqlite3.Error as error:
             raise translated(error, self._path) from error
 
-    def acknowledge(self, epoch: str, stream: Stream, seq: int, hash_: bytes) -> None:
-        """Move the watermark of `stream` up to `seq`; never down. `hash_` must be ours there.
+    def acknowledge(self, epoch: str, stream: Stream, seq: int, hash_: bytes) -> int:
+        """Move the watermark of `stream` up to `seq`; never down. Where it stands then.
 
-        Of a row that is no longer held nothing can be checked, and nothing moves.
+        `hash_` must be ours there. Of a row before the last that is no longer held nothing can be
+        checked, and nothing moves.
         """
         if epoch != self.epoch:
             raise JournalError(f"acknowledged epoch {epoch!r}, this journal is {self.epoch}")
         head = self._heads[stream]
         if not 1 <= seq <= head.seq:
             raise JournalError(f"acknowledged {stream} {seq}, it holds 1 to {head.seq}")
-        if seq <= head.tail:
-            return
-        try:
-            found = self._connection().execute(
-                f"SELECT hash FROM row_{stream.value} WHERE seq = ?", (seq,)).fetchone()
-        except sqlite3.Error as error:
-            raise translated(error, self._path) from error
-        if found is None or found[0] != hash_:
+        if seq < head.tail:
+            return head.acked
+        found = head.tail_hash if seq == head.tail else self._look(lambda db: rows.hash_of(
+            db, stream, seq))
+        if found != hash_:
             raise JournalError(f"acknowledged {stream} {seq} with hash {hash_.hex()},"
-                               f" ours is {found[0].hex() if found else 'not there'}")
+                               f" ours is {found.hex() if isinstance(found, bytes) else 'not there'}")
         if seq > head.acked:
             self._heads[stream] = msgspec.structs.replace(head, acked=seq)
             self._acks_to_save.add(stream)
+        return self._heads[stream].acked
 
     def live(self, seconds: int) -> None:
         """So much time has passed, by a clock that is never set."""

@@ -123,6 +123,9 @@ def test_an_acknowledgement_of_rows_that_are_gone_is_taken_and_changes_nothing(s
     store.forget("2026-04-01", KEEP)
     store.acknowledge(EPOCH, Stream.TM, 3, bytes(32))
     assert store.heads()[Stream.TM].acked == 10
+    assert store.acknowledge(EPOCH, Stream.TM, 10, store.heads()[Stream.TM].tail_hash) == 10
+    with pytest.raises(JournalError, match="acknowledged tm 10"):
+        store.acknowledge(EPOCH, Stream.TM, 10, bytes(32))
     with pytest.raises(JournalError, match="acknowledged"):
         store.acknowledge(EPOCH, Stream.TM, 11, bytes(32))
 

@@ -79,6 +79,7 @@ async def test_what_goes_is_known_to_the_loop_and_told_to_sync(tmp_path: Path) -
     assert journal.heads()[Stream.TM].tail == 100 and grown[-1] == {"tm": 401}
     assert await journal.thin(Batch(mono_ns=2), "disk low") == 300
     assert grown[-1] == {"ev": 1}
+    await journal.acked(journal.epoch, Stream.TM, 399, bytes(32))  # gone: nobody can check it
     told = journal.stats().streams
     assert told[Stream.TM] == StreamStats(first_seq=401, last_seq=401, acked_seq=100,
                                           oldest_utc="2026-03-09T00:00:00.000Z")
