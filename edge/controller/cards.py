@@ -26,7 +26,7 @@ ACCEPTED = "card_accepted"
 
 def present(turn: Turn, event: CardPresented) -> None:
     """A card was shown at a reader that serves these EVSEs."""
-    mine = [o for o in (turn.outlets[e] for e in event.evse_ids) if _may_stop(o, event)]
+    mine = [o for o in (turn.outlets[e] for e in event.evse_ids) if may_stop(o, event)]
     if mine:
         _stop(turn, mine[0])
         return
@@ -38,7 +38,7 @@ def present(turn: Turn, event: CardPresented) -> None:
     _authorise(turn, event, event.record)
 
 
-def _may_stop(outlet: Outlet, event: CardPresented) -> bool:
+def may_stop(outlet: Outlet, event: CardPresented) -> bool:
     """The card that started a session stops it; so does any card of its group."""
     session = outlet.session
     if session is None or outlet.phase not in LIVE:

@@ -182,7 +182,7 @@ async def _serve(site: Site, guard: Guard, notifier: Notifier, starts: StartsFil
             await guard.asked.wait()
         notifier.stopping()
         if guard.error is None:
-            station.grant_no_more()
+            station.wind_down()
             await wind_down(outlets, lambda: station.site, station.clock.mono_ns, guard.hurry)
         guard.make_safe()
         if guard.error is None:

@@ -11,9 +11,18 @@ import sys
 from collections import deque
 from collections.abc import Callable, Coroutine
 
+from edge.controller.cards import may_stop
 from edge.controller.core import step
 from edge.controller.effects import Effect
-from edge.controller.events import Event, Header, JournalStalled, JournalWell, Stamped, Tick
+from edge.controller.events import (
+    CardPresented,
+    Event,
+    Header,
+    JournalStalled,
+    JournalWell,
+    Stamped,
+    Tick,
+)
 from edge.controller.site import SitePlan
 from edge.controller.state import Site, initial
 from edge.recorder.codec import Outcome
@@ -45,6 +54,7 @@ class Station:
         self.make_safe: Callable[[], None] = lambda: None
         self.grant_no_more: Callable[[], None] = lambda: None
         self._inbox: deque[Stamped] = deque()
+        self._ending = False
         self._busy = False
         self._stalled = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -52,6 +62,9 @@ class Station:
 
     def hand_in(self, event: Event) -> None:
         """Take an event in, and do what follows from it, before this returns."""
+        if self._ending and isinstance(event, CardPresented) and not self._stops(event):
+            log.info("reader %s: a card, while the controller ends", event.reader_id)
+            return  # nobody is to find himself charging when the next one starts, hours later
         self._inbox.append(Stamped(at=self.clock.header(), event=event))
         if self._busy:
             return  # it came out of an effect: its turn is next
@@ -68,6 +81,15 @@ class Station:
             if not well:  # whoever handed it in: half a step is no state to go on from
                 self.fail(sys.exception() or RuntimeError("a step did not end"))
         self.changed()
+
+    def wind_down(self) -> None:
+        """From now on nothing is granted, and a card only stops what is its own."""
+        self._ending = True
+        self.grant_no_more()
+
+    def _stops(self, card: CardPresented) -> bool:
+        return any(may_stop(self.site.outlets[evse_id], card) for evse_id in card.evse_ids
+                   if evse_id in self.site.outlets)
 
     def _step(self, stamped: Stamped) -> tuple[Effect, ...]:
         """What the core says; recorded, also where it fails."""

@@ -1,4 +1,4 @@
-"""An orderly stop of the controller: X1 to every car that charges, then open what draws no more.
+"""An orderly stop of the controller: X1 to every car that may charge, then open what draws no more.
 
 The core goes on meanwhile: what it takes away is taken at once, what it grants is not granted any more,
 and what happens is recorded. Sessions stay open and go on after the next start.
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from edge.controller.pilot import PilotState
-from edge.controller.state import Site
+from edge.controller.state import Outlet, Site
 
 STOP_OPEN_S = 6.0
 """After X1 the contactor opens whatever the current (IEC 61851-1, as the core's own orderly stop)."""
@@ -28,13 +28,18 @@ class Winds(Protocol):
     def make_safe(self) -> None: ...
 
 
+def is_closed(outlet: Outlet) -> bool:
+    """As far as anybody knows."""
+    return outlet.relay_on or outlet.pi_mirror_closed is not False
+
+
 def draws(site: Site, evse_id: str, since_ns: int) -> bool:
     """Whether opening would break a current, as far as anybody knows: unknown counts as yes.
 
     `since_ns`: when the offer was taken away; what a meter said before that counts for nothing.
     """
     outlet = site.outlets[evse_id]
-    if not outlet.relay_on and outlet.pi_mirror_closed is False:
+    if not is_closed(outlet):
         return False
     if outlet.board is None or outlet.board_error is not None:
         return True
@@ -55,7 +60,7 @@ async def wind_down(outlets: Mapping[str, Winds], site: Callable[[], Site],
     those that rested are off, and the others' are for the caller to drop at once.
     """
     began_ns = clock_ns()
-    left = {evse_id for evse_id in outlets if draws(site(), evse_id, began_ns)}
+    left = {evse_id for evse_id in outlets if is_closed(site().outlets[evse_id])}
     for evse_id in left:
         outlets[evse_id].withdraw()
     loop = asyncio.get_running_loop()

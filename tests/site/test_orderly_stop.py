@@ -1,11 +1,15 @@
 """SIGTERM: cars stop first, contactors open without load; who asks twice is obeyed at once."""
 
+import json
 import signal
 import time
 
 import pytest
 from site_desk import SiteDesk, site_desk
 
+from edge.station.run import LAST_S
+from edge.station.winding_down import STOP_OPEN_S
+from hil_tests import stall
 from hil_tests.virtual.site_file import Choices
 
 pytestmark = [pytest.mark.site, pytest.mark.timeout(200)]
@@ -35,12 +39,27 @@ async def test_a_controller_that_is_asked_to_end_opens_without_load_or_at_once(t
         await goes_on(desk)
         assert await load_breaks(desk) == breaks, "the car had stopped"
 
+        with stall.held(desk.site.state_dir / "journal.db"):
+            began = time.monotonic()
+            await desk.site.children.end("controller")
+            assert time.monotonic() - began < STOP_OPEN_S + LAST_S + 2
+            assert not await desk.rig.coil_on("1")
+        starts = json.loads((desk.site.run_dir / "starts.json").read_text())
+        assert starts["running_s"] is None and starts["failed_s"] == [], "a dead disk is no failure"
+        await goes_on(desk)
+
         await desk.rig.ask("car", evse="1", stubborn=True)
+        await desk.rig.plug("2")
+        await desk.until_screen("tap_card", "2")
         began = time.monotonic()
-        assert await desk.site.children.end("controller") == 0
+        desk.site.children.signal("controller", signal.SIGTERM)
+        await desk.rig.tap(desk.site.cards["2"])
+        assert await desk.site.children.ended("controller") == 0
+        assert "a card, while the controller ends" in log(desk)
         assert 6.0 <= time.monotonic() - began < 20.0
         assert not await desk.rig.coil_on("1") and log(desk).count("opened under load") == 1
         await goes_on(desk)
+        assert (await desk.evse("2"))["screen"] == "tap_card", "nobody finds himself charging"
 
         began = time.monotonic()
         desk.site.children.signal("controller", signal.SIGTERM)

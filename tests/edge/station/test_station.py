@@ -3,12 +3,20 @@
 import asyncio
 
 import pytest
-from core_desk import plan
+from core_desk import ANNA, BERT, Desk, plan
 from fake_journal import FakeJournal
 from virtual_time import now_ns, virtual
 
 from edge.controller.effects import Effect
-from edge.controller.events import Header, JournalStalled, JournalWell, Started, Tick
+from edge.controller.events import (
+    CardPresented,
+    Header,
+    JournalStalled,
+    JournalWell,
+    Started,
+    Tick,
+)
+from edge.controller.idtoken import IdToken, Level, TokenRecord
 from edge.journal.errors import JournalError
 from edge.journal.row import Batch
 from edge.station.clock import Clock
@@ -113,3 +121,26 @@ async def test_a_step_that_fails_is_recorded_with_what_it_raised_and_the_state_b
     assert was is now is before
     assert stamped.event == "no event"
     assert outcome is failing is raised.value
+
+
+async def test_a_card_begins_nothing_while_the_controller_ends_and_still_stops_its_own():
+    desk = Desk(plan(2))
+    desk.charge("1", ANNA)
+    desk.run(10)
+    at, _ = station()
+    at.site, taken = desk.site, []
+    at.recorded = lambda _before, _after, stamped, _effects: taken.append(stamped.event)
+    ended: list[bool] = []
+    at.grant_no_more = lambda: ended.append(True)
+
+    def tap(token: IdToken) -> None:
+        at.hand_in(CardPresented(reader_id="front", evse_ids=("1", "2", "nowhere"), token=token,
+                                 level=Level.UID, record=TokenRecord(token=token)))
+    tap(BERT)
+    assert len(taken) == 1, "before"
+    at.wind_down()
+    tap(BERT)
+    assert ended == [True] and len(taken) == 1
+    tap(ANNA)
+    at.hand_in(Tick())
+    assert len(taken) == 3

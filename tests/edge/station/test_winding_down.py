@@ -75,6 +75,16 @@ async def test_each_car_is_told_to_stop_and_each_contactor_opens_when_its_own_re
 
 
 @virtual
+async def test_a_car_that_rests_is_told_as_well_and_not_waited_for_until_it_begins_again():
+    bays = Bays()
+    bays.see("1", PilotState.B)
+    asyncio.get_running_loop().call_later(1.05, bays.see, "2", PilotState.B)
+    await bays.end()
+    assert sorted(bays.log) == [
+        ("1", "X1", 0.0), ("1", "off", 0.0), ("2", "X1", 0.0), ("2", "off", 1.1)]
+
+
+@virtual
 async def test_a_car_that_goes_on_drawing_is_cut_off_after_six_seconds():
     bays = Bays()
     bays.see("2", PilotState.A, relay=False)
