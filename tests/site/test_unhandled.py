@@ -138,21 +138,30 @@ async def test_an_exception_while_it_starts_drops_what_the_last_one_left_on(tmp_
         await desk.until_screen("charging")
 
 
-async def test_a_loop_that_hangs_and_a_process_that_is_stopped_are_ended_by_the_watchdog(tmp_path):
-    """SIGABRT leaves the pins: the coil stays on, and the session goes on as after `kill -9`."""
+async def test_a_crash_in_c_and_what_the_watchdog_ends_leave_the_session_to_the_next_start(tmp_path):
+    """SIGSEGV and SIGABRT leave the pins: coil on, and the session goes on as after `kill -9`. The
+    watchdog ends a loop that hangs and a process that is stopped.
+    """
     async with broken_site(tmp_path, watchdog_s=3.0) as (desk, keeper, spec):
-        async def served_twice() -> bool:
-            return keeper.lines.count("READY=1") == 2
+        async def served_again() -> bool:
+            return "READY=1" in keeper.lines
         before = await desk.start()
+        keeper.lines.clear()
+        desk.site.children.signal("controller", signal.SIGSEGV)
+        assert await ended(desk, keeper, 1) == -signal.SIGSEGV
+        await desk.until(served_again, "ready")
+        assert "Fatal Python error: Segmentation fault" in logged(desk)
+        assert await desk.rig.coil_on("1"), "back within the grant"
+        keeper.lines.clear()
         tell(desk, spec, {"do": "hang"})
-        assert await ended(desk, keeper, 1) == -signal.SIGABRT
+        assert await ended(desk, keeper, 2) == -signal.SIGABRT
         assert keeper.aborted == 1
-        await desk.until(served_twice, "ready")  # before, a start has a minute
+        await desk.until(served_again, "ready")  # before, a start has a minute
         await desk.until_screen("charging")
         log = logged(desk)
         assert "Fatal Python error: Aborted" in log and "sitecustomize.py" in log, "where it was"
         desk.site.children.signal("controller", signal.SIGSTOP)
-        assert await ended(desk, keeper, 2) == -signal.SIGABRT
+        assert await ended(desk, keeper, 3) == -signal.SIGABRT
         await desk.until_screen("charging")
         after = await desk.finish()
         cdr, = await desk.cdrs(1)
