@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from edge.controller.effects import Stream
+from edge.controller.faults import FaultCode
 from edge.controller.struct import Value
 from edge.journal.row import Head
 from edge.journal.salvage import SetAside
@@ -34,7 +35,7 @@ class StreamReport(Value):
 class Report(Value):
     """`why`: what was wrong. `aside`: the name of the old file. `epoch`: its own; None: unknown.
 
-    `ev_head`: where stream ev of the new journal stood then; who tells of this moves it on.
+    `ev_head`: where stream ev of the new journal stood then; a row after that tells of this.
     """
 
     why: str
@@ -78,7 +79,11 @@ def untold(db: sqlite3.Connection, heads: Mapping[Stream, Head]) -> Report | Non
         report = None if found is None else msgspec.json.decode(found[0], type=Report)
     except (msgspec.MsgspecError, UnicodeError, TypeError):
         return None
-    return report if report is not None and report.ev_head == heads[Stream.EV].seq else None
+    if report is None or heads[Stream.EV].tail > report.ev_head:
+        return None
+    told = db.execute("SELECT 1 FROM row_ev WHERE seq > ? AND instr(data, ?) ORDER BY seq LIMIT 1",
+                      (report.ev_head, FaultCode.JOURNAL_DAMAGED.encode())).fetchone()
+    return None if told else report
 
 
 def _ranges(lost: tuple[tuple[int, int], ...]) -> str:

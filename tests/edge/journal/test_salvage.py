@@ -359,3 +359,15 @@ def test_contents_of_rows_are_not_held_in_memory(tmp_path: Path) -> None:
             assert found.rows[Stream.TM][4000].intact()
     finally:
         tracemalloc.stop()
+
+
+def test_a_report_is_due_until_a_row_of_that_very_fault_is_there(truth: Truth, tmp_path: Path) -> None:
+    """A safe stop after the mending writes rows, too, and knows nothing of it."""
+    path = tmp_path / "journal.db"
+    path.write_bytes(flipped(whole(truth, path), truth.rows[Stream.TM][60].data))
+    _, report, store = mended(path)
+    with closing(store):
+        for code, expected in ((b"F606", report), (b"F602", None), (b"F101", None)):
+            store.append([Batch(mono_ns=1, rows=(NewRow(
+                stream=Stream.EV, type="ev.fault.v1", data=b'{"techCode":"%s"}' % code),))])
+            assert store.untold() == expected

@@ -148,7 +148,7 @@ async def test_a_damaged_journal_is_set_aside_and_said_to_be(tmp_path):
     events, _, _ = await handed_in(Books({}, {}), hurt=hurt)
     assert events[0] == JournalHurt(error=str(hurt))
     assert isinstance(events[-1], Started) and events[-1].journal_new
-    row = NewRow(stream=Stream.EV, type="ev.fault.v1", data=b"{}")
+    row = NewRow(stream=Stream.EV, type="ev.fault.v1", data=b'{"techCode":"F602"}')
     await journal.append(Batch(mono_ns=1, rows=(row,)))
     await journal.close()
     journal, hurt = await open_journal(path)
