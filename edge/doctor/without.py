@@ -57,7 +57,11 @@ def presence(answer: Answer, holder: int | None, root: Path = computer.ROOT) -> 
                     "If it is not plain, send a bundle made by `forecourt diagnostics`.")
         return
     pid = answer.pid or holder
-    if answer.presence is Presence.REFUSES:
+    if answer.pid is None and holder is not None and not motionless(holder, root):
+        yield wrong("controller", f"pid {holder} has the journal and no socket yet: it starts",
+                    "Look again in a minute; a start that mends a damaged journal takes several: "
+                    "`systemctl status forecourt` says so. Restarting it makes it begin anew.")
+    elif answer.presence is Presence.REFUSES:
         yield wrong("controller", f"pid {pid} answers, and not with its figures: {answer.error}",
                     "Controller and command are of different versions: restart the controller when no "
                     "car charges.")

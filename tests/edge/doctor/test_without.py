@@ -84,13 +84,13 @@ def test_damaged_journals_that_were_kept_are_listed(tmp_path: Path) -> None:
     assert found.what == "journal.db.damaged-20261121T100000"
 
 
-def test_who_holds_the_lock_is_the_one_that_does_not_answer(tmp_path: Path) -> None:
+def test_who_holds_the_lock_without_a_socket_is_said_to_start(tmp_path: Path) -> None:
     import os
     (tmp_path / "site.toml").write_text('[paths]\nstate = "."\nrun = "run"\n')
     with (tmp_path / "journal.db.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         found = examine(facts_of(tmp_path / "site.toml"), answer(Presence.ABSENT), tmp_path / "run")
-    assert f"pid {os.getpid()} runs, and does not answer" in found[0].what
+    assert f"pid {os.getpid()} has the journal and no socket yet: it starts" in found[0].what
     file = next(f for f in found if f.part == "site file")
     assert file.grade is Grade.WRONG, "it lacks nearly everything"
 
