@@ -91,6 +91,8 @@ def _counted(site: Site, notifier: Notifier, limit: StartLimit) -> int:
         _hear_early()
         (Path(site.paths.run) / "ready").unlink(missing_ok=True)
         if starts.begin().stopped:
+            relays_off(site)
+            limit.over()
             _stand(site, notifier, starts)
             how, why = End.ORDERLY, ""
         else:
@@ -121,7 +123,6 @@ def _hear_early() -> None:
 
 
 def _stand(site: Site, notifier: Notifier, starts: StartsFile) -> None:
-    relays_off(site)
     log.critical("safe stop: %d failed runs, the last: %s", len(starts.now.failed_s), starts.now.last)
     time.sleep(starts.now.pause_s)
     asyncio.run(safe_stop.stand(site, notifier, starts))

@@ -94,6 +94,8 @@ async def stand(site: Site, notifier: Notifier, starts: StartsFile) -> None:
         stack.enter_context(asked(stop.end.set))
         screens = [await stack.enter_async_context(_open(site, origin, stop))
                    for origin in (Origin.UI, Origin.SERVICE)]
+        for screen in screens:  # whom to call, also while a disk is waited for
+            screen.push(SNAPSHOT, stop.snapshot())
         books = await _books(site, stop, starts)
         if books is not None:
             stack.push_async_callback(books.close)

@@ -1,5 +1,6 @@
 """The journal in a safe stop: the row that it began, the row that it ended, and the cloud's socket."""
 
+import asyncio
 import logging
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +24,9 @@ from edge.station.clock import Clock
 from edge.station.config_sections import Site
 from edge.station.describing import description
 from edge.station.desk import Desk
+
+PATIENCE_S = 3.0
+"""So long the disk is waited for when a technician ends it; the watchdog ends who waits for 10 s."""
 
 log = logging.getLogger(__name__)
 
@@ -98,9 +102,10 @@ class StoppedBooks:
         self._stop.tally = msgspec.structs.replace(self._stop.tally, standing=None)
         batch = self._batch(self._clock.header(), self._stop.tally, fault, cleared=True)
         try:
-            await self._journal.append(batch)
-        except JournalError as error:  # the next start ends it
-            log.error("safe stop: its end is not recorded: %s", error)
+            async with asyncio.timeout(PATIENCE_S):
+                await self._journal.append(batch)
+        except (JournalError, TimeoutError) as error:  # the next start ends it
+            log.error("safe stop: its end is not recorded: %s", error or "the disk stands still")
 
     async def close(self) -> None:
         """Let go of both."""

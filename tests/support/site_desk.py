@@ -218,9 +218,11 @@ class SiteDesk:
         await self.until(reached, f"{row_type} with {text} in the database", 90)
 
     def tracebacks(self) -> list[str]:
-        """Logs of the site's processes that hold a traceback."""
+        """Logs of the site's processes that hold a traceback, or the last words of a crash in C."""
+        def crashed(text: str) -> bool:
+            return "Traceback" in text or "Fatal Python error" in text
         return [log.name for log in Path(self.site.folder).glob("*.log")
-                if "Traceback" in log.read_text(errors="replace")]
+                if crashed(log.read_text(errors="replace"))]
 
 
 @contextlib.asynccontextmanager

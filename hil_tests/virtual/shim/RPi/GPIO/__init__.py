@@ -12,6 +12,7 @@ Protocol, one line each way: `F pin`, `S pin OUT level|-`, `S pin IN U|D|-` (the
 import builtins
 import os
 import socket
+import threading
 import warnings
 
 VERSION = "0.7.1"
@@ -70,11 +71,13 @@ class _State:
         self.mode = None
         self.warn = True
         self.direction = {}
+        self.lock = threading.Lock()  # registers need none; answers on a wire must not be mixed up
 
     def ask(self, line):
-        if self.wire is None:
-            self.wire = _Wire(self.path)
-        return self.wire.ask(line)
+        with self.lock:
+            if self.wire is None:
+                self.wire = _Wire(self.path)
+            return self.wire.ask(line)
 
 
 _state = _State()
