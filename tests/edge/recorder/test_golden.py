@@ -10,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from golden import FOLDER, RAISE, STORIES, WRITE, Story, by_the_book, recorded, verdict
+from golden import FOLDER, RAISE, STORIES, WRITE, Story, after_a_restart, recorded, verdict
 
 from edge.controller import version
-from edge.controller.effects import OfferCurrent
+from edge.controller.effects import RenewGrant
 from edge.recorder.replay import replay
 from edge.recorder.story import tell
 
@@ -53,7 +53,7 @@ def test_they_hold_much_of_what_can_happen() -> None:
 
 @pytest.fixture(scope="module")
 def story() -> Story:
-    return by_the_book()
+    return after_a_restart()
 
 
 def folder_of(tmp_path: Path, story: Story) -> Path:
@@ -64,13 +64,13 @@ def folder_of(tmp_path: Path, story: Story) -> Path:
 
 def test_who_changes_what_the_core_does_is_told_to_raise_its_version(
         tmp_path: Path, story: Story) -> None:
-    """As if the core had offered an ampere more when this was recorded."""
+    """As if the core had renewed with an ampere more when this was recorded."""
     before, steps, after = story
     changed = [(stamped, tuple(
-        msgspec.structs.replace(e, current_a=e.current_a + 1) if isinstance(e, OfferCurrent) else e
+        msgspec.structs.replace(e, current_a=e.current_a + 1) if isinstance(e, RenewGrant) else e
         for e in outcome)) for stamped, outcome in steps if isinstance(outcome, tuple)]
     said = verdict(folder_of(tmp_path, (before, changed, after))) or ""
-    assert "OfferCurrent" in said
+    assert "RenewGrant" in said
     assert said.endswith(f"CORE_VERSION is still {version.CORE_VERSION}: {RAISE}")
 
 
