@@ -9,7 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 from edge.controller.effects import Stream
-from edge.journal.errors import JournalDamaged
+from edge.journal.aside import under_way
+from edge.journal.errors import JournalAside, JournalDamaged
 from edge.journal.pages import Pages
 from edge.journal.row import Head, kept_hash
 from edge.journal.rows import read
@@ -25,10 +26,13 @@ HURT = "hurt"
 
 
 def before_opening(path: Path) -> None:
-    """Raises `JournalDamaged` if SQLite would take back commits, or throw them away. `OSError`.
+    """Raises `JournalDamaged` if SQLite would take back commits, or throw them away; `OSError`; and
+    `JournalAside` while its mending is unfinished: a new one would pass for what comes of that.
 
     No connection of this process may be open: closing the file here drops its locks.
     """
+    if under_way(path) is not None:
+        raise JournalAside(f"{path}: it was damaged, and mending it was begun and not ended")
     wal = wal_of(path)
     has_commits = wal.exists() and wal.stat().st_size > 0
     if has_commits and (not path.exists() or not path.stat().st_size):

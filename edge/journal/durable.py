@@ -15,9 +15,11 @@ def sync_file(path: Path) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """All of the old content, or all of the new, whenever the power goes."""
+    """All of the old content, or all of the new, whenever the power goes. Nobody else may read it."""
     new = path.with_name(path.name + ".tmp")
-    new.write_bytes(content)
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(content)
     sync_file(new)
     new.replace(path)
     sync_folder(path.parent)

@@ -25,5 +25,9 @@ class JournalTooNew(JournalError):
     """A later version of this software wrote the file. It is whole, and not ours to write."""
 
 
+class JournalAside(JournalError):
+    """It was damaged and is set aside; what it held is still to go into a new one (`mend.py`)."""
+
+
 class JournalInUse(JournalError):
     """Another process has this journal open. Its file belongs to one controller."""

@@ -23,6 +23,7 @@ import msgspec
 from edge.controller.effects import Stream
 from edge.journal.errors import (
     BadBatch,
+    JournalAside,
     JournalDamaged,
     JournalError,
     JournalFull,
@@ -99,7 +100,7 @@ class Journal:
         def opened() -> tuple[Store, dict[Stream, str | None]]:
             try:
                 store = Store.open(path, new_epoch=new_epoch, busy_s=busy_s, factory=factory)
-            except (JournalDamaged, JournalTooNew):
+            except (JournalAside, JournalDamaged, JournalTooNew):
                 raise
             except JournalError:  # a full disk has many names while a file is opened
                 if not reserve.release():

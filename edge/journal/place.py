@@ -4,6 +4,7 @@ SQLite goes on writing to a file that was deleted or renamed, and says nothing: 
 at the next start. As long as the process lives it has everything, so it writes it to its place again.
 """
 
+import contextlib
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,31 +37,61 @@ class Place:
         Whatever has that name now gets another one. Raises `OSError` and `sqlite3.Error`; then `db`
         is as it was, and nothing has that name or what had it before.
         """
-        copy = self._path.with_name(self._path.name + ".rescued")
-        copy.unlink(missing_ok=True)  # of a try that failed: `db` holds all of it
-        create_private(copy)
-        to = sqlite3.connect(copy)
+        copy, begun = _rescued(self._path), self._path.with_name(self._path.name + ".rescuing")
+        begun.unlink(missing_ok=True)  # of a try that failed: `db` holds all of it
+        create_private(begun)
+        to = sqlite3.connect(begun)
         try:
             db.backup(to)
         finally:
             to.close()
-        sync_file(copy)
-        stranger = self._stranger()
-        if self._path.exists():
-            self._path.rename(stranger)
-        if self._log.exists() and _identity(self._log) != self._files.get(self._log):
-            self._log.rename(wal_of(stranger))  # it is not ours
-        copy.rename(self._path)
+        sync_file(begun)
+        begun.rename(copy)
+        try:
+            sync_folder(self._path.parent)  # from here on the next start can end it
+            stranger = _stranger(self._path)
+            if self._path.exists():
+                self._path.rename(stranger)
+            if self._log.exists() and _identity(self._log) != self._files.get(self._log):
+                self._log.rename(wal_of(stranger))  # it is not ours
+            copy.rename(self._path)
+        except OSError:  # perhaps the file comes back by itself, and later rows go into that
+            with contextlib.suppress(OSError):
+                copy.unlink(missing_ok=True)
+            raise
         sync_folder(self._path.parent)
         db.close()  # it takes its log of writes with it, before the next one opens the new file
 
-    def _stranger(self) -> Path:
-        first = f"{self._path.name}.stranger-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}"
-        name, number = first, 1
-        while any(self._path.with_name(name + part).exists() for part in ("", "-wal")):
-            number += 1
-            name = f"{first}-{number}"
-        return self._path.with_name(name)
+
+def end_putting_back(path: Path) -> bool:
+    """What a process that died over `put_back` left: all of a journal, without its name. Whether there
+    was any. Whatever has that name gets another one; its log, too, of which nothing is needed.
+
+    For who is about to open the journal. Raises `OSError`.
+    """
+    copy = _rescued(path)
+    if not copy.exists():
+        return False
+    stranger = _stranger(path)
+    for part in ("", "-wal"):
+        if path.with_name(path.name + part).exists():
+            path.with_name(path.name + part).rename(stranger.with_name(stranger.name + part))
+    copy.rename(path)
+    sync_folder(path.parent)
+    return True
+
+
+def _rescued(path: Path) -> Path:
+    return path.with_name(path.name + ".rescued")
+
+
+def _stranger(path: Path) -> Path:
+    first = f"{path.name}.stranger-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}"
+    name, number = first, 1
+    while any(path.with_name(name + part).exists() for part in ("", "-wal")):
+        number += 1
+        name = f"{first}-{number}"
+    return path.with_name(name)
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from edge.controller.effects import Stream
 from edge.journal import checks, opening, pruning, rows, schema
 from edge.journal.doubt import Doubt, write_again
 from edge.journal.errors import JournalDamaged, JournalError, JournalFull
-from edge.journal.place import Place
+from edge.journal.place import Place, end_putting_back
 from edge.journal.report import Report, untold
 from edge.journal.retention import KeepDays, Lived
 from edge.journal.row import Batch, Head, Row
@@ -64,6 +64,7 @@ class Store:
         used. `new_epoch` gives 16 hex digits and is called for a new file only.
         """
         try:
+            end_putting_back(path)
             checks.before_opening(path)
             opening.create_private(path)
             db = schema.connect(path, busy_s=busy_s, factory=factory)
@@ -313,8 +314,8 @@ class Store:
             try:
                 self._db = self._reopened()
                 self._place = Place(self._path)
-            except (sqlite3.Error, OSError) as error:
-                raise translated(error, self._path) from error
+            except (*STRANGE, sqlite3.Error, OSError) as error:
+                raise unusable(error, self._path) from error
         return self._db
 
     def _for_writing(self) -> sqlite3.Connection:
@@ -340,7 +341,7 @@ class Store:
                 raise JournalDamaged(
                     f"{self._path} was replaced: epoch {found.epoch} boot {found.boot},"
                     f" expected {self.epoch} boot {self.boot}")
-        except (sqlite3.Error, JournalError):
+        except (*STRANGE, sqlite3.Error, JournalError):
             db.close()
             raise
         for stream in self._acks_to_save:

@@ -1,6 +1,7 @@
 """Numbers that rows hang on: one that was damaged is damage, whatever it says now."""
 
 import sqlite3
+import stat
 from contextlib import closing
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 
 from edge.controller.effects import Stream
 from edge.journal import schema
-from edge.journal.errors import JournalDamaged
+from edge.journal.aside import move_aside, note_of
+from edge.journal.errors import JournalAside, JournalDamaged
+from edge.journal.mend import mend
 from edge.journal.row import Batch, NewRow
 from edge.journal.store import Store
 
@@ -91,3 +94,15 @@ def test_a_list_of_free_pages_that_is_none_is_damage(
     with pytest.raises(JournalDamaged, match=why):
         Store.open(large, new_epoch=lambda: "")
     assert large.read_bytes() == content
+
+
+def test_while_a_mending_is_unfinished_no_new_journal_begins(path: Path) -> None:
+    """A safe stop that opened one would have the next start believe that all was mended."""
+    content = path.read_bytes()
+    note = move_aside(path, "damaged")
+    with pytest.raises(JournalAside, match="not ended"):
+        Store.open(path, new_epoch=lambda: "0" * 16)
+    assert not path.exists() and path.with_name(note.to).read_bytes() == content
+    assert stat.S_IMODE(note_of(path).stat().st_mode) == 0o600
+    mend(path)
+    Store.open(path, new_epoch=lambda: "").close()

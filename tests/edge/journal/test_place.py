@@ -1,6 +1,7 @@
 """A journal's file that is deleted, renamed or replaced while it is open is put back, complete."""
 
 import shutil
+import sqlite3
 import stat
 from collections.abc import Callable
 from contextlib import closing
@@ -101,3 +102,23 @@ def test_without_its_folder_nothing_is_promised_and_all_of_it_comes_back(tmp_pat
         path.parent.unlink()
         assert store.append([batch(1)])[0][0].seq == 2
     assert verify(path).rows[Stream.TX] == 2
+
+
+@pytest.mark.parametrize("there", ["", "journal.db", "journal.db-wal"])
+def test_a_process_that_dies_over_it_leaves_it_to_the_next_start(tmp_path: Path, there: str) -> None:
+    """As after a power cut between any two of its renames: a log of somebody else may lie there."""
+    path = tmp_path / "journal.db"
+    with closing(opened(path)) as store:
+        for n in range(3):
+            store.append([batch(n)])
+        rescued = tmp_path / "rescued"
+        with closing(sqlite3.connect(path)) as db, closing(sqlite3.connect(rescued)) as to:
+            db.backup(to)
+    path.unlink()
+    rescued.rename(path.with_name("journal.db.rescued"))
+    if there:
+        path.with_name(there).write_bytes(b"somebody's")
+    with closing(opened(path)) as store:
+        assert [row.mono_ns for row in store.read(Stream.TX, 0, 500)] == [0, 1, 2] and not store.new
+    assert not path.with_name("journal.db.rescued").exists()
+    assert len([*tmp_path.glob("journal.db.stranger-*")]) == (there != "")
