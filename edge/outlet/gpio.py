@@ -14,7 +14,7 @@ a coil may still be energised when the next controller starts. Then
 `cleanup` turns every line into an input in both libraries, so it is never called here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from edge.controller.trouble import DeviceError, DeviceRefused, LineDown
@@ -45,8 +45,9 @@ class Gpio(Protocol):
 class RpiGpio:
     """`Gpio` over RPi.GPIO or rpi-lgpio, whichever is installed (never both)."""
 
-    def __init__(self, as_is: Callable[[int], bool] | None = None) -> None:
-        """`as_is` reads a line without claiming it; needed with rpi-lgpio only.
+    def __init__(self, as_is: Callable[[int], bool] | None = None, mine: Iterable[int] = ()) -> None:
+        """`as_is` reads a line without claiming it; needed with rpi-lgpio only. `mine`: outputs that
+        this process has claimed already, which cannot be read that way any more.
 
         Raises `LineDown` where there is no GPIO (not a Raspberry Pi, library not installed).
         """
@@ -56,7 +57,7 @@ class RpiGpio:
             raise LineDown("cannot use GPIO", where="RPi.GPIO", got=str(error),
                            expected="a Raspberry Pi with rpi-lgpio or RPi.GPIO installed") from error
         self._gpio: Any = GPIO
-        self._as_is = as_is
+        self._as_is, self._mine = as_is, frozenset(mine)
         # The warning "already in use" is what every restart after a kill looks like.
         self._ask("set numbering", -1, lambda: GPIO.setwarnings(False))
         self._ask("set numbering", -1, lambda: GPIO.setmode(GPIO.BCM))
@@ -64,6 +65,8 @@ class RpiGpio:
     def found_output(self, pin: int) -> bool | None:
         """Level of a line that some process left as an output; None: nobody drives it."""
         lib = self._gpio
+        if pin in self._mine:
+            return self.read(pin)
         if self._ask("ask the function of", pin, lambda: lib.gpio_function(pin)) != lib.OUT:
             return None
         if hasattr(lib, "lgpio"):  # rpi-lgpio: see the top of this file

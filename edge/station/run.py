@@ -115,6 +115,8 @@ def _counted(site: Site, notifier: Notifier, limit: StartLimit) -> int:
 def _hear_early() -> None:
     """SIGTERM and SIGINT as an exception, those that came before among them."""
     def early(*_: object) -> None:
+        for number in _ASKS:  # once is enough: what follows is dropping relays
+            signal.signal(number, signal.SIG_IGN)
         raise AskedEarly
 
     for number in _ASKS:

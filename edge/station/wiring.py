@@ -86,7 +86,9 @@ async def running(site: Site, software: str, guard: Guard, notifier: Notifier, r
         stack.push_async_callback(recorder.close)
         lines = await _lines(site, station, stack)
         with limit.lock:
-            outlets, found = claim_outlets(site, lines, gpio := RpiGpio(), station)
+            dropped = [evse.contactor.coil_gpio for evse in site.evses] if limit.passed else ()
+            gpio = RpiGpio(mine=dropped)
+            outlets, found = claim_outlets(site, lines, gpio, station)
         guard.make_safe = station.make_safe = partial(make_safe, outlets)
         stack.callback(make_safe, outlets)
         meters = _meters(site, lines, station)

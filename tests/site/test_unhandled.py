@@ -116,15 +116,15 @@ async def test_an_exception_in_the_rarer_places_too(tmp_path):
     await breaks(tmp_path, IN_FULL)
 
 
-@pytest.mark.parametrize("places", [
-    ("edge/journal/journal.py:open",),
-    pytest.param(("edge/station/claiming.py:_look", "edge/station/restoring.py:restore",
-                  "edge/station/wiring.py:_start_senses"), marks=pytest.mark.slow)])
-async def test_an_exception_while_it_starts_drops_what_the_last_one_left_on(tmp_path, places):
-    """Before any line is claimed, while lines are, after them; and while it ends."""
+@pytest.mark.slow
+async def test_an_exception_while_it_starts_drops_what_the_last_one_left_on(tmp_path):
+    """Before any line is claimed, while lines are, after them; and while it ends. Short forms of it are
+    in `test_failed_starts.py` and `test_safe_stop.py`.
+    """
     async with broken_site(tmp_path) as (desk, keeper, spec):
         await desk.start()
-        for where in places:
+        for where in ("edge/journal/journal.py:open", "edge/station/claiming.py:_look",
+                      "edge/station/restoring.py:restore", "edge/station/wiring.py:_start_senses"):
             lives = len(keeper.ends)
             tell(desk, spec, {"at_start": True, **raised(where)}, signal.SIGKILL)
             assert await ended(desk, keeper, lives + 2) == 1, where
