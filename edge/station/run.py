@@ -149,7 +149,7 @@ async def _run(site: Site, notifier: Notifier, starts: StartsFile,
                 raise
         except (DeviceError, JournalError, OSError) as error:
             print(f"forecourt run: {error}", file=sys.stderr)
-            if guard.asked.is_set() and guard.error is None:
+            if guard.asked.is_set() and guard.error is None and not isinstance(error, DeviceError):
                 return End.ORDERLY, ""  # what cannot be closed, at an end that somebody asked for
             if not guard.starting:
                 return End.FAILED, words_of(error)

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from edge.controller.pilot import PilotState
 from edge.controller.state import Outlet, Site
+from edge.controller.trouble import DeviceError
 
 STOP_OPEN_S = 6.0
 """After X1 the contactor opens whatever the current (IEC 61851-1, as the core's own orderly stop)."""
@@ -68,7 +69,10 @@ async def wind_down(outlets: Mapping[str, Winds], site: Callable[[], Site],
     while left and not hurry.is_set() and loop.time() < until_s:
         for evse_id in [e for e in left if not draws(site(), e, began_ns)]:
             left.discard(evse_id)
-            outlets[evse_id].make_safe()
+            try:
+                outlets[evse_id].make_safe()
+            except DeviceError as error:  # the others' cars are not cut off for it
+                log.error("evse %s: relay could not be dropped: %s", evse_id, error)
         await asyncio.sleep(LOOK_S)
     for evse_id in left:
         log.warning("evse %s: opened under load", evse_id)

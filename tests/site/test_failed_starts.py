@@ -49,7 +49,6 @@ def troubles(desk: SiteDesk) -> dict[str, tuple[AbstractContextManager[None], in
     site = desk.site
     return {
         "the journal": (in_the_way(site.state_dir / "journal.db"), 1),
-        "the cards": (in_the_way(site.state_dir / "cards.db"), 1),
         "a socket": (in_the_way(site.run_dir / "service.sock"), 1),
         "the site's file": (wrong(site.site_file), 2),
     }

@@ -10,6 +10,7 @@ from virtual_time import now_ns, virtual
 from edge.controller.pilot import BoardStatus, PilotState
 from edge.controller.reading import PerPhase, Reading
 from edge.controller.state import Site, initial
+from edge.controller.trouble import DeviceRefused
 from edge.station.winding_down import STOP_OPEN_S, draws, wind_down
 
 
@@ -19,6 +20,7 @@ class Bays:
     def __init__(self) -> None:
         self.site: Site = initial(plan(2))
         self.log: list[tuple[str, str, float]] = []
+        self.stuck: str | None = None  # whose relay does not obey
         self.began_s = asyncio.get_running_loop().time()
         self.hurry = asyncio.Event()
         for evse_id in self.site.outlets:
@@ -59,6 +61,8 @@ class Driver:
         self._note("X1")
 
     def make_safe(self) -> None:
+        if self.evse_id == self.bays.stuck:
+            raise DeviceRefused("write", where="GPIO5", got="EIO", expected="a level")
         self._note("off")
 
 
@@ -82,6 +86,16 @@ async def test_a_car_that_rests_is_told_as_well_and_not_waited_for_until_it_begi
     await bays.end()
     assert sorted(bays.log) == [
         ("1", "X1", 0.0), ("1", "off", 0.0), ("2", "X1", 0.0), ("2", "off", 1.1)]
+
+
+@virtual
+async def test_a_relay_that_does_not_obey_cuts_off_nobody_else():
+    bays = Bays()
+    bays.stuck = "1"
+    bays.see("1", PilotState.B)
+    asyncio.get_running_loop().call_later(2.05, bays.see, "2", PilotState.B)
+    await bays.end()
+    assert sorted(bays.log) == [("1", "X1", 0.0), ("2", "X1", 0.0), ("2", "off", 2.1)]
 
 
 @virtual
