@@ -94,8 +94,8 @@ class Store:
                 db.execute("BEGIN IMMEDIATE")
                 rows.save_heads(db, self._heads, self._acks_to_save)
                 db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise translated(error, self._path) from error
+        except sqlite3.Error:
+            pass  # they are asked for again; a full disk must not make a failure of an orderly end
         finally:
             db.close()
 

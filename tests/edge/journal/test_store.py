@@ -234,3 +234,14 @@ def test_whatever_is_appended_is_a_gapless_chain_of_just_that(
             assert all(row.intact() for row in found)
         assert store.sessions() == sessions
         store.close()
+
+
+def test_an_acknowledgement_that_cannot_be_saved_is_no_failure_of_an_orderly_end(path: Path) -> None:
+    with closing(opened(path)) as store:
+        (row, *_), = store.append([Batch(mono_ns=1, rows=rows(Stream.TX, Stream.TX))])
+        with closing(sqlite3.connect(path)) as other, other:
+            other.execute("CREATE TRIGGER no BEFORE UPDATE ON stream BEGIN SELECT"
+                          " RAISE(ABORT, 'x'); END")
+        store.acknowledge(store.epoch, Stream.TX, 1, row.hash)
+    with closing(opened(path)) as store:
+        assert store.heads()[Stream.TX].acked == 0 and len(store.read(Stream.TX, 0, 9)) == 2
