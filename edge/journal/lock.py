@@ -3,11 +3,14 @@
 Not on the file itself: closing any descriptor of a database drops the POSIX locks that SQLite holds.
 """
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
 
 from edge.journal.errors import JournalInUse
+
+_WIDTH = 20  # of a process id and what stood there before
 
 
 class OneOwner:
@@ -27,8 +30,8 @@ class OneOwner:
             owner = _owner(self._fd)
             os.close(self._fd)
             raise JournalInUse(f"{path} is in use by process {owner}") from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk: nobody need know who it is
+            os.pwrite(self._fd, f"{os.getpid()}\n".ljust(_WIDTH).encode(), 0)
 
     @staticmethod
     def _refuse_if_held(path: Path, lock: Path) -> None:
@@ -49,4 +52,4 @@ class OneOwner:
 
 
 def _owner(fd: int) -> str:
-    return os.pread(fd, 20, 0).decode("ascii", "replace").strip() or "?"
+    return os.pread(fd, _WIDTH, 0).decode("ascii", "replace").strip() or "?"

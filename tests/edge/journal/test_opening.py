@@ -1,5 +1,6 @@
 """Numbers that rows hang on: one that was damaged is damage, whatever it says now."""
 
+import resource
 import sqlite3
 import stat
 from contextlib import closing
@@ -10,7 +11,8 @@ import pytest
 from edge.controller.effects import Stream
 from edge.journal import schema
 from edge.journal.aside import move_aside, note_of
-from edge.journal.errors import JournalAside, JournalDamaged
+from edge.journal.errors import JournalAside, JournalDamaged, JournalInUse
+from edge.journal.lock import OneOwner
 from edge.journal.mend import mend
 from edge.journal.row import Batch, NewRow
 from edge.journal.store import Store
@@ -106,3 +108,16 @@ def test_while_a_mending_is_unfinished_no_new_journal_begins(path: Path) -> None
     assert stat.S_IMODE(note_of(path).stat().st_mode) == 0o600
     mend(path)
     Store.open(path, new_epoch=lambda: "").close()
+
+
+def test_a_disk_that_takes_no_byte_keeps_nobody_from_the_lock(tmp_path: Path) -> None:
+    """The reserve that could be given up is behind it."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # Python ignores SIGXFSZ
+    try:
+        owner = OneOwner(tmp_path / "journal.db")
+        with pytest.raises(JournalInUse, match=r"by process \?"):
+            OneOwner(tmp_path / "journal.db")
+        owner.release()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
