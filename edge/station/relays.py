@@ -74,6 +74,17 @@ def _nothing() -> None:
     """There is nothing left to do."""
 
 
+def is_buried_alive(lock: Path) -> bool:
+    """Whether who holds the lock file has ended, but for a thread that hangs in a dead disk and cannot
+    even be killed (state Z of proc(5)): it drives no line any more, and never lets go.
+    """
+    try:
+        stat = Path(f"/proc/{int(lock.read_text())}/stat").read_text()
+    except (OSError, ValueError):
+        return False
+    return stat.rpartition(")")[2].split()[0] in ("Z", "X")
+
+
 def left_on(path: Path, gpio: Callable[[], Gpio] = RpiGpio) -> None:
     """The site's file at `path` is wrong, and no controller will be started with it: what it calls a
     coil's line is dropped if somebody left it on. Touches no other line; raises nothing.

@@ -32,7 +32,7 @@ from edge.station.clock import computer_boot
 from edge.station.config import ConfigErrors, load
 from edge.station.config_sections import Site
 from edge.station.notify import Notifier, from_environment
-from edge.station.relays import LOCK, StartLimit, left_on, relays_off
+from edge.station.relays import LOCK, StartLimit, is_buried_alive, left_on, relays_off
 from edge.station.starts import FILE, End, StartsFile, words_of
 from edge.station.winding_down import wind_down
 
@@ -69,7 +69,9 @@ def main(argv: list[str]) -> int:
         for folder in (site.paths.state, site.paths.run):
             Path(folder).mkdir(parents=True, exist_ok=True)
         owner = OneOwner(Path(site.paths.state) / LOCK)
-    except JournalInUse as error:  # its relays are not ours
+    except JournalInUse as error:  # its relays are not ours, while it can move them
+        if is_buried_alive(Path(site.paths.state) / f"{LOCK}.lock"):
+            relays_off(site)
         print(f"forecourt run: {error}", file=sys.stderr)
         return 1
     except OSError as error:
