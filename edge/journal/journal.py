@@ -312,7 +312,7 @@ class Journal:
         self.latency.last_ms = (self._clock() - since_ns) / 1e6
         self.latency.max_ms = max(self.latency.max_ms, self.latency.last_ms)
         self._latencies.add(self.latency.last_ms)
-        self.full = isinstance(done[-1], JournalFull)
+        self.full = isinstance(done[-1], JournalFull) or self._store.cramped
         if self.full:
             self.on_full()
         if isinstance(done[-1], JournalError) and not isinstance(done[-1], BadBatch):

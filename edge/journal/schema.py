@@ -22,10 +22,16 @@ VERSION = 3
 TAILS_SINCE = 3
 """The first version whose streams may begin after row 1."""
 
+LOG_BYTES = 4_000_000
+"""SQLite's log of writes is cut to this when it begins anew: while the disk is full it must be folded
+in, for which there is no more room than the reserve has (`reserve.py`).
+"""
+
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA wal_autocheckpoint=1000",  # pages of 4 kB
+    f"PRAGMA journal_size_limit={LOG_BYTES}",
     "PRAGMA foreign_keys=ON",
     "PRAGMA mmap_size=0",
     "PRAGMA trusted_schema=OFF",

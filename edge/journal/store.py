@@ -23,10 +23,13 @@ from edge.journal.retention import KeepDays, Lived
 from edge.journal.row import Batch, Head, Row
 from edge.journal.salvage import CLOCK_FLOOR, is_time
 from edge.journal.sqlite_trouble import POISON, STRANGE, is_io_error, translated, unusable
+from edge.journal.wal import wal_of
 from edge.journal.walk import Examined, examined
 
 T = TypeVar("T")
 
+CRAMPED_BYTES = schema.LOG_BYTES * 3 // 2
+"""A log that is so long was not folded in when it should have been: no room, or somebody reads."""
 NOTED_S = 300
 """What is lived through is noted so often at most."""
 
@@ -49,6 +52,7 @@ class Store:
         self._doubt, self._in_doubt = Doubt(), False
         self._place = Place(path)
         self.put_back = 0  # how often its file had been taken away
+        self.cramped = False  # the log of writes could not be folded in, for want of room
         self._noted: tuple[str, dict[Stream, int]] = "", {}
         self._so_far: Lived | None = None
         self._lived_s = 0  # not noted yet
@@ -132,6 +136,7 @@ class Store:
         self._doubt.settled(there, wrote=True)
         self._heads = heads
         self._acks_to_save.clear()
+        self.cramped = self._log_bytes() > CRAMPED_BYTES and self._no_room(db)
         return written
 
     def read(self, stream: Stream, after: int, limit: int) -> tuple[Row, ...]:
@@ -211,6 +216,24 @@ class Store:
                 return False
             raise found from error
         return not busy
+
+    def _log_bytes(self) -> int:
+        """Commits say nothing of a log that could not be folded in: they only make it longer."""
+        try:
+            return wal_of(self._path).stat().st_size
+        except OSError:
+            return 0
+
+    @staticmethod
+    def _no_room(db: sqlite3.Connection) -> bool:
+        """Whether the file cannot grow by what is in the log. Waits for no reader, and never raises:
+        what was committed is committed.
+        """
+        try:
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except sqlite3.Error as error:
+            return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        return False
 
     def spare_bytes(self) -> int:
         """How much can be written without the file growing."""

@@ -1,6 +1,7 @@
 """The journal's thread: all batches that wait are written first, together; then one question."""
 
 import asyncio
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,8 +14,8 @@ from edge.journal.store import Store
 
 T = TypeVar("T")
 
-MAX_GROUP = 256
-"""Batches in one transaction."""
+MAX_GROUP, MAX_GROUP_BYTES = 256, 1_000_000
+"""In one transaction: so many batches; no more once their rows hold so many bytes."""
 
 Committed = Sequence[tuple[Row, ...] | JournalError]
 """Per batch, in order: its rows, or why it was not written."""
@@ -113,7 +114,14 @@ class Writer:
                 return
 
     def _next_group_size(self) -> int:
-        return 0 if self._halted else min(len(self._batches), MAX_GROUP)
+        if self._halted:
+            return 0
+        size = 0
+        for number, batch in enumerate(itertools.islice(self._batches, MAX_GROUP)):
+            if size > MAX_GROUP_BYTES:
+                return number
+            size += sum(len(row.data) for row in batch.rows)
+        return min(len(self._batches), MAX_GROUP)
 
     def _write(self, store: Store, group: Sequence[Batch]) -> Committed:
         if self._halted:
