@@ -27,7 +27,7 @@ class SiteDesk:
 
     def __init__(self, site: VirtualSite, rig: VirtualRig) -> None:
         self.site, self.rig = site, rig
-        self.reader_free = asyncio.Lock()
+        self.reader_free, self._connecting = asyncio.Lock(), asyncio.Lock()
         self._cards = dict(site.cards)
         self._client = LinkClient(site.run_dir / "service.sock", last_retry_s=0.2)
 
@@ -55,7 +55,8 @@ class SiteDesk:
         deadline = time.monotonic() + GENEROUS_S
         while True:
             try:
-                await self._client.connect(timeout_s=GENEROUS_S)
+                async with self._connecting:  # several drivers look at once
+                    await self._client.connect(timeout_s=GENEROUS_S)
                 return await self._client.request(action, args)
             except LinkRefused:
                 raise
