@@ -167,10 +167,10 @@ def _outlets(now: Health) -> Iterator[Finding]:
     for evse in now.evses:
         if not evse.operational:
             yield attention(f"evse {evse.id}", "taken out of service by a person or the cloud",
-                            f"`forecourt evse enable {evse.id}` when it may serve again.")
+                            f"`forecourt evse in-service {evse.id}` when it may serve again.")
     charging = sum(evse.charging for evse in now.evses)
     yield ok("evses", f"{charging} of {len(now.evses)} charge; "
-             + ", ".join(f"{evse.id} {evse.state}" for evse in now.evses))
+             + ", ".join(f"{evse.id}: {evse.state}" for evse in now.evses))
 
 
 def _journal(now: Health) -> Iterator[Finding]:
