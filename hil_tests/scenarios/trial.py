@@ -125,6 +125,7 @@ class Trial:
             await self.rig.plug(self.evse)
             await self.until_screen("tap_card")
             await self.tap_until(card or self.card, lambda v: v["screen"] != "tap_card")
+            await self.card_forgotten()
         return before_wh
 
     async def start(self, card: str | None = None) -> int:
@@ -159,6 +160,7 @@ class Trial:
         """Tap until the session ends."""
         async with self.reader_free:
             await self.tap_until(self.card, lambda v: v["screen"] not in _BUSY)
+            await self.card_forgotten()
 
     async def finish(self) -> View:
         """Stop with the card; the receipt. The car stays."""

@@ -159,6 +159,12 @@ class SiteDesk:
             return ((await self.evse(evse_id))["energy_wh"] or 0) >= at_least_wh
         await self.until(reached, f"{at_least_wh} Wh")
 
+    async def no_card_waits(self) -> None:
+        """A tap too many waits for a plug, and would be the next driver's at any bay."""
+        async def reached() -> bool:
+            return all(evse["screen"] != "plug_in" for evse in (await self.snapshot())["evses"])
+        await self.until(reached, "no card waits", 90.0)  # it is forgotten after 60 s
+
     async def stop_by_card(self, evse_id: str = "1") -> None:
         """Tap, as often as a person would who sees that nothing happened."""
         for _ in range(5):
@@ -166,6 +172,7 @@ class SiteDesk:
             deadline = time.monotonic() + 3
             while time.monotonic() < deadline:
                 if (await self.evse(evse_id))["screen"] not in ("charging", "paused"):
+                    await self.no_card_waits()
                     return
                 await asyncio.sleep(0.1)
         raise AssertionError("five taps did not stop the session")
