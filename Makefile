@@ -16,7 +16,9 @@ lint: setup
 	@sh scripts/check_firmware.sh
 
 unit: setup  ## pure code and fakes of devices, no wire; under 60 s
-	@$(PY) -m pytest -q -n auto --dist worksteal -m "not wire and not site and not slow"
+	@# What is ignored holds no unit test, and would only be imported.
+	@$(PY) -m pytest -q -n auto --dist worksteal --ignore tests/wire --ignore tests/site \
+		-m "not wire and not site and not slow"
 
 wire: setup  ## real protocols on real wires: ptys, sockets, a broker, MicroPython
 	@# The port in node stands in for the unix port; it is tested where there is a node.
