@@ -112,7 +112,8 @@ class Recorder:
         """Write the rest, if the disk does so within two seconds."""
         self._hand_over()
         if self._last is not None:
-            leave, left = Leave(*self._last), False
+            site, at = self._last
+            leave, left = Leave(site if self._whole else None, at), False
             for _ in range(LOOKS):
                 left = left or self._writer.offer(leave)
                 if not self._writer.alive:

@@ -53,9 +53,9 @@ class Pin(NamedTuple):
 
 
 class Leave(NamedTuple):
-    """The last job. `site`: the state now."""
+    """The last job. `site`: the state now; None: steps are missing before it."""
 
-    site: Site
+    site: Site | None
     at: Header
 
 

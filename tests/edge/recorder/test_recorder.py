@@ -266,3 +266,21 @@ async def test_a_disk_that_stalls_costs_steps_and_no_time(tmp_path: Path) -> Non
     assert broken_links(segments) == []
     assert any(t.lost for t in segments)
     assert sum(t.steps for t in segments) + found.status().dropped == desk.count
+
+
+async def test_a_segment_that_lacks_its_last_steps_claims_no_state_after_them(tmp_path: Path) -> None:
+    """The disk stands still until the controller ends, before a new segment could begin."""
+    goes_on = threading.Event()
+
+    def stalls() -> int:
+        assert goes_on.wait(60)
+        return PLENTY
+
+    async with recording(tmp_path, free_bytes=stalls, most_jobs=2) as found:
+        desk = RecordedDesk(found)
+        desk.plug()
+        desk.run(8)
+        goes_on.set()
+    (segment,) = told(tmp_path)
+    assert segment.differs is None
+    assert segment.steps + found.status().dropped == desk.count and found.status().dropped > 0
