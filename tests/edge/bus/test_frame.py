@@ -37,12 +37,12 @@ def test_an_answer_is_found_behind_and_before_noise(unit, read, count, before, a
     assert expect(unit, pdu).find(before + frame_of(unit, answer) + after) == answer
 
 
-@pytest.mark.parametrize("unit", range(1, 248))
-def test_one_noise_byte_never_loses_the_frame_whatever_the_unit(unit):
+def test_one_noise_byte_never_loses_the_frame_whatever_the_unit():
     pdu = read_input(0x48, 2)
     answer = answer_to_read(pdu, b"\x43\x66")
-    for byte in (0, unit, 0x55, 0xFF):
-        assert expect(unit, pdu).find(bytes((byte,)) + frame_of(unit, answer)) == answer
+    for unit in range(1, 248):
+        for byte in (0, unit, 0x55, 0xFF):
+            assert expect(unit, pdu).find(bytes((byte,)) + frame_of(unit, answer)) == answer
 
 
 @given(units, st.integers(1, 125), st.data())

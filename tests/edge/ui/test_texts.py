@@ -91,10 +91,13 @@ PARTS = ("", ".do", ".cause", ".measure", ".remedy")
 QUANTITY = re.compile(r"\d\s?(?:(?:V|mV|ohm|kohm|Mohm|A|MB|°C)\b|%)|`[a-z]+ ?[^`]*`")
 
 
-@pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("code", list(FaultCode))
-def test_every_fault_has_words_of_its_own_for_driver_and_technician(code: FaultCode, part: str) -> None:
-    # not by way of Texts, which would fall back to English
+def test_every_fault_has_words_of_its_own_for_driver_and_technician(code: FaultCode) -> None:
+    for part in PARTS:  # not by way of Texts, which would fall back to English
+        has_words(code, part)
+
+
+def has_words(code: FaultCode, part: str) -> None:
     texts = {language: words(language).get(f"fault.{code}{part}", "") for language in ("sv", "en")}
     for language, text in texts.items():
         assert text.strip(), f"{code}{part} says nothing in {language}"
