@@ -13,10 +13,12 @@ import os
 import random
 import subprocess
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 
 from edge.controller.effects import Stream
 from edge.journal.journal import Journal
+from edge.journal.retention import KeepDays
 from edge.journal.row import Batch, NewRow
 
 FILE = "journal.db"
@@ -25,6 +27,9 @@ PHASES = ((0, 60), (60, 400), (400, 480), (60, 64))
 """From and before which batch. The first three are a life; the last one is a short second."""
 LIFE, SHORT_SECOND = (0, 1, 2), 3
 BATCHES = 480
+OLD_GO = (1, 2)
+"""In these old rows are deleted: schema 2 knew of no row that is not there."""
+NOT_A_DAY = KeepDays(telemetry=0, events=0, billing=0)
 DIES = 1
 """This one ends without closing, so that the next one finds its log of writes."""
 
@@ -76,6 +81,13 @@ async def acknowledge(journal: Journal, rnd: random.Random) -> None:
         tell("acked", stream.value, row.seq)
 
 
+async def let_go(journal: Journal, number: int) -> None:
+    """What the cloud has goes, as if each ten batches were a day, and rows stayed for none."""
+    for stream, head in journal.heads().items():
+        tell("going", stream.value, head.acked)
+    await journal.forget((date(2026, 4, 1) + timedelta(days=number // 10)).isoformat(), NOT_A_DAY)
+
+
 async def phase(path: Path, number: int) -> None:
     """One process."""
     begin, end = PHASES[number]
@@ -88,6 +100,8 @@ async def phase(path: Path, number: int) -> None:
         begin += count
         if rnd.random() < 0.15:
             await acknowledge(journal, rnd)
+        if number in OLD_GO and rnd.random() < 0.1:
+            await let_go(journal, begin)
     if number == DIES:
         os._exit(0)
     await journal.close()

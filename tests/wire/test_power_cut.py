@@ -85,7 +85,9 @@ def test_the_life_has_everything_in_it(life: Life) -> None:
                       for op in life.recording.ops)
     assert begun_again > opened
     assert ops["new", "journal.db"] == 1
-    assert sum(line.startswith("acked") for line in life.told(len(life.recording.ops))) > 10
+    told = life.told(len(life.recording.ops))
+    assert sum(line.startswith("acked") for line in told) > 10
+    assert sum(line.startswith("going") and not line.endswith(" 0") for line in told) > 10
 
 
 @pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=[pytest.mark.slow, LONG])])
