@@ -55,7 +55,7 @@ def ends_in_order(story: Story) -> None:
     assert not world.site.faults
 
 
-@settings(max_examples=60, derandomize=True, deadline=None,
+@settings(max_examples=40, derandomize=True, deadline=None,
           suppress_health_check=[HealthCheck.too_slow])
 @given(stories)
 @example((False, ["1"], [("swap cars unseen", "1", 4, 0.1)]))
@@ -74,7 +74,7 @@ def test_thousands_of_stories_are_safe_and_end_with_their_books_in_order(story):
     ends_in_order(story)
 
 
-@settings(max_examples=16, derandomize=True, deadline=None,
+@settings(max_examples=10, derandomize=True, deadline=None,
           suppress_health_check=[HealthCheck.too_slow])
 @given(stories)
 def test_after_every_story_every_bay_still_charges(story):
@@ -107,7 +107,7 @@ class Kept(World):
         self.answers.append(msgspec.json.encode(effects))
 
 
-@settings(max_examples=25, derandomize=True, deadline=None,
+@settings(max_examples=15, derandomize=True, deadline=None,
           suppress_health_check=[HealthCheck.too_slow])
 @given(stories)
 def test_a_recording_replays_to_the_byte(story):
