@@ -8,6 +8,7 @@ from hil_tests.scenarios.waiting import until
 
 BEFORE_S = 5.0  # no energy for so long; the car asks within one
 CAR_A_OF_DUTY = 60.0  # IEC 61851-1 table A.8: 10 % to 85 % duty
+FORGOTTEN_S = 10.0  # after so long a card that found no plug is forgotten, on sites with short patience
 NEAR_A = 0.5  # what the steps of the duty may differ
 
 
@@ -79,7 +80,8 @@ async def out_of_service_idle(trial: Trial) -> None:
     async with trial.reader_free:
         await trial.rig.plug(trial.evse)
         await trial.rig.tap(trial.card)
-        await trial.stays_open(QUIET_S)
+        await trial.stays_open(FORGOTTEN_S)  # the card waits meanwhile, for a plug at any other bay
+        await trial.card_forgotten()
         assert (await trial.view())["charging_state"] is None
         await trial.rig.unplug(trial.evse)
         await trial.ask("availability.set", evse_id=trial.evse, operational=True)
