@@ -134,7 +134,8 @@ def test_the_module_is_tested_at_the_start_and_when_asked(board, outlet, record_
     until(lambda: outlet.read(r.SELF_TEST_RESULT) == r.TEST_PASSED, 20 * SELF_TEST_S)
     trip_ms = outlet.read(r.SELF_TEST_TRIP_MS)
     record_property("self_test_trip_ms", trip_ms)
-    assert 60 <= trip_ms <= 1200
+    # The module trips 60 ms after the pulse; both count whole milliseconds of a running clock.
+    assert 60 - 1 <= trip_ms <= 1200
     assert outlet.faults == 0
     assert outlet.u32(r.TRIPS) == 0
 
