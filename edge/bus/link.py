@@ -1,7 +1,11 @@
-"""What a line's owner needs from the thing that carries one request at a time (RTU or TCP)."""
+"""What a line's owner needs from the thing that carries one request at a time (RTU or TCP), and what
+the RTU master needs of the thing that carries its bytes (a serial port, a socket).
+"""
 
 from collections.abc import Callable
 from typing import Protocol
+
+from edge.bus.url import LineUrl
 
 
 class Link(Protocol):
@@ -30,3 +34,33 @@ class Link(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class RawPort(Protocol):
+    """Bytes both ways, without frames. Made with its URL, `on_data` and `on_lost`, which it calls from
+    the loop.
+    """
+
+    @property
+    def lost(self) -> str | None:
+        """Why it is not there; `None` while it is."""
+        ...
+
+    async def open(self) -> None:
+        """Raises `LineDown`."""
+        ...
+
+    def pump(self) -> None:
+        """Hand over what the kernel holds now."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Give a whole frame to the kernel. Raises `LineDown`."""
+        ...
+
+    def close(self) -> None:
+        """Idempotent."""
+        ...
+
+
+MakePort = Callable[[LineUrl, Callable[[bytes], None], Callable[[], None]], RawPort]

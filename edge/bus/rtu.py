@@ -9,6 +9,7 @@ line must fall silent before the next request.
 import asyncio
 
 from edge.bus.frame import Expected, expect, frame_of
+from edge.bus.link import MakePort
 from edge.bus.serial_port import SerialPort
 from edge.bus.url import LineUrl
 from edge.controller.trouble import BadAnswer, DeviceTimeout, LineDown
@@ -24,11 +25,11 @@ class RtuMaster:
 
     late_s = 1.0  # no meter we know answers later; measured ones within 0.1 s
 
-    def __init__(self, url: LineUrl) -> None:
+    def __init__(self, url: LineUrl, make_port: MakePort = SerialPort) -> None:
         self.url = url
         self.on_lost = _nothing
         self.crc_errors = 0
-        self._port = SerialPort(url, self._received, self._lost)
+        self._port = make_port(url, self._received, self._lost)
         self._buffer = bytearray()
         self._arrived = asyncio.Event()
         self._busy_until_s = 0.0  # loop time of the last bit on the line, either way
@@ -43,7 +44,7 @@ class RtuMaster:
         return self._port.lost is None
 
     async def open(self) -> None:
-        self._port.open()
+        await self._port.open()
         self._disturbed = True
 
     async def close(self) -> None:

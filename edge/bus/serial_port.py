@@ -30,7 +30,7 @@ class SerialPort:
         self._serial: Serial | None = None
         self._fd = -1
 
-    def open(self) -> None:
+    async def open(self) -> None:
         """Take the port exclusively. Raises `LineDown`."""
         import serial
         parity = "N" if _is_pty(self.url.path) else self.url.parity  # Linux refuses parity on a pty

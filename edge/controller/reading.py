@@ -18,6 +18,7 @@ class Quality(enum.StrEnum):
 
     GOOD = "good"
     SUSPECT = "suspect"  # the energy acceptor refused the register value: display at most
+    ESTIMATED = "estimated"  # the last one that was believed, as no fresh one could be had in time
 
 
 class PerPhase(Value):
@@ -29,10 +30,13 @@ class PerPhase(Value):
 
 
 class Reading(Value):
-    """One reading. `mono_ns` is when its request left, so nothing in it is older than that.
+    """One reading. `mono_ns` is when its request left, so neither currents nor power are older.
 
+    A meter is read in two tiers: `energy_mono_ns` is when the request for energy, voltage and frequency
+    left, where that was another turn than this one (`None`: this one).
     `energy_raw` is the register as read, in hex; `energy_scale` is Wh per count as a decimal text.
-    A value that could not be had is `None`: never the last good one and never zero.
+    `rebased_from_wh`: the register began anew (reset, or another meter), and this is what was believed
+    last before. A value that could not be had is `None`: never the last good one and never zero.
     """
 
     meter_id: str
@@ -45,3 +49,12 @@ class Reading(Value):
     power_w: float | None = None
     current_a: PerPhase = PerPhase()
     voltage_v: PerPhase = PerPhase()
+    energy_mono_ns: int | None = None
+    energy_export_wh: int | None = None
+    frequency_hz: float | None = None
+    rebased_from_wh: int | None = None
+
+    @property
+    def energy_ns(self) -> int:
+        """Nothing in the energy, the voltages and the frequency is older than this."""
+        return self.mono_ns if self.energy_mono_ns is None else self.energy_mono_ns

@@ -12,7 +12,12 @@ Address = Annotated[int, Meta(ge=0, le=0xFFFF)]
 
 
 class RegisterType(enum.StrEnum):
-    """How a register's words are to be read; IEEE 754 for the floats, two's complement for `int`."""
+    """How a register's words are to be read; IEEE 754 for the floats, two's complement for `int`.
+
+    `acc32` is SunSpec's accumulator (0: not there); `t5` and `t6` are Iskra's: an int8 decade exponent
+    and a 24-bit mantissa, unsigned and signed; `int32_milli` is an int32 of whole units, and behind it
+    one of thousandths, each in the register's word order.
+    """
 
     UINT16 = "uint16"
     INT16 = "int16"
@@ -22,11 +27,21 @@ class RegisterType(enum.StrEnum):
     INT64 = "int64"
     FLOAT32 = "float32"
     FLOAT64 = "float64"
+    ACC32 = "acc32"
+    T5 = "t5"
+    T6 = "t6"
+    INT32_MILLI = "int32_milli"
 
     @property
     def words(self) -> int:
         """16-bit registers that one value takes."""
-        return int(self.value.lstrip("uintfloa")) // 16
+        return _WORDS[self]
+
+
+_WORDS = {
+    RegisterType.UINT16: 1, RegisterType.INT16: 1, RegisterType.UINT32: 2, RegisterType.INT32: 2,
+    RegisterType.UINT64: 4, RegisterType.INT64: 4, RegisterType.FLOAT32: 2, RegisterType.FLOAT64: 4,
+    RegisterType.ACC32: 2, RegisterType.T5: 2, RegisterType.T6: 2, RegisterType.INT32_MILLI: 4}
 
 
 class WordOrder(enum.StrEnum):
@@ -37,7 +52,9 @@ class WordOrder(enum.StrEnum):
 
 
 class Register(Value):
-    """One quantity. Value in `unit` = raw x `scale`; `address` is zero based."""
+    """One quantity. Value in `unit` = raw x `scale`, times 10 to the int16 in `scale_register` if there
+    is one. Addresses are zero based; of a SunSpec model they count from the register of its model id.
+    """
 
     quantity: str
     address: Address
@@ -47,6 +64,9 @@ class Register(Value):
     word_order: WordOrder = WordOrder.BIG
     scale: Decimal = Decimal(1)
     sentinel: str = ""  # hex of the words, high word first, that mean "not available"
+    scale_register: Address | None = None
+    optional: bool = False  # some variants lack it: refused, it is absent, and the meter is well
+    magnitude: bool = False  # some variants give it a sign that means nothing
     confirmed: bool = True  # two independent sources agree
 
     @property
@@ -61,6 +81,17 @@ class SerialDefaults(Value):
     baud: int
     parity: str
     stop: int = 1
+
+
+class Identity(Value):
+    """Registers that tell the product, and what it says there: hex of the words as read."""
+
+    function: int
+    address: Address
+    count: int
+    values: tuple[str, ...]
+    alone: bool = False  # it must be read by itself
+    confirmed: bool = True
 
 
 class Billing(Value):
@@ -82,8 +113,11 @@ class MeterModel(Value):
     refresh_s: float
     serial: SerialDefaults
     registers: tuple[Register, ...]
-    fast: tuple[str, ...]
+    fast: tuple[str, ...]  # read at every turn: currents and power
+    slow: tuple[str, ...] = ()  # read less often: voltages, frequency, exported energy
     billing: Billing | None = None
+    identity: Identity | None = None
+    sunspec: int | None = None  # the id of the SunSpec model that the registers are part of
     barriers: tuple[Address, ...] = ()
 
     def register(self, quantity: str) -> Register | None:

@@ -29,6 +29,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "edge/journal": frozenset({CORE}),
     LINK: frozenset({CORE}),
     "edge/recorder": frozenset({CORE}),
+    "edge/commissioning": frozenset({CORE, LINK, "edge/bus", "edge/meter"}),
     "edge/doctor": frozenset({CORE, LINK, "edge/journal", "edge/recorder"}),
     "edge/station": frozenset({
         CORE, LINK, "edge/billing", "edge/bus", "edge/meter", "edge/outlet", "edge/rfid",

@@ -263,7 +263,7 @@ async def test_the_meter_command_reads_a_meter(line):
     virtual = VirtualMeter(3)
     virtual.forced[342] = 77.5
     line.attach(virtual)
-    run = "import sys; from edge.meter.command import main; sys.exit(main(sys.argv[1:]))"
+    run = "import sys; from edge.commissioning.command import main; sys.exit(main(sys.argv[1:]))"
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-c", run, "read", "--model", "eastron-sdm630", "--unit", "3", "--json",
         "--url", f"rtu:{line.path}?baud=19200", stdout=asyncio.subprocess.PIPE)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from edge.meter.command import main
+from edge.commissioning.command import main
 
 
 def test_models_are_listed_for_machines(capsys):
