@@ -127,10 +127,10 @@ class VirtualMeter:
     """One RTU slave with its physics. Attach it to a `Line`."""
 
     def __init__(self, unit: int, model: str = "eastron-sdm630", *, physics: MeterPhysics | None = None,
-                 turnaround_s: float = 0.008) -> None:
+                 turnaround_s: float = 0.008, baud: int | None = None) -> None:
         if model not in MODELS:
             raise ValueError(f"model: got {model!r}, expected one of {', '.join(MODELS)}")
-        self.unit, self.model, self.turnaround_s = unit, model, turnaround_s
+        self.unit, self.model, self.turnaround_s, self.baud = unit, model, turnaround_s, baud
         self.physics = physics or MeterPhysics()
         self.powered = True  # a meter behind an open contactor is dead
         self.forced: dict[int, float] = {}  # address -> value shown instead, `nan` for instance

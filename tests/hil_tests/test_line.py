@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import struct
+import termios
 import time
 import tty
 
@@ -271,3 +272,19 @@ async def test_a_unit_id_is_given_once(tmp_path):
         line.attach(VirtualMeter(1))
     with pytest.raises(ValueError, match="'sleepy'"):
         line.fault("sleepy")
+
+
+@pytest.mark.wire
+async def test_the_masters_baud_is_that_of_the_line_and_a_meter_at_another_is_silent(line, master):
+    line.attach(VirtualMeter(1, baud=19200))
+    master.send(framed(READ_ENERGY))
+    await until(lambda: line.traffic.busy_s > 0)
+    await asyncio.sleep(0.1)
+    assert (line.baud, master.heard) == (9600, b"")
+    settings = termios.tcgetattr(master.fd)
+    settings[4] = settings[5] = termios.B19200
+    termios.tcsetattr(master.fd, termios.TCSANOW, settings)
+    master.send(framed(READ_ENERGY))
+    await until(lambda: len(master.heard) == 9)
+    assert line.baud == 19200
+    assert line.char_s == pytest.approx(10 / 19200)
