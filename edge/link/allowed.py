@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from edge.controller.request import Origin
-from edge.link import journal_protocol
+from edge.link import journal_protocol, line_protocol
 from edge.link.health import HEALTH
 
 ALLOWED: Final = MappingProxyType({
@@ -38,6 +38,8 @@ ALLOWED: Final = MappingProxyType({
         "board.info",
         "board.selftest",  # which the board refuses while the contactor is closed
         "meter.read",
+        line_protocol.LINES,
+        line_protocol.TRANSACT,  # reads only, as bulk
         "recorder.pin",  # the minutes around now; `words`: why
         "card.list",
         "card.read",

@@ -18,10 +18,12 @@ from edge.journal.journal import Journal
 from edge.journal.row import Row
 from edge.link import health as figures
 from edge.link import journal_protocol as protocol
+from edge.link import line_protocol
 from edge.link.messages import Reply, accepted, arguments, failed, refused, resulted
 from edge.link.peer import Peer
 from edge.outlet.board_service import BoardService
 from edge.outlet.selftest import self_test
+from edge.station.line_desk import LineDesk
 from edge.station.meter_driver import MeterDriver
 from edge.station.outlet_driver import OutletDriver
 
@@ -35,12 +37,12 @@ class Desk:
     def __init__(self, *, journal: Journal, description: protocol.SiteDescription,
                  hand_in: Callable[[Event], None], snapshot: Callable[[], Snapshot],
                  outlets: dict[str, OutletDriver], meters: dict[str, MeterDriver],
-                 services: dict[str, BoardService],
+                 services: dict[str, BoardService], lines: LineDesk,
                  health: Callable[[], Awaitable[figures.Health]],
                  pin: Callable[[str], None] = lambda _: None) -> None:
         self._journal, self._description = journal, description
         self._hand_in, self._snapshot, self._health = hand_in, snapshot, health
-        self._pin = pin
+        self._pin, self._lines = pin, lines
         self._outlets, self._meters, self._services = outlets, meters, services
         self._waiting: dict[str, asyncio.Future[str | None]] = {}
         self._count = itertools.count(1)
@@ -53,8 +55,9 @@ class Desk:
 
     async def handle(self, peer: Peer, request: Request) -> Reply:
         """One call. Never raises for what a client can send."""
-        del peer  # its uid was logged by the server; roles come with the service menu
         try:
+            if request.action == line_protocol.TRANSACT:
+                return await self._lines.transact(peer, request)
             return await self._handle(request)
         except (JournalError, DeviceError) as error:
             return failed(request, str(error))
@@ -81,6 +84,8 @@ class Desk:
                 return resulted(request, self._snapshot())
             case figures.HEALTH:
                 return resulted(request, await self._health())
+            case line_protocol.LINES:
+                return self._lines.lines(request)
             case "board.info" | "board.selftest" | "meter.read":
                 return await self._look(request)
             case "recorder.pin":

@@ -14,6 +14,7 @@ from edge.station.config_sections import Site
 from edge.station.describing import description, site_view
 from edge.station.desk import Desk
 from edge.station.health import HealthReport
+from edge.station.line_desk import LineDesk
 from edge.station.meter_driver import MeterDriver
 from edge.station.outlet_driver import OutletDriver
 from edge.station.pricing import Pricing, read_tariff
@@ -26,8 +27,9 @@ SNAPSHOT_S = 0.25  # between two pushes, at least
 
 
 def make_servers(site: Site, station: Station, journal: Journal, scribe: Scribe,
-             outlets: dict[str, OutletDriver], meters: dict[str, MeterDriver],
-             services: dict[str, BoardService], health: HealthReport) -> list[LinkServer]:
+                 outlets: dict[str, OutletDriver], meters: dict[str, MeterDriver],
+                 services: dict[str, BoardService], lines: LineDesk,
+                 health: HealthReport) -> list[LinkServer]:
     """What the station needs for its first event, and its three sockets, not open yet."""
     tariff = read_tariff(Path(site.tariff.file))
     pricing = Pricing(tariff, site.site.time_zone, cdr_facts(site))
@@ -35,7 +37,8 @@ def make_servers(site: Site, station: Station, journal: Journal, scribe: Scribe,
     run_dir = Path(site.paths.run)
     desk = Desk(
         journal=journal, hand_in=station.hand_in, outlets=outlets, meters=meters,
-        services=services, snapshot=lambda: snapshots.take(station.site, station.clock.header()),
+        services=services, lines=lines,
+        snapshot=lambda: snapshots.take(station.site, station.clock.header()),
         description=description(site, journal.epoch), health=health,
         pin=lambda words: station.pin(words))
     groups = site.paths.socket_groups

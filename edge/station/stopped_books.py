@@ -24,6 +24,7 @@ from edge.station.clock import Clock
 from edge.station.config_sections import Site
 from edge.station.describing import description
 from edge.station.desk import Desk
+from edge.station.line_desk import LineDesk
 
 PATIENCE_S = 3.0
 """So long the disk is waited for when a technician ends it; the watchdog ends who waits for 10 s."""
@@ -62,7 +63,8 @@ class StoppedBooks:
     async def _of(cls, site: Site, stop: Stopped, journal: Journal) -> "StoppedBooks":
         clock = Clock(boot=journal.boot, floor_utc=await journal.clock_floor_utc())
         desk = Desk(journal=journal, description=description(site, journal.epoch), hand_in=_ignored,
-                    snapshot=stop.snapshot, outlets={}, meters={}, services={}, health=_no_health)
+                    snapshot=stop.snapshot, outlets={}, meters={}, services={},
+                    lines=LineDesk({}, {}, {}), health=_no_health)
         server = LinkServer(Path(site.paths.run), Origin.SYNC, desk.handle,
                             group=site.paths.socket_groups.sync)
         journal.on_grown = lambda _: server.push(

@@ -34,6 +34,7 @@ from edge.station.disk_watch import DiskWatch, room
 from edge.station.health import HealthReport, recorder_health
 from edge.station.housekeeper import Housekeeper
 from edge.station.input_driver import READS_THAT_COUNT, InputDriver
+from edge.station.line_desk import LineDesk
 from edge.station.meter_driver import PERIOD_S, MeterDriver
 from edge.station.notify import Notifier
 from edge.station.outlet_driver import OutletDriver
@@ -97,7 +98,8 @@ async def running(site: Site, software: str, guard: Guard, notifier: Notifier, r
         services = {e.id: BoardService(lines[e.board.bus], e.board.unit) for e in site.evses}
         health = HealthReport(site, station, journal, scribe, lines, software)
         health.recorder = lambda: recorder_health(recorder.status())
-        servers = make_servers(site, station, journal, scribe, outlets, meters, services, health)
+        servers = make_servers(site, station, journal, scribe, outlets, meters, services,
+                               _line_desk(site, lines), health)
         kept = await restore(journal, hand_in=station.hand_in, meters=meters, hurt=hurt,
                              found=(_still(look, limit) for look in found), software=software,
                              computer=computer_boot(), at=clock.header())
@@ -155,6 +157,15 @@ async def _lines(site: Site, station: Station,
         await line.start()
         stack.push_async_callback(line.close)
     return lines
+
+
+def _line_desk(site: Site, lines: Mapping[str, LineOwner]) -> LineDesk:
+    wired: dict[str, set[int]] = {bus.id: set() for bus in site.buses}
+    for meter in site.meters:
+        wired[meter.bus].add(meter.unit)
+    for evse in site.evses:
+        wired[evse.board.bus].add(evse.board.unit)
+    return LineDesk(lines, {bus.id: bus.url for bus in site.buses}, wired)
 
 
 async def _readers(site: Site, tokens: TokenLookup, station: Station,
