@@ -241,7 +241,7 @@ class LineOwner:
     def _refused(self, job: _Job, answer: bytes) -> DeviceRefused:
         return DeviceRefused("request refused", where=f"unit {job.unit} on {self.where}",
                              got=f"exception {answer[1]} ({_EXCEPTIONS.get(answer[1], 'unknown')})",
-                             expected=f"an answer to {job.pdu.hex(' ')}")
+                             expected=f"an answer to {job.pdu.hex(' ')}", code=answer[1])
 
     def _line_down(self, why: str) -> LineDown:
         return LineDown("line", where=self.where, got=why, expected="an open line")

@@ -18,7 +18,12 @@ class DeviceTimeout(DeviceError, TimeoutError):
 
 
 class DeviceRefused(DeviceError):
-    """The device answered, and the answer was no (a Modbus exception, for example)."""
+    """The device answered, and the answer was no. `code`: of a Modbus exception, if it was one."""
+
+    def __init__(self, what: str, *, where: str, got: str, expected: str,
+                 code: int | None = None) -> None:
+        super().__init__(what, where=where, got=got, expected=expected)
+        self.code = code
 
 
 class BadAnswer(DeviceError, ValueError):
