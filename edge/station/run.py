@@ -23,6 +23,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from edge.bus.exact_loop import exact_loop
 from edge.controller.trouble import DeviceError
 from edge.journal.errors import JournalError, JournalInUse
 from edge.journal.lock import OneOwner
@@ -98,7 +99,8 @@ def _counted(site: Site, notifier: Notifier, limit: StartLimit) -> int:
             _stand(site, notifier, starts)
             how, why = End.ORDERLY, ""
         else:
-            how, why = asyncio.run(_run(site, notifier, starts, limit))
+            with asyncio.Runner(loop_factory=exact_loop) as loop:
+                how, why = loop.run(_run(site, notifier, starts, limit))
     except AskedEarly:
         how, why = End.ORDERLY, ""
         relays_off(site)
