@@ -9,8 +9,9 @@ from decimal import Decimal
 import msgspec
 
 from edge.bus.open import open_bus
+from edge.commissioning import models as models_command
 from edge.controller.trouble import DeviceError
-from edge.meter.catalogue import load, slugs, why_not_billable
+from edge.meter.catalogue import load
 from edge.meter.meter import Meter
 from edge.meter.model import MeterModel
 
@@ -19,7 +20,7 @@ def main(argv: list[str]) -> int:
     """Exit status 0; 1: the meter or the line did not answer; 2: wrong arguments."""
     arguments = _parser().parse_args(argv)
     if arguments.command == "models":
-        return _models(as_json=arguments.json)
+        return models_command.show(as_json=arguments.json)
     try:
         model = load(arguments.model)
         open_bus(arguments.url)
@@ -47,19 +48,6 @@ def _unit(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 247:
         raise argparse.ArgumentTypeError(f"got {text!r}, expected 1..247")
     return int(text)
-
-
-def _models(*, as_json: bool) -> int:
-    rows = [{"slug": model.slug, "name": model.name, "phases": model.phases,
-             "billable": why_not_billable(model) is None, "why_not": why_not_billable(model)}
-            for model in map(load, slugs())]
-    if as_json:
-        print(msgspec.json.encode(rows).decode())
-        return 0
-    for row in rows:
-        print(f"{row['slug']:<22} {row['name']:<28} {row['phases']} ph  "
-              f"{'billable' if row['billable'] else row['why_not']}")
-    return 0
 
 
 async def _read(model: MeterModel, url: str, unit: int, *, as_json: bool) -> int:

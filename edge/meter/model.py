@@ -120,7 +120,7 @@ class MeterModel(Value):
     sunspec: int | None = None  # the id of the SunSpec model that the registers are part of
     barriers: tuple[Address, ...] = ()
     generator: bool = False  # its power is positive when it flows out: it may not stand for a load
-    suspect: str = ""  # why the whole map is in doubt; addresses may then overlap, and nothing is billed
+    suspect: str = ""  # why the whole map is in doubt: addresses may then overlap; no bills
 
     def register(self, quantity: str) -> Register | None:
         """The register of a quantity, `None` if this model has none."""

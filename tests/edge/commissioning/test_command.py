@@ -10,7 +10,7 @@ def test_models_are_listed_for_machines(capsys):
     rows = {row["slug"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["eastron-sdm630"]["name"] == "Eastron SDM630"
     assert rows["eastron-sdm630"]["billable"] is True
-    assert "100 Wh" in rows["carlo-gavazzi-em340"]["why_not"]
+    assert "100 Wh" in rows["carlo-gavazzi-em24"]["why_not"]
 
 
 def test_models_are_listed_for_people(capsys):

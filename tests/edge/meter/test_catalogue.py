@@ -2,6 +2,7 @@ import pytest
 
 from edge.meter.catalogue import decode, load, slugs, why_not_billable
 
+
 def test_every_model_that_ships_is_sound():
     for slug in slugs():
         model = load(slug)

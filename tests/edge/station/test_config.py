@@ -104,7 +104,7 @@ ONE_MISTAKE = {
     "too few phases": (('unit = 2\nmodel = "eastron-sdm630"', 'unit = 2\nmodel = "eastron-sdm120"'),
                        "meter[1].model", "measures 1 phase", "a three-phase meter"),
     "meter too coarse to bill": (
-        ('unit = 2\nmodel = "eastron-sdm630"', 'unit = 2\nmodel = "carlo-gavazzi-em340"'),
+        ('unit = 2\nmodel = "eastron-sdm630"', 'unit = 2\nmodel = "carlo-gavazzi-em24"'),
         "meter[1].model", "steps of 100 Wh", 'because evse "1" is billed by it'),
     "bus url": (("rtu:/dev/forecourt-rs485?baud=19200", "rtu:/dev/forecourt-rs485?baud=17"),
                 "bus[0].url", "baud=17", "19200"),
@@ -209,5 +209,5 @@ def test_check_says_no_for_a_missing_file(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_a_meter_that_may_not_bill_may_watch_a_fuse(tmp_path: Path) -> None:
-    coarse = changed(('unit = 1\nmodel = "eastron-sdm630"', 'unit = 1\nmodel = "carlo-gavazzi-em340"'))
-    assert load(written(tmp_path, coarse)).meters[0].model == "carlo-gavazzi-em340"
+    coarse = changed(('unit = 1\nmodel = "eastron-sdm630"', 'unit = 1\nmodel = "carlo-gavazzi-em24"'))
+    assert load(written(tmp_path, coarse)).meters[0].model == "carlo-gavazzi-em24"
