@@ -1,176 +1,223 @@
-"""Virtual Modbus meters: registers that follow a load, served over RTU. Own codec, nothing of `edge`.
+"""Virtual Modbus meters: the registers of any model, that follow a load or show what they are told.
 
-A meter's registers change only at its refresh instants, as real ones do: `register_wh()` is what a
-master would read now, `true_wh()` what has flowed. Register layouts after Eastron's "SDM630 Modbus V2"
-and "SDM120 Modbus" protocol documents: FC 4, IEEE 754 floats in two registers, high word first.
+The map of a model comes from the product's data file, the words from own code (`encoding.py`). What a
+device refuses is refused: an unknown function (exception 1), an address that it does not have, a block
+that crosses a barrier or begins inside a value (2), a block that is too long (3). Attach one to a
+`Wire`, or put it behind a socket (`meter_tcp.py`). A meter's registers change only at its refresh
+instants, as real ones do: `register_wh()` is what a master would read now, `physics.true_wh()` what
+has flowed.
 """
 
 import math
 import struct
-import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Mapping
 
-from hil_tests.virtual.line import crc
+from hil_tests.virtual.encoding import Shown, Spot, clipped, encode, quantised, word
+from hil_tests.virtual.meter_map import MeterMap, load
+from hil_tests.virtual.meter_physics import MeterPhysics, Phases, Sample, quantities
+from hil_tests.virtual.spoil import crc
+from hil_tests.virtual.sunspec_map import EXPONENTS, Layout, layout
 
-Phases = tuple[float, float, float]
+__all__ = ["SHOWN", "MeterPhysics", "Phases", "Sample", "VirtualMeter"]
 
-
-class Sample(NamedTuple):
-    """What the registers show: latched at one instant."""
-
-    voltage_v: Phases
-    current_a: Phases
-    power_w: Phases
-    import_wh: float
-    export_wh: float
-
-
-class MeterPhysics:
-    """The load through one meter, integrated by its own monotonic clock. Negative power is export."""
-
-    def __init__(self, *, import_wh: float = 0.0, export_wh: float = 0.0, refresh_s: float = 0.5,
-                 now: Callable[[], float] = time.monotonic) -> None:
-        self._now, self._refresh_s = now, refresh_s
-        self._voltage_v: Phases = (230.0, 230.0, 230.0)
-        self._current_a: Phases = (0.0, 0.0, 0.0)
-        self._power_w: Phases = (0.0, 0.0, 0.0)
-        self._import_wh, self._export_wh = import_wh, export_wh
-        self._at_s = now()
-        self._latch_due_s = self._at_s + refresh_s
-        self._latched = self._present()
-
-    def set_load(self, current_a: Phases, voltage_v: Phases = (230.0, 230.0, 230.0), *,
-                 power_factor: float = 1.0) -> None:
-        """From now on this flows, per phase L1..L3; a negative current flows back to the grid."""
-        self._advance()
-        self._current_a, self._voltage_v = current_a, voltage_v
-        self._power_w = (current_a[0] * voltage_v[0] * power_factor,
-                         current_a[1] * voltage_v[1] * power_factor,
-                         current_a[2] * voltage_v[2] * power_factor)
-
-    def jump(self, by_wh: float) -> None:
-        """The register is so much further (or back) all at once."""
-        self._advance()
-        self._import_wh += by_wh
-        self._latched = self._present()
-
-    def sample(self) -> Sample:
-        """What the registers show now."""
-        self._advance()
-        return self._latched
-
-    def true_wh(self) -> float:
-        """Imported energy up to this moment, unrounded."""
-        self._advance()
-        return self._import_wh
-
-    def _advance(self) -> None:
-        """Integrate to now, latching at the last refresh instant on the way."""
-        now_s = self._now()
-        if now_s >= self._latch_due_s:
-            missed = math.floor((now_s - self._latch_due_s) / self._refresh_s)
-            latch_s = self._latch_due_s + missed * self._refresh_s
-            self._integrate(latch_s)
-            self._latched = self._present()
-            self._latch_due_s = latch_s + self._refresh_s
-        self._integrate(now_s)
-
-    def _integrate(self, to_s: float) -> None:
-        hours = max(0.0, to_s - self._at_s) / 3600
-        total_w = sum(self._power_w)
-        if total_w >= 0:
-            self._import_wh += total_w * hours
-        else:
-            self._export_wh -= total_w * hours
-        self._at_s = max(self._at_s, to_s)
-
-    def _present(self) -> Sample:
-        return Sample(self._voltage_v, self._current_a, self._power_w, self._import_wh, self._export_wh)
-
-
-def _sdm630(sample: Sample) -> dict[int, float]:
-    """Parameter start addresses of the SDM630 (input registers 3X - 30001)."""
-    volt, amp, watt = sample.voltage_v, sample.current_a, sample.power_w
-    table = {0: volt[0], 2: volt[1], 4: volt[2], 6: amp[0], 8: amp[1], 10: amp[2],
-             12: watt[0], 14: watt[1], 16: watt[2], 42: sum(volt) / 3, 46: sum(amp) / 3, 48: sum(amp),
-             52: sum(watt), 70: 50.0, 72: sample.import_wh / 1000, 74: sample.export_wh / 1000,
-             342: (sample.import_wh + sample.export_wh) / 1000}
-    for phase in range(3):
-        table[18 + 2 * phase] = abs(volt[phase] * amp[phase])
-        table[30 + 2 * phase] = 1.0
-    return table
-
-
-def _sdm120(sample: Sample) -> dict[int, float]:
-    """Parameter start addresses of the SDM120; one phase."""
-    return {0: sample.voltage_v[0], 6: sample.current_a[0], 12: sample.power_w[0],
-            18: abs(sample.voltage_v[0] * sample.current_a[0]), 30: 1.0, 70: 50.0,
-            72: sample.import_wh / 1000, 74: sample.export_wh / 1000,
-            342: (sample.import_wh + sample.export_wh) / 1000}
-
-
-_IMPORT = 72  # address of the import register, of both models
 SHOWN = ("true", "frozen", "nan", "negative")
+_READS = (3, 4)
+_BAD_FUNCTION, _BAD_ADDRESS, _BAD_VALUE = 1, 2, 3
+_PER_UNIT = {"kWh": 1000.0, "MWh": 1e6, "kvarh": 1000.0, "kW": 1000.0, "Pct": 0.01}
 
 
-class _Model(NamedTuple):
-    registers: Callable[[Sample], dict[int, float]]
-    end: int  # first address that does not exist
-    most: int  # registers in one request
+class Refused(Exception):
+    """A Modbus exception, with its code."""
 
-
-MODELS = {"eastron-sdm630": _Model(_sdm630, 382, 80), "eastron-sdm120": _Model(_sdm120, 346, 80)}
+    def __init__(self, code: int) -> None:
+        super().__init__(f"exception {code}")
+        self.code = code
 
 
 class VirtualMeter:
-    """One RTU slave with its physics. Attach it to a `Line`."""
+    """One slave with its physics.
 
-    def __init__(self, unit: int, model: str = "eastron-sdm630", *, physics: MeterPhysics | None = None,
-                 turnaround_s: float = 0.008, baud: int | None = None) -> None:
-        if model not in MODELS:
-            raise ValueError(f"model: got {model!r}, expected one of {', '.join(MODELS)}")
+    `holes`: registers between those of the map are "zeros", or "refused". `baud`: that its port is set
+    to; None: whatever the line speaks. `sunspec`: where a SunSpec model is found. `product`: which of
+    the products of its identity it is.
+    """
+
+    def __init__(self, unit: int, model: str = "eastron-sdm630", *,
+                 physics: MeterPhysics | None = None, turnaround_s: float = 0.008,
+                 baud: int | None = None, holes: str = "zeros", sunspec: Layout | None = None,
+                 product: int = 0) -> None:
+        if holes not in ("zeros", "refused"):
+            raise ValueError(f"holes: got {holes!r}, expected 'zeros' or 'refused'")
         self.unit, self.model, self.turnaround_s, self.baud = unit, model, turnaround_s, baud
+        self.map: MeterMap = load(model)
         self.physics = physics or MeterPhysics()
         self.powered = True  # a meter behind an open contactor is dead
-        self.forced: dict[int, float] = {}  # address -> value shown instead, `nan` for instance
+        self.forced: dict[int, float] = {}  # address in the map -> value shown instead, `nan` too
+        self.absent: set[str] = set()  # quantities that this variant lacks: refused
+        self.refuse_above: tuple[int, int] | None = None  # more registers at once: this exception
         self.requests = 0
+        self.refusals: list[tuple[int, int]] = []  # address and count of what was refused
+        self._product, self._holes = product, holes
+        self._layout = sunspec
+        if self.map.sunspec is not None and sunspec is None:
+            self._layout = layout(self.map.sunspec, unit=unit)
+        self._first = 0 if self._layout is None else self._layout.model_at
+        self._told: dict[str, Shown] = {}
+        self.exponents = {spot.scale_register: EXPONENTS.get(spot.unit, 0)
+                          for spot in self.map.spots if spot.scale_register is not None}
+        self._encoded: dict[str, tuple[object, tuple[int, ...]]] = {}
+
+    def put(self, values: Mapping[str, Shown]) -> None:
+        """From now on these quantities are so, in the register's unit; None: not available.
+
+        Raises `KeyError` for a quantity that the model has not, `ValueError` for a value that its
+        register cannot show.
+        """
+        for quantity, value in values.items():
+            spot = self.map.spot(quantity)
+            encode(spot, value, self._exponent(spot))
+            self._told[quantity] = value
+
+    def follow(self) -> None:
+        """From now on all quantities follow the physics again."""
+        self._told.clear()
+
+    def shown(self, quantity: str) -> Shown:
+        """What the register shows now, rounded to its steps; None: not available."""
+        spot = self.map.spot(quantity)
+        value = self._value(spot, quantities(self.physics.sample(), self.map.phases))
+        if value is None or not math.isfinite(value):
+            return None
+        return quantised(spot, value, self._exponent(spot))
 
     def register_wh(self) -> float:
-        """The import register as a master would read it now, in Wh (float32 kWh on the wire)."""
-        kwh = struct.unpack(">f", struct.pack(">f", self.physics.sample().import_wh / 1000))[0]
-        return float(kwh) * 1000
+        """The billing register as a master would read it now, in Wh, unless it is `forced`."""
+        spot = self.billing_spot()
+        value = self._told.get(spot.quantity, self.physics.sample().import_wh / _PER_UNIT[spot.unit])
+        if value is None:
+            return math.nan
+        return float(quantised(spot, value, self._exponent(spot))) * _PER_UNIT[spot.unit]
+
+    def billing_spot(self) -> Spot:
+        """The register that a bill rests on, or would."""
+        return self.map.spot(self.map.billed or "energy_import")
 
     def show(self, how: str) -> None:
-        """What the import register shows from now on: one of `SHOWN`."""
+        """What the billing register shows from now on: one of `SHOWN`."""
         if how not in SHOWN:
             raise ValueError(f"how: got {how!r}, expected one of {', '.join(SHOWN)}")
-        shown = {"frozen": self.physics.sample().import_wh / 1000, "nan": math.nan, "negative": -1.0}
-        self.forced.pop(_IMPORT, None)
+        spot = self.billing_spot()
+        frozen = self.physics.sample().import_wh / _PER_UNIT[spot.unit]
+        shown = {"frozen": frozen, "nan": math.nan, "negative": -1.0}
+        self.forced.pop(spot.address, None)
         if how in shown:
-            self.forced[_IMPORT] = shown[how]
+            encode(spot, shown[how], self._exponent(spot))
+            self.forced[spot.address] = shown[how]
 
     def answer(self, frame: bytes) -> bytes | None:
-        """See `hil_tests.virtual.line.Slave`."""
-        if not self.powered or len(frame) < 4 or frame[0] != self.unit or crc(frame[:-2]) != frame[-2:]:
+        """See `hil_tests.virtual.wire.Slave`."""
+        if len(frame) < 4 or frame[0] != self.unit or crc(frame[:-2]) != frame[-2:]:
             return None
-        if len(frame) != 8:
+        if frame[1] & 0x80 or (len(frame) != 8 and frame[1] in _READS):
             return None  # another's answer that happens to carry our unit id
-        self.requests += 1
-        body = bytes((self.unit,)) + self._respond(frame[1:-2])
+        pdu = self.respond(frame[1:-2])
+        if pdu is None:
+            return None
+        body = bytes((self.unit,)) + pdu
         return body + crc(body)
 
-    def _respond(self, pdu: bytes) -> bytes:
-        function = pdu[0]
-        if function != 4:
-            return bytes((function | 0x80, 1))
-        address, count = struct.unpack(">HH", pdu[1:5])
-        model = MODELS[self.model]
-        if not 1 <= count <= model.most:
-            return bytes((function | 0x80, 3))
-        if address % 2 or count % 2 or address + count > model.end:
-            return bytes((function | 0x80, 2))
-        values = model.registers(self.physics.sample()) | self.forced
-        data = b"".join(struct.pack(">f", values.get(at, 0.0))
-                        for at in range(address, address + count, 2))
-        return bytes((function, len(data))) + data
+    def respond(self, pdu: bytes) -> bytes | None:
+        """The answer to a request without framing; None: the meter is dead."""
+        if not self.powered:
+            return None
+        self.requests += 1
+        try:
+            if pdu[0] not in _READS or len(pdu) != 5:
+                raise Refused(_BAD_FUNCTION)
+            address, count = struct.unpack(">HH", pdu[1:5])
+            words = self._words(pdu[0], address, count)
+        except Refused as refused:
+            if pdu[0] in _READS and len(pdu) == 5:
+                self.refusals.append(struct.unpack(">HH", pdu[1:5]))
+            return bytes((pdu[0] | 0x80, refused.code))
+        return struct.pack(f">BB{count}H", pdu[0], 2 * count, *words)
+
+    def _words(self, function: int, address: int, count: int) -> list[int]:
+        identity, end = self.map.identity, address + count
+        spots = [spot for spot in self.map.spots if spot.function == function]
+        if not spots and (identity is None or identity.function != function):
+            raise Refused(_BAD_FUNCTION)
+        if not 1 <= count <= self.map.max_block:
+            raise Refused(_BAD_VALUE)
+        if self.refuse_above is not None and count > self.refuse_above[0]:
+            raise Refused(self.refuse_above[1])
+        if identity is not None and (function, address, count) == identity[:3]:
+            return list(identity.words[self._product])
+        self._check(address, end)
+        touched = [spot for spot in spots
+                   if spot.address + self._first < end and address < spot.end + self._first]
+        self._check_spots(touched, address, end)
+        image = self._around(function, spots, address, end) | self._image(touched)
+        if any(at not in image for at in range(address, end)):
+            raise Refused(_BAD_ADDRESS)
+        return [image[at] for at in range(address, end)]
+
+    def _check(self, address: int, end: int) -> None:
+        if self.map.even and (address % 2 or end % 2):
+            raise Refused(_BAD_ADDRESS)
+        if any(address < barrier + self._first < end for barrier in self.map.barriers):
+            raise Refused(_BAD_ADDRESS)
+
+    def _check_spots(self, touched: list[Spot], address: int, end: int) -> None:
+        for spot in touched:
+            if spot.quantity in self.absent:
+                raise Refused(_BAD_ADDRESS)
+            first, last = spot.address + self._first, spot.end + self._first
+            if self.map.whole and (first < address < last or first < end < last):
+                raise Refused(_BAD_ADDRESS)
+
+    def _around(self, function: int, spots: list[Spot], address: int, end: int) -> dict[int, int]:
+        """What there is besides values from `address` to `end`: zeros up to the last register, unless
+        holes are refused; or the rest of a SunSpec device.
+        """
+        if self._layout is not None:
+            known = self._layout.words
+            return {at: known[at] for at in range(address, end) if at in known}
+        identity, there = self.map.identity, {}
+        if self._holes == "zeros" and spots:
+            first = min(spot.address for spot in spots)
+            first = 0 if first < self.map.max_block else first
+            last = max(spot.end for spot in spots)
+            there = dict.fromkeys(range(max(first, address), min(last, end)), 0)
+        if identity is not None and identity.function == function and not identity.alone:
+            there |= _from(identity.address, identity.words[self._product])
+        return there
+
+    def _image(self, touched: list[Spot]) -> dict[int, int]:
+        """The words of these registers, and of all scale registers, at their addresses."""
+        flow = quantities(self.physics.sample(), self.map.phases)
+        image = {self._first + at: word(exponent) for at, exponent in self.exponents.items()}
+        for spot in touched:
+            value = self._value(spot, flow)
+            key = (value, self._exponent(spot))
+            known = self._encoded.get(spot.quantity)
+            if known is None or known[0] != key:
+                known = self._encoded[spot.quantity] = key, encode(spot, *key)
+            image |= _from(self._first + spot.address, known[1])
+        return image
+
+    def _value(self, spot: Spot, flow: Mapping[str, float]) -> Shown:
+        if spot.address in self.forced:
+            return self.forced[spot.address]
+        if spot.quantity in self._told:
+            return self._told[spot.quantity]
+        value = flow.get(spot.quantity, 0.0) / _PER_UNIT.get(spot.unit, 1.0)
+        return clipped(spot, value, self._exponent(spot))
+
+    def _exponent(self, spot: Spot) -> int:
+        return 0 if spot.scale_register is None else self.exponents[spot.scale_register]
+
+
+def _from(address: int, words: tuple[int, ...]) -> dict[int, int]:
+    """Each word at its address."""
+    return {address + at: word for at, word in enumerate(words)}
