@@ -36,7 +36,8 @@ def test_every_model_follows_what_flows():
         physics = MeterPhysics(import_wh=1_234_560.0, refresh_s=0.5, now=lambda: now[0])
         meter = VirtualMeter(1, slug, physics=physics)
         phases = meter.map.phases
-        physics.set_load((10.0, 10.0, 10.0) if phases == 3 else (10.0, 0.0, 0.0), power_factor=0.8)
+        loads = [10.0 if at < phases else 0.0 for at in range(3)]
+        physics.set_load((loads[0], loads[1], loads[2]), power_factor=0.8)
         now[0] += 3600
         energy = 1234.56 + 1.84 * phases
         expected = {"power": 1840 * phases, "power_l1": 1840, "voltage_l1": 230, "voltage": 230,
