@@ -3,9 +3,31 @@ the RTU master needs of the thing that carries its bytes (a serial port, a socke
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from edge.bus.url import LineUrl
+
+
+class Heard(NamedTuple):
+    """Bytes as they passed: whole frames of ours, and of the others' what came at once."""
+
+    direction: Literal["sent", "heard"]
+    data: bytes
+    mono_ns: int  # of the loop's clock: handed to, or taken from, the kernel
+
+
+OnFrame = Callable[[Heard], None]
+
+
+class WireCounts:
+    """What a link heard that was no answer."""
+
+    def __init__(self) -> None:
+        self.crc_errors = 0
+        self.noise_bytes = 0
+        self.foreign_requests = 0  # somebody else asks on this line
+        self.echoes = 0  # of requests, where the URL says nothing of an echo
+        self.low_latency: bool | None = None  # as the kernel granted it; None: not a serial port
 
 
 class Link(Protocol):
@@ -13,6 +35,8 @@ class Link(Protocol):
 
     late_s: float  # how long after a timeout an answer may still come and be taken for the next one's
     on_lost: Callable[[], None]
+    on_frame: OnFrame | None  # a tap, for recordings
+    counts: WireCounts
 
     @property
     def where(self) -> str:

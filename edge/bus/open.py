@@ -10,5 +10,5 @@ from edge.bus.url import parse_url
 def open_bus(url: str) -> LineOwner:
     """The owner of the line at `url`, not started yet. Raises `ValueError` for a URL that is none."""
     line = parse_url(url)
-    link: Link = RtuMaster(line) if line.kind == "rtu" else TcpMaster(line)
+    link: Link = TcpMaster(line) if line.kind == "tcp" else RtuMaster(line)
     return LineOwner(link)

@@ -7,38 +7,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from edge.bus.frame import expect
-from edge.bus.link import Link
+from edge.bus.figures import LineFigures, line_figures
+from edge.bus.job import Job
+from edge.bus.link import Link, OnFrame
 from edge.bus.pdu import EXCEPTION_BIT
 from edge.bus.port import BusClass
 from edge.bus.stats import LineStats, UnitStats
 from edge.controller.trouble import BadAnswer, DeviceError, DeviceRefused, DeviceTimeout, LineDown
 
-_FIRST_REOPEN_S, _LONGEST_REOPEN_S = 0.25, 5.0
+# With the longest that an attempt to connect takes (2.5 s), a line is back within 5 s.
+_FIRST_REOPEN_S, _LONGEST_REOPEN_S = 0.25, 2.0
+_CLOSE_S = 3.0  # longer than any exchange that is not stuck
 # An outlet's revoke must not wait a second for a ghost: a unit whose worst answer is known
 # is given this many times that long, at least _SHORTEST_LATE_S, to send what it still owes.
 _LATE_FACTOR, _SHORTEST_LATE_S = 4, 0.1
-_AGED_S = 0.3  # a meter waits for boards so long at most, give or take their turn
-
-
-class _Job:
-    """One request in the queue. `not_before_s`: an answer to an earlier one may still come."""
-
-    def __init__(self, order: tuple[int, int], unit: int, pdu: bytes, timeout_s: float | None,
-                 since_s: float, done: asyncio.Future[bytes]) -> None:
-        self.order, self.unit, self.pdu, self.timeout_s = order, unit, pdu, timeout_s
-        self.since_s, self.done = since_s, done
-        self.head = expect(unit, pdu).head
-
-    @property
-    def klass(self) -> BusClass:
-        return BusClass(self.order[0])
-
-    def rank(self, now_s: float) -> tuple[int, int]:
-        """A meter that has waited counts as a board: boards that fill a line would starve it."""
-        meter = BusClass.METER_FAST <= self.klass <= BusClass.METER_SLOW
-        aged = meter and now_s - self.since_s > _AGED_S
-        return (BusClass.BOARD if aged else self.order[0]), self.order[1]
 
 
 class Pulse(NamedTuple):
@@ -62,7 +44,7 @@ class LineOwner:
         self.stats = LineStats()
         self.on_failed: Callable[[BaseException], None] = lambda _: None
         self._link = link
-        self._queue: list[_Job] = []
+        self._queue: list[Job] = []
         self._count = itertools.count()
         self._wake = asyncio.Event()
         self._down: str | None = "not started"
@@ -70,6 +52,8 @@ class LineOwner:
         self._task: asyncio.Task[None] | None = None
         self._asked_s: float | None = None  # since when the request in flight has waited
         self._ended_s: float | None = None  # when the last exchange ended
+        self._spoke: int | None = None  # whose exchange it was
+        self._closing = False
         link.on_lost = self._wake.set
 
     @property
@@ -81,6 +65,25 @@ class LineOwner:
     def down(self) -> str | None:
         """Why the line cannot be used now; `None`: it can."""
         return self._down
+
+    @property
+    def on_frame(self) -> OnFrame | None:
+        """A tap that hears every byte both ways, for recordings; it must not raise."""
+        return self._link.on_frame
+
+    @on_frame.setter
+    def on_frame(self, tap: OnFrame | None) -> None:
+        self._link.on_frame = tap
+
+    def turnaround_s(self, unit: int) -> float | None:
+        """See `edge.bus.port.Bus`."""
+        known = self.stats.units.get(unit)
+        return None if known is None else known.turnaround_s
+
+    def figures(self) -> LineFigures:
+        """Everything counted and learned, as of now."""
+        return line_figures(self.where, self._down, self.stats, self._link.counts,
+                            asyncio.get_running_loop().time())
 
     def pulse(self) -> Pulse:
         """For a supervisor."""
@@ -94,7 +97,7 @@ class LineOwner:
                      errors=self.stats.timeouts + self.stats.bad + self.stats.downs)
 
     async def start(self) -> None:
-        """Open the line (or begin to try, at most 5 s apart) and serve."""
+        """Open the line (or begin to try, at most 2 s apart) and serve."""
         if self._task is not None:
             return
         await self._try_open()
@@ -102,10 +105,16 @@ class LineOwner:
         self._task.add_done_callback(self._ended)
 
     async def close(self) -> None:
-        """Stop serving; whoever waits gets `LineDown`. Raises what the owner died of, if it did."""
+        """Stop serving; whoever waits gets `LineDown`. Raises what the owner died of, if it did.
+
+        What is in flight ends first: a command to an outlet is not left half asked.
+        """
         task, self._task = self._task, None
         if task is None:
             return
+        self._closing = True
+        if self._asked_s is not None:
+            await asyncio.wait({task}, timeout=_CLOSE_S)
         task.cancel()
         try:
             with suppress(asyncio.CancelledError):
@@ -116,14 +125,14 @@ class LineOwner:
     async def transact(self, unit: int, pdu: bytes, klass: BusClass, *,
                        timeout_s: float | None = None) -> bytes:
         """See `edge.bus.port.Bus`."""
-        if self._down is not None:
-            raise self._line_down(self._down)
+        if self._down is not None or self._closing:
+            raise self._line_down(self._down or "closed")
         loop = asyncio.get_running_loop()
-        job = _Job((int(klass), next(self._count)), unit, pdu, timeout_s, loop.time(),
+        job = Job((int(klass), next(self._count)), unit, pdu, timeout_s, loop.time(),
                    loop.create_future())
         if timeout_s is None and self.stats.unit(unit).resting(klass, loop.time()):
             raise DeviceTimeout("unit not asked", where=f"unit {unit} on {self.where}",
-                                got=f"{self.stats.unit(unit).in_a_row} timeouts in a row",
+                                got=f"{self.stats.unit(unit).in_a_row} failures in a row",
                                 expected="an answer to the next probe")
         bisect.insort(self._queue, job, key=lambda waiting: waiting.order)
         self._wake.set()
@@ -131,7 +140,7 @@ class LineOwner:
 
     async def _serve_forever(self) -> None:
         pause_s = _FIRST_REOPEN_S
-        while True:
+        while not self._closing:
             self._wake.clear()
             if not self._link.is_open and not await self._try_open():
                 self._fail_all(self._down or "gone")
@@ -148,7 +157,7 @@ class LineOwner:
                     async with asyncio.timeout(wait_s):
                         await self._wake.wait()
 
-    def _next(self, now_s: float) -> tuple[_Job | None, float | None]:
+    def _next(self, now_s: float) -> tuple[Job | None, float | None]:
         """The first job that may go now, taken from the queue; else how long until one may."""
         waiting = [job for job in self._queue if not job.done.done()]
         self.stats.skipped += len(self._queue) - len(waiting)
@@ -157,57 +166,74 @@ class LineOwner:
             del self._owed[head]
         for job in sorted(waiting, key=lambda job: job.rank(now_s)):
             if job.head not in self._owed:
+                gap_s = self._gap_left_s(job, now_s)
+                if gap_s > 0:  # whoever is more urgent and comes meanwhile goes first
+                    return None, gap_s
                 self._queue.remove(job)
                 return job, None
         return None, min((self._owed[job.head] - now_s for job in waiting), default=None)
 
-    async def _serve(self, job: _Job, now_s: float) -> None:
+    def _gap_left_s(self, job: Job, now_s: float) -> float:
+        """How much longer a unit that needs it is left in peace after another unit's frame."""
+        if self._ended_s is None or self._spoke in (None, job.unit):
+            return 0.0
+        return self._ended_s + self.stats.unit(job.unit).gap.before_s(job.klass) - now_s
+
+    async def _serve(self, job: Job, now_s: float) -> None:
         """One exchange, to its end, whatever became of the one who asked."""
         loop, unit = asyncio.get_running_loop(), self.stats.unit(job.unit)
         waited = self.stats.worst_wait_s
         waited[job.klass] = max(waited.get(job.klass, 0.0), now_s - job.since_s)
         self.stats.requests += 1
         self._asked_s = job.since_s
+        after_another = self._spoke not in (None, job.unit)
+        counts = self._link.counts
+        crc_errors, noise_bytes = counts.crc_errors, counts.noise_bytes
         try:
-            outcome = await self._exchange(job, unit)
+            outcome, turnaround_s = await self._exchange(job, unit)
             self._ended_s = end_s = loop.time()
+            self._spoke = job.unit
             self.stats.busy_s += end_s - now_s
-            self._account(job, unit, outcome, end_s)
-            if isinstance(outcome, bytes) and outcome[0] & EXCEPTION_BIT:
-                outcome = self._refused(job, outcome)
-            _settle(job, outcome)
+            unit.crc_errors += counts.crc_errors - crc_errors
+            unit.noise_bytes += counts.noise_bytes - noise_bytes
+            if isinstance(outcome, DeviceTimeout | BadAnswer):
+                self._owed[job.head] = end_s + self._late_s(job.klass, unit)
+            self._account(unit, outcome, turnaround_s, end_s, after_another=after_another)
+            job.settle(outcome)
         finally:
             self._asked_s = None
             if not job.done.done():  # only if we are cancelled, or failed
-                _settle(job, self._line_down("closed"))
+                job.settle(self._line_down("closed"))
 
-    async def _exchange(self, job: _Job, unit: UnitStats) -> bytes | DeviceError:
+    async def _exchange(self, job: Job, unit: UnitStats) -> tuple[bytes | DeviceError, float]:
         try:
             answer, turnaround_s = await self._link.exchange(
                 job.unit, job.pdu, unit.timeout_s if job.timeout_s is None else job.timeout_s)
         except DeviceError as trouble:
-            return trouble
-        unit.answered(turnaround_s)
-        return answer
+            return trouble, 0.0
+        if answer[0] & EXCEPTION_BIT:
+            return job.exception(answer, self.where), turnaround_s
+        return answer, turnaround_s
 
-    def _account(self, job: _Job, unit: UnitStats, outcome: bytes | DeviceError, end_s: float) -> None:
-        if isinstance(outcome, LineDown):
-            self.stats.downs += 1
-            self._down = outcome.got
-        elif isinstance(outcome, BadAnswer):
+    def _account(self, unit: UnitStats, outcome: bytes | DeviceError, turnaround_s: float, end_s: float,
+                 *, after_another: bool) -> None:
+        if isinstance(outcome, BadAnswer):
             self.stats.bad += 1
-            unit.bad += 1
-            self._owed[job.head] = end_s + self._late_s(job.klass, unit)
+            unit.answered_badly(end_s, after_another=after_another)
         elif isinstance(outcome, DeviceTimeout):
             self.stats.timeouts += 1
-            unit.stayed_silent(end_s)
-            self._owed[job.head] = end_s + self._late_s(job.klass, unit)
-        elif isinstance(outcome, bytes) and outcome[0] & EXCEPTION_BIT:
+            unit.stayed_silent(end_s, after_another=after_another)
+        elif isinstance(outcome, DeviceRefused):
             self.stats.refusals += 1
             unit.refusals += 1
-        else:
+            unit.answered(turnaround_s, after_another=after_another)
+        elif isinstance(outcome, bytes):
             self.stats.answers += 1
             unit.answers += 1
+            unit.answered(turnaround_s, after_another=after_another)
+        else:
+            self.stats.downs += 1
+            self._down = outcome.got
 
     def _late_s(self, klass: BusClass, unit: UnitStats) -> float:
         """How long a question of the same shape must wait, so that a ghost cannot answer it."""
@@ -222,14 +248,16 @@ class LineOwner:
             self._down = trouble.got
             return False
         self._down = None
-        self._owed.clear()
+        self._spoke = None
+        for unit in self.stats.units.values():
+            unit.wake()
         return True
 
     def _fail_all(self, why: str) -> None:
         self._down = why
         queue, self._queue = self._queue, []
         for job in queue:
-            _settle(job, self._line_down(why))
+            job.settle(self._line_down(why))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """However the owner ended: nobody may wait for it any longer."""
@@ -238,25 +266,6 @@ class LineOwner:
         if error is not None:
             self.on_failed(error)
 
-    def _refused(self, job: _Job, answer: bytes) -> DeviceRefused:
-        return DeviceRefused("request refused", where=f"unit {job.unit} on {self.where}",
-                             got=f"exception {answer[1]} ({_EXCEPTIONS.get(answer[1], 'unknown')})",
-                             expected=f"an answer to {job.pdu.hex(' ')}", code=answer[1])
-
     def _line_down(self, why: str) -> LineDown:
         return LineDown("line", where=self.where, got=why, expected="an open line")
 
-
-# Modbus Application Protocol v1.1b3, 7
-_EXCEPTIONS = {1: "illegal function", 2: "illegal data address", 3: "illegal data value",
-               4: "device failure", 5: "acknowledge", 6: "device busy", 8: "memory parity error",
-               10: "gateway path unavailable", 11: "gateway target failed to respond"}
-
-
-def _settle(job: _Job, outcome: bytes | DeviceError) -> None:
-    if job.done.done():
-        return  # the one who asked went away
-    if isinstance(outcome, DeviceError):
-        job.done.set_exception(outcome)
-    else:
-        job.done.set_result(outcome)

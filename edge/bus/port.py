@@ -37,3 +37,9 @@ class Bus(Protocol):
         what waits in the queue is dropped.
         """
         ...
+
+    def turnaround_s(self, unit: int) -> float | None:
+        """Smoothed seconds from the last bit of a request to the first of `unit`'s answer; `None` until
+        it has answered once. Over TCP it holds what lies between, a serial line behind it too.
+        """
+        ...

@@ -7,10 +7,12 @@ line must fall silent before the next request.
 """
 
 import asyncio
+from typing import Literal
 
 from edge.bus.frame import Expected, expect, frame_of
-from edge.bus.link import MakePort
+from edge.bus.link import Heard, MakePort, OnFrame, WireCounts
 from edge.bus.serial_port import SerialPort
+from edge.bus.socket_port import SocketPort
 from edge.bus.url import LineUrl
 from edge.controller.trouble import BadAnswer, DeviceTimeout, LineDown
 
@@ -21,14 +23,16 @@ _BABBLE_S = 1.0  # a line that is never silent is used all the same
 
 
 class RtuMaster:
-    """A `Link` over one serial port."""
+    """A `Link` over one serial port, or over a socket to a serial device server (`rtu+tcp`)."""
 
     late_s = 1.0  # no meter we know answers later; measured ones within 0.1 s
 
-    def __init__(self, url: LineUrl, make_port: MakePort = SerialPort) -> None:
+    def __init__(self, url: LineUrl, make_port: MakePort | None = None) -> None:
         self.url = url
         self.on_lost = _nothing
-        self.crc_errors = 0
+        self.on_frame: OnFrame | None = None
+        self.counts = WireCounts()
+        make_port = make_port or (SerialPort if url.kind == "rtu" else SocketPort)
         self._port = make_port(url, self._received, self._lost)
         self._buffer = bytearray()
         self._arrived = asyncio.Event()
@@ -37,7 +41,7 @@ class RtuMaster:
 
     @property
     def where(self) -> str:
-        return self.url.path
+        return self.url.address
 
     @property
     def is_open(self) -> bool:
@@ -58,6 +62,7 @@ class RtuMaster:
         self._port.pump()  # what waited in the kernel belongs to nobody
         self._buffer.clear()
         self._port.write(request)
+        self._tell("sent", request)
         sent_s = asyncio.get_running_loop().time() + len(request) * self.url.char_s
         self._busy_until_s = sent_s
         answer = await self._answer(expected, request, sent_s, timeout_s)
@@ -70,6 +75,8 @@ class RtuMaster:
         """Two waits: for the first byte, then for as long as the whole answer takes on the wire."""
         first_by_s = sent_s + timeout_s
         whole_by_s = first_by_s + expected.length * self.url.char_s + _CHUNK_S
+        if self.url.kind != "rtu":  # a device server hands an answer on when it has the whole of it
+            first_by_s = whole_by_s
         while True:
             heard = self._without_echo(request)
             answer = expected.find(heard)
@@ -121,14 +128,20 @@ class RtuMaster:
             return DeviceTimeout("no answer", where=where, got=f"nothing in {timeout_s * 1000:.0f} ms",
                                  expected=wanted)
         got, bad_crc = expected.diagnose(heard)
-        self.crc_errors += bad_crc
+        self.counts.crc_errors += bad_crc
         return BadAnswer("bad answer", where=where, got=got, expected=wanted)
 
     def _received(self, data: bytes) -> None:
         self._busy_until_s = max(self._busy_until_s, asyncio.get_running_loop().time())
+        self._tell("heard", data)
         self._buffer += data
         del self._buffer[:-4096]  # a babbling line must not fill the memory
         self._arrived.set()
+
+    def _tell(self, direction: Literal["sent", "heard"], data: bytes) -> None:
+        if self.on_frame is not None:
+            mono_ns = round(asyncio.get_running_loop().time() * 1e9)
+            self.on_frame(Heard(direction, data, mono_ns))
 
     def _lost(self) -> None:
         self._arrived.set()

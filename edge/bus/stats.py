@@ -1,11 +1,12 @@
-"""What a line and its units have taught their owner: latency, timeouts, who is dead."""
+"""What a line and its units have taught their owner: latency, gaps, failures, who is dead."""
 
+from edge.bus.gap import AdaptiveGap
 from edge.bus.port import BusClass
 
 _FIRST_TIMEOUT_S = 0.3
 _SHORTEST_TIMEOUT_S = 0.1  # below lies the scheduling noise of a busy Pi and the chunks of USB adapters
 _LONGEST_TIMEOUT_S = 0.6
-_DEAD_AFTER = 3  # timeouts in a row
+_DEAD_AFTER = 3  # failures in a row
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
 
 
@@ -17,9 +18,12 @@ class UnitStats:
         self.refusals = 0
         self.timeouts = 0
         self.bad = 0
-        self.in_a_row = 0  # timeouts since the last sign of life
+        self.crc_errors = 0
+        self.noise_bytes = 0
+        self.in_a_row = 0  # timeouts and bad answers since the last good one
         self.turnaround_s: float | None = None  # smoothed
         self.worst_turnaround_s = 0.0
+        self.gap = AdaptiveGap()
         self._deviation_s = 0.0
         self._probe_at_s = 0.0
 
@@ -34,9 +38,11 @@ class UnitStats:
                 learned_s *= 2 ** self.in_a_row
         return min(max(learned_s, _SHORTEST_TIMEOUT_S), _LONGEST_TIMEOUT_S)
 
-    def answered(self, turnaround_s: float) -> None:
-        """A matching answer (or refusal) came."""
+    def answered(self, turnaround_s: float, *, after_another: bool = False) -> None:
+        """A matching answer (or refusal) came; `after_another`: right after another unit's frame."""
         self.in_a_row = 0
+        if after_another:
+            self.gap.answered()
         self.worst_turnaround_s = max(self.worst_turnaround_s, turnaround_s)
         if self.turnaround_s is None:
             self.turnaround_s, self._deviation_s = turnaround_s, turnaround_s / 2
@@ -45,18 +51,38 @@ class UnitStats:
         self.turnaround_s += error_s / 8
         self._deviation_s += (abs(error_s) - self._deviation_s) / 4
 
-    def stayed_silent(self, now_s: float) -> None:
+    def stayed_silent(self, now_s: float, *, after_another: bool = False) -> None:
         """Nothing came in time."""
         self.timeouts += 1
+        self._failed(now_s, after_another)
+
+    def answered_badly(self, now_s: float, *, after_another: bool = False) -> None:
+        """Something came that was no answer. Who says nothing else is as dead as the silent."""
+        self.bad += 1
+        self._failed(now_s, after_another)
+
+    def _failed(self, now_s: float, after_another: bool) -> None:
         self.in_a_row += 1
         over = min(self.in_a_row - _DEAD_AFTER, 8)
         if over >= 0:
             self._probe_at_s = now_s + min(_FIRST_PAUSE_S * 2.0 ** over, _LONGEST_PAUSE_S)
+        if after_another and over >= 0:
+            self.gap.probe()
+        elif after_another:
+            self.gap.failed()
 
     def resting(self, klass: BusClass, now_s: float) -> bool:
         """Whether a dead unit should not be asked yet. Outlets are always asked."""
-        return (self.in_a_row >= _DEAD_AFTER and klass >= BusClass.METER_FAST
-                and now_s < self._probe_at_s)
+        return klass >= BusClass.METER_FAST and self.rest_s(now_s) is not None
+
+    def rest_s(self, now_s: float) -> float | None:
+        """How long until a dead unit is probed; `None`: it may be asked."""
+        left_s = self._probe_at_s - now_s
+        return left_s if self.in_a_row >= _DEAD_AFTER and left_s > 0 else None
+
+    def wake(self) -> None:
+        """The line was away, so that nothing is known of the unit: it may be asked at once."""
+        self._probe_at_s = 0.0
 
 
 class LineStats:
