@@ -11,7 +11,7 @@ from fake_journal import FakeJournal
 from notified import heard, listening
 from virtual_time import now_ns, virtual
 
-from edge.bus.link import Link
+from edge.bus.link import Link, WireCounts
 from edge.bus.owner import LineOwner
 from edge.bus.pdu import read_input
 from edge.bus.port import BusClass
@@ -33,7 +33,7 @@ class Wire(Link):
     late_s, where, is_open, how = 1.0, "wire", True, "answers"
 
     def __init__(self) -> None:
-        self.on_lost = lambda: None
+        self.on_lost, self.on_frame, self.counts = lambda: None, None, WireCounts()
 
     async def open(self) -> None: ...
 
