@@ -1,12 +1,11 @@
 """The meter models that ship: one TOML file each in `models/`."""
 
-import tomllib
+from collections.abc import Iterable
 from importlib import resources
-from typing import Any
-
-import msgspec
 
 from edge.meter.model import MeterModel
+from edge.meter.model_file import BadModel, parse
+from edge.meter.soundness import BILLED, problems
 
 _FINEST_BILLED_WH = 10
 
@@ -18,33 +17,104 @@ def slugs() -> tuple[str, ...]:
 
 
 def load(slug: str) -> MeterModel:
-    """The model. Raises `ValueError` (what, got, expected) for a slug that we do not know."""
+    """The model. Raises `ValueError` (what, got, expected) for one that is unknown or unsound."""
     if slug not in slugs():
         raise ValueError(f"meter model: got {slug!r}, expected one of {', '.join(slugs())}")
-    return decode(_folder().joinpath(f"{slug}.toml").read_text(encoding="utf-8"))
+    return checked(text(slug), f"{slug}.toml")
 
 
-def decode(text: str) -> MeterModel:
-    """A model from its TOML. Rows take what they lack from `defaults`, and `sentinels` by type."""
-    table: dict[str, Any] = tomllib.loads(text)
-    defaults = table.pop("defaults", {})
-    sentinels = table.pop("sentinels", {})
-    rows = [defaults | row for row in table["registers"]]
-    table["registers"] = [{"sentinel": sentinels.get(row.get("type"), "")} | row for row in rows]
-    return msgspec.convert(table, MeterModel)
+def models() -> tuple[MeterModel, ...]:
+    """Every model, by slug."""
+    return tuple(load(slug) for slug in slugs())
+
+
+def text(slug: str) -> str:
+    """A model's file as it ships, with its comments."""
+    return _folder().joinpath(f"{slug}.toml").read_text(encoding="utf-8")
+
+
+def checked(contents: str, file: str) -> MeterModel:
+    """A model from the contents of a file, if it is sound. Raises `BadModel`."""
+    model = parse(contents, file)
+    found = problems(model)
+    if model.slug != file.removesuffix(".toml"):
+        found.insert(0, f"slug: got {model.slug!r}, expected the file's name")
+    if found:
+        raise BadModel(file, "the model", "; ".join(found), "a sound description")
+    return model
 
 
 def why_not_billable(model: MeterModel) -> str | None:
     """Why no bill may rest on this model; `None`: it may."""
+    if model.generator:
+        return f"{model.name} counts what flows out as positive: it is no meter of a load"
+    if model.suspect:
+        return f"{model.name}: {model.suspect}"
     if model.billing is None:
         return f"{model.name} has no register of imported energy that may be billed"
-    if not model.billing.quantity.startswith("energy_import"):
+    if model.billing.quantity not in BILLED:
         return (f"{model.name}: got {model.billing.quantity} as billing register, "
                 "expected imported energy (a sum may hold export too)")
     if model.billing.resolution_wh > _FINEST_BILLED_WH:
         return (f"{model.name}: got a register in steps of {model.billing.resolution_wh} Wh, "
                 f"expected {_FINEST_BILLED_WH} Wh or finer")
     return None
+
+
+def would_bill(model: MeterModel, phases: int) -> tuple[MeterModel, ...]:
+    """Who may bill in this model's place, on so many phases, best first.
+
+    Products of the same maker, or where it has none, those of any whose billing register is confirmed.
+    """
+    able = [each for each in models() if each.sunspec is None and each.phases >= phases
+            and why_not_billable(each) is None]
+    kin = [each for each in able if each.maker == model.maker]
+    return tuple(sorted(kin or [each for each in able if _billing_confirmed(each)], key=_merit))
+
+
+def twins(slug: str, known: Iterable[MeterModel] | None = None) -> tuple[str, ...]:
+    """Other models, of all or of `known`, that this one's registers and identity do not tell from it.
+
+    Where both have a quantity it is at the same place; both have the same phases, fast tier and billed
+    register; and no identity register says another thing of each.
+    """
+    model = load(slug)
+    return tuple(other.slug for other in (models() if known is None else known)
+                 if other.slug != slug and _alike(model, other))
+
+
+def _alike(model: MeterModel, other: MeterModel) -> bool:
+    if (model.phases, model.fast, model.sunspec) != (other.phases, other.fast, other.sunspec):
+        return False
+    if (model.billing and model.billing.quantity) != (other.billing and other.billing.quantity):
+        return False
+    if _told_apart(model, other):
+        return False
+    shared = [(mine, theirs) for mine in model.registers
+              if (theirs := other.register(mine.quantity)) is not None]
+    return all((mine.function, mine.address, mine.type, mine.word_order, mine.scale)
+               == (theirs.function, theirs.address, theirs.type, theirs.word_order, theirs.scale)
+               for mine, theirs in shared)
+
+
+def _told_apart(model: MeterModel, other: MeterModel) -> bool:
+    mine, theirs = model.identity, other.identity
+    if mine is None or theirs is None:
+        return False
+    same_place = (mine.function, mine.address, mine.count) == (
+        theirs.function, theirs.address, theirs.count)
+    return same_place and not set(mine.values) & set(theirs.values)
+
+
+def _billing_confirmed(model: MeterModel) -> bool:
+    register = model.register(model.billing.quantity) if model.billing else None
+    return register is not None and register.confirmed
+
+
+def _merit(model: MeterModel) -> tuple[bool, float, str]:
+    """The first has a billing register that two sources agree on, and the finest."""
+    step_wh = float(model.billing.resolution_wh) if model.billing else 0.0
+    return not _billing_confirmed(model), step_wh, model.slug
 
 
 def _folder() -> resources.abc.Traversable:

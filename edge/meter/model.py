@@ -130,22 +130,3 @@ class MeterModel(Value):
     def max_power_w(self) -> float:
         """What can flow through it at the most: nominal 230 V plus 15 %."""
         return self.max_current_a * self.phases * 230 * 1.15
-
-    def problems(self) -> list[str]:
-        """What is wrong with the description itself; a test keeps this empty for all that ship."""
-        found = []
-        names = [register.quantity for register in self.registers]
-        found += [f"{name} twice" for name in sorted(set(names)) if names.count(name) > 1]
-        found += [f"fast quantity {name} has no register" for name in self.fast if name not in names]
-        if self.billing is not None and self.billing.quantity not in names:
-            found.append(f"billing quantity {self.billing.quantity} has no register")
-        for register in self.registers:
-            size = register.type.words * 4
-            if register.function not in (3, 4):
-                found.append(f"{register.quantity}: function {register.function}, expected 3 or 4")
-            if register.sentinel and len(register.sentinel) != size:
-                found.append(f"{register.quantity}: sentinel of {len(register.sentinel)} digits, "
-                             f"expected {size}")
-            if any(register.address < barrier < register.end for barrier in self.barriers):
-                found.append(f"{register.quantity} lies across a barrier")
-        return found

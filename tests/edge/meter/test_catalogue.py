@@ -1,59 +1,110 @@
+from decimal import Decimal
+
+import msgspec
 import pytest
 
-from edge.meter.catalogue import decode, load, slugs, why_not_billable
+from edge.meter.catalogue import (
+    checked,
+    load,
+    models,
+    slugs,
+    text,
+    twins,
+    why_not_billable,
+    would_bill,
+)
+from edge.meter.decode import wh_per_count
+from edge.meter.model import Billing, RegisterType
+from edge.meter.model_file import BadModel
 
 
 def test_every_model_that_ships_is_sound():
-    for slug in slugs():
-        model = load(slug)
-        assert model.slug == slug
-        assert model.problems() == [], slug
-        assert model.fast and model.max_power_w > 0, slug
+    assert [model.slug for model in models()] == list(slugs())
+    assert len(slugs()) == 46 and len({model.name for model in models()}) == 46
 
 
-@pytest.mark.parametrize(("slug", "why"), [
-    ("eastron-sdm630", None), ("eastron-sdm120", None), ("abb-b23", None), ("dzg-dvh4013", None),
-    ("carlo-gavazzi-em340", None), ("carlo-gavazzi-em24", "100 Wh"), ("eastron-sdm72dm-v2", "100 Wh"),
-])
-def test_only_fine_import_registers_may_be_billed(slug, why):
-    found = why_not_billable(load(slug))
-    assert found is None if why is None else why in found
+def test_every_file_says_where_its_figures_come_from_and_is_written_in_the_units_of_the_tables():
+    for model in models():
+        head = [line for line in text(model.slug).splitlines() if line.startswith("# ")]
+        assert any("Source:" in line for line in head), model.slug
+        assert all(len(line) <= 104 for line in head), model.slug
+        energies = [each for each in model.registers if "energy" in each.quantity]
+        assert {each.unit for each in energies} <= {"kWh", "kvarh"}, model.slug
 
 
-MODEL = """
-slug = "x"
-name = "X"
-maker = "M"
-phases = 1
-max_current_a = 10
-max_block = 10
-refresh_s = 1
-serial = { baud = 9600, parity = "N" }
-fast = ["power"]
-defaults = { type = "uint16", unit = "kWh" }
-registers = [{ quantity = "power", address = 1 }, { quantity = "energy_total", address = 9 }]
-"""
+def test_what_is_read_at_every_turn_is_currents_and_power_and_nothing_slow():
+    for model in models():
+        has = {register.quantity for register in model.registers}
+        phases = range(1, model.phases + 1)
+        currents = ["current"] if model.phases == 1 else [f"current_l{phase}" for phase in phases]
+        assert set(model.fast) >= {name for name in currents if name in has}, model.slug
+        assert not [name for name in model.fast if name.startswith(("voltage", "energy", "freq"))]
+        slow = {name for name in ("frequency", "energy_export") if name in has}
+        assert set(model.slow) >= slow, model.slug
+        assert any(name.startswith("voltage") for name in model.slow) or "voltage" not in str(has)
 
 
-@pytest.mark.parametrize(("more", "why"), [
-    ("", "no register"), ("billing = { quantity = 'energy_total', resolution_wh = 1 }", "export"),
-])
-def test_a_sum_or_nothing_may_not_be_billed(more, why):
-    assert why in why_not_billable(decode(MODEL + more))
+def test_every_model_that_may_bill_counts_imported_energy_finely():
+    for model in models():
+        if why_not_billable(model) is not None:
+            continue
+        register = model.register(model.billing.quantity)
+        assert model.billing.quantity in ("energy_import", "energy_import_fine"), model.slug
+        assert not register.magnitude and not model.suspect and not model.generator
+        assert 1 <= model.billing.resolution_wh <= 10, model.slug
+        if register.type not in (RegisterType.FLOAT32, RegisterType.FLOAT64):
+            assert wh_per_count(register) == model.billing.resolution_wh, model.slug
 
 
-@pytest.mark.parametrize(("broken", "why"), [
-    ("barriers = [2]\n", []),
-    ("billing = { quantity = 'energy_import', resolution_wh = 1 }\n",
-     ["energy_import has no register"]),
-    ("sentinels = { uint16 = 'fff' }\n", ["sentinel of 3 digits", "sentinel of 3 digits"]),
-])
-def test_problems_of_a_description_are_named(broken, why):
-    found = decode(MODEL + broken).problems()
-    assert len(found) == len(why)
-    assert all(text in said for text, said in zip(why, found, strict=True))
+def test_only_fine_import_registers_may_be_billed():
+    for slug, why in (
+            ("eastron-sdm630", None), ("eastron-sdm120", None), ("abb-b23", None),
+            ("dzg-dvh4013", None), ("carlo-gavazzi-em340", None), ("schneider-iem3000", None),
+            ("sunspec-203", None),
+            ("carlo-gavazzi-em24", "100 Wh"), ("carlo-gavazzi-em24-e1", "100 Wh"),
+            ("eastron-sdm72dm-v2", "100 Wh"), ("carlo-gavazzi-em112", "word order"),
+            ("ddm18sd", "no register"), ("orno-we504", "no register"), ("orno-we514", "addresses"),
+            ("solaredge-se-mtr-3y", "odd addresses"), ("sunspec-701", "no meter of a load")):
+        found = why_not_billable(load(slug))
+        assert found is None if why is None else why in str(found), slug
+    model = load("eastron-sdm630")
+    for quantity, step_wh, why in (
+            ("energy_total", "1", "export"), ("energy_import_l1", "1", "expected imported"),
+            ("energy_import", "10.1", "steps of 10.1 Wh")):
+        billing = Billing(quantity=quantity, resolution_wh=Decimal(step_wh))
+        assert why in str(why_not_billable(msgspec.structs.replace(model, billing=billing)))
+
+
+def test_who_would_bill_instead_is_of_the_same_make_or_else_confirmed():
+    assert [each.slug for each in would_bill(load("carlo-gavazzi-em24"), 3)] == [
+        "carlo-gavazzi-em340", "carlo-gavazzi-em580"]
+    assert would_bill(load("eastron-sdm72dm-v2"), 3)[0].slug == "eastron-sdm630"
+    assert "eastron-sdm120" in [each.slug for each in would_bill(load("eastron-sdm72"), 1)]
+    others = would_bill(load("ddm18sd"), 3)
+    assert len(others) >= 3 and all(each.phases == 3 and each.sunspec is None for each in others)
+    assert all(each.register(each.billing.quantity).confirmed for each in others)
+
+
+def test_twins_are_those_that_no_register_tells_apart():
+    assert twins("eltako-dsz16") == ("eltako-dsz15dzmod",)
+    assert twins("eastron-sdm630") == ("eastron-sdm54", "eastron-smart-x96-1a")
+    assert twins("eastron-sdm120") == ("eastron-sdm220",), "the SDM230 has a code of its own"
+    assert twins("wago-879") == ("inepro-pro380",)
+    known = models()
+    of = {model.slug: twins(model.slug, known) for model in known}
+    assert not any(of[lone] for lone in ("carlo-gavazzi-em340", "carlo-gavazzi-em24-e1", "abb-b23",
+                                         "sunspec-203", "sunspec-201"))
+    assert all(slug in of[other] for slug, others in of.items() for other in others)
 
 
 def test_an_unknown_model_says_which_there_are():
     with pytest.raises(ValueError, match=r"got 'sdm6300', expected one of .*eastron-sdm630"):
         load("sdm6300")
+
+
+def test_a_model_in_the_wrong_file_or_an_unsound_one_is_refused():
+    contents = text("abb-b23")
+    with pytest.raises(BadModel, match=r"^y.toml: the model: got slug: got 'abb-b23', expected the"):
+        checked(contents, "y.toml")
+    with pytest.raises(BadModel, match=r"^abb-b23.toml: the model: got phases: got 7, expected 1, 2"):
+        checked(contents.replace("phases = 3", "phases = 7"), "abb-b23.toml")
