@@ -78,6 +78,7 @@ class Trouble(Value):
     where: str
     got: str
     expected: str
+    code: int | None = None  # of a Modbus exception
 
 
 class Transacted(Value):
@@ -96,14 +97,16 @@ _KINDS: tuple[tuple[TroubleKind, type[DeviceError]], ...] = (
 def carried(error: DeviceError) -> Trouble:
     """A device error as it travels; of a kind that we do not know: as a line that is down."""
     kind = next((name for name, type_ in _KINDS if isinstance(error, type_)), _KINDS[-1][0])
-    return Trouble(kind=kind, what=error.what, where=error.where, got=error.got,
-                   expected=error.expected)
+    return Trouble(kind=kind, what=error.what, where=error.where, got=error.got, expected=error.expected,
+                   code=error.code if isinstance(error, DeviceRefused) else None)
 
 
 def raised(trouble: Trouble) -> DeviceError:
     """What `carried` was made from."""
-    type_ = dict(_KINDS)[trouble.kind]
-    return type_(trouble.what, where=trouble.where, got=trouble.got, expected=trouble.expected)
+    at = {"where": trouble.where, "got": trouble.got, "expected": trouble.expected}
+    if trouble.kind == "refused":
+        return DeviceRefused(trouble.what, code=trouble.code, **at)
+    return dict(_KINDS)[trouble.kind](trouble.what, **at)
 
 
 class UnitCounters(Protocol):
