@@ -13,7 +13,7 @@ from edge.bus.pdu import READ_HOLDING, read_holding, read_input, registers_of
 from edge.bus.port import Bus, BusClass
 from edge.commissioning.patient import nobody_there
 from edge.commissioning.plausible import PROBES, likeness
-from edge.commissioning.values import printed, printed_unit
+from edge.commissioning.values import printed
 from edge.controller.trouble import BadAnswer, DeviceRefused, DeviceTimeout
 from edge.meter.decode import value_of
 from edge.meter.model import MeterModel, Register
@@ -125,7 +125,7 @@ class Identifier:
             value = (await self._values([register])).get(register.quantity)
             shown = printed(register, value)
             if shown is not None:
-                said.append(f"{shown:.10g} {printed_unit(register)}")
+                said.append(f"{shown:.10g} {register.unit}")
         return ", ".join(said)
 
     async def _sunspec(self) -> Product | None:

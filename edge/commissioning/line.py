@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Protocol
 
+from edge.bus.figures import LineFigures
 from edge.bus.open import open_bus
 from edge.bus.owner import LineOwner
 from edge.bus.port import Bus
 from edge.bus.url import LineUrl
 from edge.commissioning.through import find
 from edge.controller.trouble import LineDown
-from edge.link.line_protocol import LineFigures, figures
 
 SITE_FILE, RUN_DIR = Path("/etc/forecourt/site.toml"), Path("/run/forecourt")
 
@@ -32,8 +32,8 @@ class Line(Bus, Protocol):
         """As far as it was measured."""
         ...
 
-    async def figures(self) -> LineFigures:
-        """Its counters now."""
+    async def figures(self) -> LineFigures | None:
+        """Its counters now, as far as anybody tells them."""
         ...
 
 
@@ -53,12 +53,11 @@ class OwnLine:
 
     def turnaround_s(self, unit: int) -> float | None:
         """See `Line`."""
-        known = self.owner.stats.units.get(unit)
-        return known.turnaround_s if known else None
+        return self.owner.turnaround_s(unit)
 
     async def figures(self) -> LineFigures:
         """See `Line`."""
-        return figures("", str(self.url), self.owner.stats, self.owner.down)
+        return self.owner.figures()
 
 
 @contextlib.asynccontextmanager

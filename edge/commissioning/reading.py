@@ -14,7 +14,7 @@ from edge.commissioning.saw import Sign, advice, saw
 from edge.commissioning.values import Shown, shown
 from edge.controller.struct import Value
 from edge.controller.trouble import DeviceError, DeviceRefused, LineDown
-from edge.meter.catalogue import load, slugs
+from edge.meter.catalogue import load, models
 from edge.meter.meter import Meter
 from edge.meter.model import MeterModel
 
@@ -84,7 +84,7 @@ async def _named(line: Line, unit: int) -> tuple[MeterModel | None, list[str]]:
 
 async def _identified(line: Line, unit: int) -> Product | None:
     timeout_s = max(_IDENTIFY_S, 4 * (line.turnaround_s(unit) or 0.0))
-    identifier = Identifier(Patient(line, tries=1), unit, map(load, slugs()), timeout_s=timeout_s)
+    identifier = Identifier(Patient(line, tries=1), unit, models(), timeout_s=timeout_s)
     return await identifier.identify()
 
 

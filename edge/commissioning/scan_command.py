@@ -22,7 +22,7 @@ from edge.commissioning.snippet import snippet
 from edge.commissioning.through import find
 from edge.controller.struct import Value
 from edge.controller.trouble import DeviceError, LineDown
-from edge.meter.catalogue import load, slugs
+from edge.meter.catalogue import load, models
 
 _USUAL_PARITIES = ("N", "E")  # a line at odd parity has not been seen by any source
 _SERIAL_MS, _NETWORK_MS = 100, 500
@@ -82,7 +82,7 @@ async def _scan(wanted: Wanted, run_dir: Path, bar: Bar,
     elif url.kind == "rtu":
         settings, opener = orders(wanted.bauds, wanted.parities), partial(_at, url)
     timeout_ms = wanted.timeout_ms or (_SERIAL_MS if url.kind == "rtu" else _NETWORK_MS)
-    return Scan(opener, settings, wanted.units, map(load, slugs()), timeout_s=timeout_ms / 1000,
+    return Scan(opener, settings, wanted.units, models(), timeout_s=timeout_ms / 1000,
                 on_found=say, watch=bar.show), notes
 
 

@@ -9,6 +9,9 @@ import os
 import socket
 from pathlib import Path
 
+import msgspec
+
+from edge.bus.figures import LineFigures
 from edge.bus.port import BusClass
 from edge.bus.url import LineUrl, parse_url
 from edge.controller.trouble import LineDown
@@ -17,7 +20,7 @@ from edge.link.errors import LinkError, LinkRefused
 from edge.link.line_protocol import (
     LINES,
     TRANSACT,
-    LineFigures,
+    LineAt,
     Lines,
     Transact,
     Transacted,
@@ -35,7 +38,7 @@ class Through:
 
     controlled = True
 
-    def __init__(self, client: LinkClient, line: LineFigures) -> None:
+    def __init__(self, client: LinkClient, line: LineAt) -> None:
         self.line, self.url = line, parse_url(line.url)
         self._client = client
         self._turn = asyncio.Lock()
@@ -67,14 +70,14 @@ class Through:
             raise raised(done.trouble)
         return bytes.fromhex(done.pdu)
 
-    async def figures(self) -> LineFigures:
-        """The line's counters now; the last ones if the controller does not say."""
+    async def figures(self) -> LineFigures | None:
+        """The line's counters now; None if the controller does not say."""
         try:
             told = await self._client.ask(LINES, None, Lines, timeout_s=_LINES_S)
-        except LinkError:
-            return self.line
-        self.line = next((line for line in told.lines if line.bus == self.line.bus), self.line)
-        return self.line
+            mine = next((line for line in told.lines if line.bus == self.line.bus), self.line)
+            return msgspec.json.decode(mine.figures, type=LineFigures)
+        except (LinkError, msgspec.MsgspecError):  # a controller of another version
+            return None
 
 
 async def find(run_dir: Path, url: LineUrl) -> tuple[LinkClient, Through] | None:

@@ -9,8 +9,7 @@ A read that failed on the line is an answer too: it carries what kind of trouble
 command can say of a meter behind a controller what it would say of one on its own port.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -28,35 +27,18 @@ MAX_TIMEOUT_S = 0.25
 TroubleKind = Literal["timeout", "bad_answer", "refused", "line_down"]
 
 
-class UnitFigures(Value):
-    """What a line's owner knows of one unit. `turnaround_s`: smoothed; None: it never answered."""
-
-    unit: int
-    answers: int
-    refusals: int
-    timeouts: int
-    bad: int
-    turnaround_s: float | None
-
-
-class LineFigures(Value):
-    """One line and its counters since it was opened. `down`: why it cannot be used now."""
+class LineAt(Value):
+    """One line. `figures`: its `edge.bus.figures.LineFigures`, which this room does not know."""
 
     bus: str
     url: str
-    down: str | None = None
-    requests: int = 0
-    answers: int = 0
-    timeouts: int = 0
-    bad: int = 0
-    busy_s: float = 0.0
-    units: tuple[UnitFigures, ...] = ()
+    figures: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class Lines(Value):
     """Every line of the controller."""
 
-    lines: tuple[LineFigures, ...]
+    lines: tuple[LineAt, ...]
 
 
 class Transact(Value):
@@ -97,7 +79,8 @@ _KINDS: tuple[tuple[TroubleKind, type[DeviceError]], ...] = (
 def carried(error: DeviceError) -> Trouble:
     """A device error as it travels; of a kind that we do not know: as a line that is down."""
     kind = next((name for name, type_ in _KINDS if isinstance(error, type_)), _KINDS[-1][0])
-    return Trouble(kind=kind, what=error.what, where=error.where, got=error.got, expected=error.expected,
+    return Trouble(kind=kind, what=error.what, where=error.where, got=error.got,
+                   expected=error.expected,
                    code=error.code if isinstance(error, DeviceRefused) else None)
 
 
@@ -107,36 +90,3 @@ def raised(trouble: Trouble) -> DeviceError:
     if trouble.kind == "refused":
         return DeviceRefused(trouble.what, code=trouble.code, **at)
     return dict(_KINDS)[trouble.kind](trouble.what, **at)
-
-
-class UnitCounters(Protocol):
-    """Of one unit, as the line's owner keeps them."""
-
-    answers: int
-    refusals: int
-    timeouts: int
-    bad: int
-    turnaround_s: float | None
-
-
-class LineCounters(Protocol):
-    """Of one line."""
-
-    requests: int
-    answers: int
-    timeouts: int
-    bad: int
-    busy_s: float
-
-    @property
-    def units(self) -> Mapping[int, UnitCounters]: ...
-
-
-def figures(bus: str, url: str, stats: LineCounters, down: str | None) -> LineFigures:
-    """A line's counters as they travel."""
-    return LineFigures(
-        bus=bus, url=url, down=down, requests=stats.requests, answers=stats.answers,
-        timeouts=stats.timeouts, bad=stats.bad, busy_s=stats.busy_s,
-        units=tuple(UnitFigures(unit=number, answers=unit.answers, refusals=unit.refusals,
-                                timeouts=unit.timeouts, bad=unit.bad, turnaround_s=unit.turnaround_s)
-                    for number, unit in sorted(stats.units.items())))

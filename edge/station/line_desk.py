@@ -7,6 +7,9 @@ has to wait. Units that nobody has wired leave no trace in the line's figures.
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
+import msgspec
+
+from edge.bus.figures import LineFigures
 from edge.bus.port import Bus, BusClass
 from edge.bus.stats import LineStats
 from edge.controller.request import Request
@@ -14,11 +17,11 @@ from edge.controller.trouble import DeviceError
 from edge.link.line_protocol import (
     MAX_TIMEOUT_S,
     READ_FUNCTIONS,
+    LineAt,
     Lines,
     Transact,
     Transacted,
     carried,
-    figures,
 )
 from edge.link.messages import Reply, arguments, refused, resulted
 from edge.link.peer import Peer
@@ -29,8 +32,7 @@ class OwnedLine(Bus, Protocol):
 
     stats: LineStats
 
-    @property
-    def down(self) -> str | None: ...
+    def figures(self) -> LineFigures: ...
 
 
 class LineDesk:
@@ -44,7 +46,8 @@ class LineDesk:
     def lines(self, request: Request) -> Reply:
         """Where each line is, and how it does."""
         return resulted(request, Lines(lines=tuple(
-            figures(name, self._urls[name], line.stats, line.down)
+            LineAt(bus=name, url=self._urls[name],
+                   figures=msgspec.Raw(msgspec.json.encode(line.figures())))
             for name, line in self._lines.items())))
 
     async def transact(self, peer: Peer, request: Request) -> Reply:

@@ -5,6 +5,8 @@ import asyncio
 import msgspec
 import pytest
 
+from edge.bus.figures import LineFigures, line_figures
+from edge.bus.link import WireCounts
 from edge.bus.port import BusClass
 from edge.bus.stats import LineStats
 from edge.controller.request import Origin, Request
@@ -22,10 +24,13 @@ class FakeLine:
     """Answers with `says`, or raises it; `gate` holds answers back."""
 
     def __init__(self):
-        self.stats, self.down, self.asked = LineStats(), None, []
+        self.stats, self.asked = LineStats(), []
         self.says = b"\x04\x04\x43\x66\x00\x00"
         self.gate = asyncio.Event()
         self.gate.set()
+
+    def figures(self):
+        return line_figures("/dev/x", None, self.stats, WireCounts(), 0.0)
 
     async def transact(self, unit, pdu, klass, *, timeout_s=None):
         self.asked.append((unit, pdu, klass, timeout_s))
@@ -134,5 +139,6 @@ async def test_lines_tell_where_they_are_and_how_they_do(desk, line):
     await ask(desk)
     reply = desk.lines(Request(id="1", origin=Origin.SERVICE, action=LINES))
     (told,) = msgspec.json.decode(reply.result, type=Lines).lines
-    assert (told.bus, told.url, told.down) == ("cabinet", "rtu:/dev/x?baud=19200", None)
-    assert [(unit.unit, unit.turnaround_s) for unit in told.units] == [(1, 0.02)]
+    assert (told.bus, told.url) == ("cabinet", "rtu:/dev/x?baud=19200")
+    figures = msgspec.json.decode(told.figures, type=LineFigures)
+    assert [(unit.unit, unit.turnaround_ms) for unit in figures.units] == [(1, 20.0)]
