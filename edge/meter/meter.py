@@ -1,47 +1,109 @@
-"""One meter on a line: its registers, read in as few requests as the wire likes, as a `Reading`."""
+"""One meter on a line: its registers, read in as few requests as the wire likes, as a `Reading`.
+
+In two tiers: currents and power at each turn; energy, voltages and frequency at every fourth or so.
+What is slow is carried into the readings between, with the time it was asked for at.
+"""
 
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import NamedTuple
 
-from edge.bus.pdu import READ_HOLDING, read_holding, read_input, registers_of
 from edge.bus.port import Bus, BusClass
+from edge.bus.url import LineUrl
 from edge.controller.reading import PerPhase, Quality, Reading, ReadingContext
-from edge.controller.trouble import BadAnswer, DeviceTimeout
+from edge.controller.trouble import BadAnswer, DeviceRefused, DeviceTimeout
 from edge.meter.acceptor import EnergyAcceptor
-from edge.meter.decode import energy_wh, raw_hex, value_of, wh_per_count
+from edge.meter.compose import has_any, per_phase, power_w
+from edge.meter.image import Image
 from edge.meter.model import MeterModel
-from edge.meter.plan import Block, merge_gap, plan
+from edge.meter.pace import factory_pace, pace_of
+from edge.meter.plan import Block
+from edge.meter.reader import RegisterReader
+from edge.meter.tiers import Tiers, tiers_of
 
-_TURNAROUND_S = 0.01  # until the line has learned better
+SLOW_S = 4.0
+SLOW_LIVES = 2.5  # periods of the slow tier that its values are carried for, at the most
+_EARLY_S = 0.1  # a turn so shortly before the slow tier is due reads it
 _ON_DEMAND_TIMEOUT_S = 0.4
 _ON_DEMAND_TRIES = 2
 
-Words = dict[str, tuple[int, ...]]  # quantity -> its register words
+
+class _Energy(NamedTuple):
+    """Of the turn that asked for it at `mono_ns`."""
+
+    mono_ns: int
+    import_wh: int | None = None
+    export_wh: int | None = None
+    raw: str = ""
+    scale: str = ""
+    quality: Quality = Quality.GOOD
+
+
+class _Grid(NamedTuple):
+    """Of the turn that asked for it at `mono_ns`."""
+
+    mono_ns: int
+    voltage_v: PerPhase = PerPhase()
+    frequency_hz: float | None = None
 
 
 class Meter:
     """Reads one unit. `clock_ns` is the monotonic clock of the whole station."""
 
     def __init__(self, bus: Bus, unit: int, model: MeterModel, meter_id: str,
-                 clock_ns: Callable[[], int], *, acceptor: EnergyAcceptor | None = None) -> None:
+                 clock_ns: Callable[[], int], *, acceptor: EnergyAcceptor | None = None,
+                 line: LineUrl | None = None, slow_s: float = SLOW_S, spread: float = 0.0) -> None:
+        """`line`: that the bus is on; without it: one that is set as the meter left its factory.
+        `slow_s`: period of the slow tier; `spread`: of it, 0 to 1, this meter's is shifted, so that the
+        meters of a line take turns with it.
+        """
         self.meter_id, self.unit, self.model = meter_id, unit, model
-        self._bus, self._clock_ns = bus, clock_ns
-        self._energy = model.register(model.billing.quantity if model.billing else "energy_import")
-        self.acceptor = acceptor or EnergyAcceptor(
-            model.max_power_w, refresh_s=model.refresh_s,
-            step_wh=float(model.billing.resolution_wh) if model.billing else 10.0)
+        self._clock_ns = clock_ns
+        self._slow_ns, self._spread_ns = round(slow_s * 1e9), round(spread % 1 * slow_s * 1e9)
+        self._slow_due_ns: int | None = None
+        self.tiers: Tiers = tiers_of(model)
+        self._billing = model.register(self.tiers.billing)
+        self._reader = RegisterReader(
+            bus, unit, model, factory_pace(model.serial) if line is None else pace_of(line), clock_ns)
+        self.acceptor = acceptor or EnergyAcceptor.of(model, self._billing)
         self.refused: str | None = None  # why the last energy value is suspect
-        serial = model.serial
-        self._gap = merge_gap(serial.baud, 9 + (serial.parity != "N") + serial.stop, _TURNAROUND_S)
-        energy = (self._energy.quantity,) if self._energy else ()
-        voltages = (name for name in model.slow if name.startswith("voltage"))
-        self._all = plan(model, (*model.fast, *voltages, *energy), self._gap)
-        self._only_energy = plan(model, energy, self._gap)
+        self._energy: _Energy | None = None
+        self._grid: _Grid | None = None
+        self._rebased_from_wh: int | None = None  # until a reading has told it
+
+    @property
+    def errors(self) -> dict[str, str]:
+        """Quantities that the device refused, and what it said; they are tried again in time."""
+        return self._reader.missing(register.quantity for register in self.model.registers)
 
     async def read(self, context: ReadingContext = ReadingContext.SAMPLE_PERIODIC,
                    klass: BusClass = BusClass.METER_FAST) -> Reading:
-        """Currents, voltages, power and the billing register. Raises what `Bus.transact` raises."""
-        return await self._read(self._all, context, klass, None)
+        """A turn: currents and power, and the slow tier when it is due.
+
+        A slow value that was not answered is carried, or `None` once it is too old. Raises what
+        `Bus.transact` raises where currents and power could not be had.
+        """
+        asked_ns = self._clock_ns()  # before the queue: nothing in the reading is older than its meter
+        due = self._slow_due_ns is None or asked_ns >= self._slow_due_ns - _EARLY_S * 1e9
+        names = (*self.tiers.fast, *(self.tiers.slow if due else ()))
+        image = Image()
+        whole = True
+        for block in self._fast_first(self._reader.blocks(names)):
+            fast = self._is_fast(block)
+            try:
+                await self._reader.fetch(block, image, klass if fast else max(
+                    klass, BusClass.METER_SLOW))
+            except (DeviceTimeout, BadAnswer, DeviceRefused):
+                if fast:
+                    raise
+                whole = False
+            self._take_energy(image, asked_ns)
+        if not any(image.holds(self.model.register(name)) for name in names):
+            raise self._reader.refusal(names)
+        if due and whole:
+            self._set_due(asked_ns)
+        self._take_rest(image, asked_ns)
+        return self._reading(image, context, asked_ns)
 
     async def read_energy(self, context: ReadingContext) -> Reading:
         """The billing register alone, now: for the start and the end of a transaction.
@@ -51,11 +113,20 @@ class Meter:
         """
         for _ in range(_ON_DEMAND_TRIES - 1):
             try:
-                return await self._read(self._only_energy, context, BusClass.METER_FAST,
-                                        _ON_DEMAND_TIMEOUT_S)
+                return await self._read_energy(context)
             except (DeviceTimeout, BadAnswer):
                 pass  # the retry's own failure is the one that is told
-        return await self._read(self._only_energy, context, BusClass.METER_FAST, _ON_DEMAND_TIMEOUT_S)
+        return await self._read_energy(context)
+
+    async def _read_energy(self, context: ReadingContext) -> Reading:
+        asked_ns, image = self._clock_ns(), Image()
+        for block in self._reader.blocks(self.tiers.on_demand):
+            await self._reader.fetch(block, image, BusClass.METER_FAST, _ON_DEMAND_TIMEOUT_S)
+        if not image.holds(self._billing):
+            raise self._reader.refusal(self.tiers.on_demand)
+        self._take_energy(image, asked_ns)
+        self._take_rest(image, asked_ns)
+        return self._reading(image, context, asked_ns, alone=True)
 
     def resume(self, energy_wh: int, since_ns: int | None = None) -> None:
         """A register value that was believed before a restart, read at `since_ns` or later."""
@@ -63,64 +134,81 @@ class Meter:
 
     async def read_values(self, quantities: Iterable[str] | None = None,
                           klass: BusClass = BusClass.BULK) -> dict[str, Decimal | None]:
-        """Any quantities (all of the model's) in the unit of their register, exact."""
-        names = [register.quantity for register in self.model.registers]
-        blocks = plan(self.model, names if quantities is None else quantities, self._gap)
-        words = await self._words(blocks, klass, None)
-        return {name: self._value(words, name) for name in names if name in words}
+        """Any quantities (all of the model's) in the unit of their register, exact.
 
-    async def _read(self, blocks: tuple[Block, ...], context: ReadingContext, klass: BusClass,
-                    timeout_s: float | None) -> Reading:
-        asked_ns = self._clock_ns()  # before the queue: nothing in the reading is older than its meter
-        words = await self._words(blocks, klass, timeout_s)
-        energy, count_wh, raw = None, "", ""
-        if self._energy is not None:
-            energy = energy_wh(self._energy, words[self._energy.quantity])
-            raw = raw_hex(self._energy, words[self._energy.quantity])
-            count_wh = format(wh_per_count(self._energy).normalize(), "f")
-        self.refused = self.acceptor.refusal(energy, asked_ns)
+        What the device refuses, or says is not available, is `None`; `errors` tells what it refused.
+        Raises what `Bus.transact` raises, a refusal only if nothing could be had.
+        """
+        names = tuple(register.quantity for register in self._reader.registers(
+            (register.quantity for register in self.model.registers)
+            if quantities is None else quantities))
+        image = Image()
+        for block in self._reader.blocks(names):
+            await self._reader.fetch(block, image, klass)
+        found = {name: self.model.register(name) for name in names}
+        if names and not any(image.holds(register) for register in found.values()):
+            raise self._reader.refusal(names)
+        return {name: image.value(register) for name, register in found.items()}
+
+    def _fast_first(self, blocks: Iterable[Block]) -> list[Block]:
+        return sorted(blocks, key=lambda block: not self._is_fast(block))
+
+    def _is_fast(self, block: Block) -> bool:
+        return any(span in self.tiers.fast_spans for span in block.spans)
+
+    def _set_due(self, asked_ns: int) -> None:
+        """By a grid of its own, so that a turn that is late delays none of the next."""
+        if self._slow_due_ns is None:
+            self._slow_due_ns = asked_ns + self._slow_ns - self._spread_ns
+            return
+        behind = max(0, asked_ns - self._slow_due_ns)
+        self._slow_due_ns += (1 + behind // self._slow_ns) * self._slow_ns
+
+    def _take_energy(self, image: Image, asked_ns: int) -> None:
+        """Judged as soon as it is there, and once: the acceptor hears of each reading in the order
+        in which the meter gave them.
+        """
+        register = self._billing
+        if register is None or not image.holds(register) or image.judged:
+            return
+        image.judged = True
+        read_wh = image.energy_wh(register)
+        verdict = self.acceptor.judge(read_wh, asked_ns)
+        self.refused = verdict.refused
+        raw, scale = image.energy_raw(register)
+        self._energy = _Energy(
+            asked_ns, verdict.energy_wh if verdict.accepted else read_wh, None, raw, scale,
+            Quality.GOOD if verdict.accepted else Quality.SUSPECT)
+        if verdict.rebased_from_wh is not None:
+            self._rebased_from_wh = verdict.rebased_from_wh
+
+    def _take_rest(self, image: Image, asked_ns: int) -> None:
+        """At the end of a turn."""
+        if image.judged and self._energy is not None and self._energy.mono_ns == asked_ns:
+            self._energy = self._energy._replace(
+                export_wh=image.energy_wh(self.model.register(self.tiers.export)))
+        if has_any(self.model, image, "voltage", "frequency"):
+            self._grid = _Grid(asked_ns, per_phase(self.model, image, "voltage"),
+                               image.number(self.model.register("frequency")))
+
+    def _reading(self, image: Image, context: ReadingContext, asked_ns: int, *,
+                 alone: bool = False) -> Reading:
+        """What was read now, and what is carried. `alone`: without what others read."""
+        oldest_ns = asked_ns - round(SLOW_LIVES * self._slow_ns)
+        energy, grid = self._energy, self._grid
+        if energy is None or energy.mono_ns < oldest_ns:
+            energy = _Energy(asked_ns)
+        if grid is None or grid.mono_ns < oldest_ns or alone:
+            grid = _Grid(asked_ns)
+        slow_ns = min(energy.mono_ns, grid.mono_ns)
+        rebased_from_wh = None
+        if energy.quality is Quality.GOOD and energy.import_wh is not None:
+            rebased_from_wh, self._rebased_from_wh = self._rebased_from_wh, None
         return Reading(
-            meter_id=self.meter_id, mono_ns=asked_ns, context=context,
-            quality=Quality.GOOD if self.refused is None else Quality.SUSPECT,
-            energy_import_wh=energy, energy_raw=raw, energy_scale=count_wh,
-            power_w=self._power_w(words), current_a=self._per_phase(words, "current"),
-            voltage_v=self._per_phase(words, "voltage"))
-
-    async def _words(self, blocks: tuple[Block, ...], klass: BusClass,
-                     timeout_s: float | None) -> Words:
-        words: Words = {}
-        for block in blocks:
-            build = read_holding if block.function == READ_HOLDING else read_input
-            answer = await self._bus.transact(self.unit, build(block.address, block.count), klass,
-                                              timeout_s=timeout_s)
-            registers = registers_of(answer)
-            for register in block.registers:
-                first = register.address - block.address
-                words[register.quantity] = registers[first:first + register.type.words]
-        return words
-
-    def _value(self, words: Words, quantity: str) -> Decimal | None:
-        register = self.model.register(quantity)
-        return value_of(register, words[quantity]) if register and quantity in words else None
-
-    def _number(self, words: Words, quantity: str) -> float | None:
-        value = self._value(words, quantity)
-        return None if value is None else float(value)
-
-    def _per_phase(self, words: Words, quantity: str) -> PerPhase:
-        """A one-phase meter's only value is its L1."""
-        first = self._number(words, f"{quantity}_l1" if self.model.phases > 1 else quantity)
-        return PerPhase(L1=first, L2=self._number(words, f"{quantity}_l2"),
-                        L3=self._number(words, f"{quantity}_l3"))
-
-    def _power_w(self, words: Words) -> float | None:
-        """Total active power, positive towards the car: one register, import less export, or a sum."""
-        if "power" in words:
-            return self._number(words, "power")
-        if "import_power" in words:
-            taken, given = self._number(words, "import_power"), self._number(words, "export_power")
-            return None if taken is None or given is None else taken - given
-        phases = [self._number(words, f"power_l{phase}") for phase in (1, 2, 3)]
-        known = [power for power in phases if power is not None]
-        return sum(known) if len(known) == len(phases) else None
-
+            meter_id=self.meter_id, mono_ns=asked_ns, context=context, quality=energy.quality,
+            energy_mono_ns=None if slow_ns >= asked_ns else slow_ns,
+            energy_import_wh=energy.import_wh, energy_export_wh=energy.export_wh,
+            energy_raw=energy.raw, energy_scale=energy.scale,
+            rebased_from_wh=rebased_from_wh,
+            power_w=power_w(self.model, image), current_a=per_phase(self.model, image, "current"),
+            voltage_v=grid.voltage_v, frequency_hz=grid.frequency_hz)

@@ -1,51 +1,152 @@
 """Which registers to ask for together. Pure.
 
-A request costs 13 characters, two silences and the meter's turnaround whatever its length; a register
-costs 2 characters. So a gap of registers that nobody wants is read along when it is cheaper than a
-request more: G < (13 char + 2 t3.5 + T) / 2 char.
+A request costs 13 characters, two silences and the device's turnaround whatever its length; a register
+costs 2 characters. So a gap of registers that nobody wants is read along where that is cheaper than a
+request more. With limits of length, barriers and holes in play the first fit is not the cheapest:
+the blocks are chosen so that the whole takes the least time there is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
 
 from edge.controller.struct import Value
 from edge.meter.model import MeterModel, Register
+from edge.meter.pace import Pace
+
+_Cost = tuple[int, int, int]  # ns; of plans that take as long, fewer requests, fewer registers
+_TIED_WORDS = 32  # further apart than this, reading two together costs more than it is worth
+
+
+class Span(NamedTuple):
+    """Registers `start` to `end` (exclusive) that are read whole: a value, or its scale factor."""
+
+    function: int
+    start: int
+    end: int
 
 
 class Block(Value):
-    """One read request."""
+    """One read request, and what of it is wanted."""
 
     function: int
     address: int
     count: int
-    registers: tuple[Register, ...]
+    spans: tuple[Span, ...]
+
+    @property
+    def span(self) -> Span:
+        return Span(self.function, self.address, self.address + self.count)
+
+    def covers(self, span: Span) -> bool:
+        return _contains(self.span, span)
+
+    def halves(self) -> tuple["Block", "Block"]:
+        """Two blocks instead of this one, parted at the gap that is nearest to the middle, if it has
+        one. Raises `ValueError` for a block of one span.
+        """
+        cuts = range(1, len(self.spans))
+        if not cuts:
+            raise ValueError(f"block: got {self.span}, expected several values")
+        middle = len(self.spans) / 2
+        gaps = [cut for cut in cuts if self.spans[cut].start > max(s.end for s in self.spans[:cut])]
+        cut = min(gaps or cuts, key=lambda cut: abs(cut - middle))
+        return block_of(self.spans[:cut]), block_of(self.spans[cut:])
 
 
-def merge_gap(baud: int, bits_per_char: int, turnaround_s: float) -> int:
-    """The longest gap, in registers, that is worth reading along on a serial line."""
-    char_s = bits_per_char / baud
-    silence_s = 3.5 * char_s if baud <= 19200 else 0.00175
-    return int((13 * char_s + 2 * silence_s + turnaround_s) / (2 * char_s))
+class Limits(NamedTuple):
+    """What a block must not be: too long, across a barrier, or over a hole."""
+
+    max_block: int
+    barriers: tuple[int, ...] = ()
+    holes: tuple[Span, ...] = ()
+
+    def allow(self, span: Span) -> bool:
+        return (span.end - span.start <= self.max_block
+                and not any(span.start < barrier < span.end for barrier in self.barriers)
+                and not any(_contains(span, hole) for hole in self.holes))
 
 
-def plan(model: MeterModel, quantities: Iterable[str], gap: int) -> tuple[Block, ...]:
-    """Blocks that cover the quantities the model has, within its limits and barriers."""
-    wanted = [register for name in dict.fromkeys(quantities)
-              if (register := model.register(name)) is not None]
+def limits_of(model: MeterModel) -> Limits:
+    """Of a model whose device has taught us nothing yet."""
+    identity = model.identity
+    alone = () if identity is None or not identity.alone else (
+        Span(identity.function, identity.address, identity.address + identity.count),)
+    return Limits(model.max_block, model.barriers, alone)
+
+
+def block_of(spans: Sequence[Span]) -> Block:
+    """From the first to the last of some spans of one function."""
+    start, end = min(span.start for span in spans), max(span.end for span in spans)
+    return Block(function=spans[0].function, address=start, count=end - start, spans=tuple(spans))
+
+
+def spans_of(register: Register) -> tuple[Span, ...]:
+    """The words of a register's value, and those that it is scaled by."""
+    value = Span(register.function, register.address, register.end)
+    scale = register.scale_register
+    return (value,) if scale is None else (value, Span(register.function, scale, scale + 1))
+
+
+def ties_of(model: MeterModel, registers: Iterable[Register]) -> list[tuple[Span, ...]]:
+    """Spans that should come in one answer: a value with its scale, and import with export."""
+    wanted = list(registers)
+    ties = [spans_of(register) for register in wanted if register.scale_register is not None]
+    pair = {"energy_import" if model.billing is None else model.billing.quantity, "energy_export"}
+    energies = [spans_of(register)[0] for register in wanted if register.quantity in pair]
+    if len(energies) == 2 and energies[0].function == energies[1].function:
+        ties.append(tuple(energies))
+    return ties
+
+
+def plan(spans: Iterable[Span], pace: Pace, turnaround_s: float, limits: Limits,
+         ties: Iterable[tuple[Span, ...]] = ()) -> tuple[Block, ...]:
+    """The blocks that cover `spans` in the shortest time, in order of function and address.
+
+    A single value is asked for whatever the limits say: how else could it be had?
+    """
+    wanted = sorted(set(spans))
+    units = {*wanted, *(union for tie in ties if (union := block_of(tie).span)
+                        and union.end - union.start <= _TIED_WORDS and limits.allow(union))}
+    largest = sorted(span for span in units
+                     if not any(other != span and _contains(other, span) for other in units))
     blocks: list[Block] = []
-    for register in sorted(wanted, key=lambda register: (register.function, register.address)):
-        if blocks and _may_join(model, blocks[-1], register, gap):
-            last = blocks.pop()
-            end = max(last.address + last.count, register.end)
-            blocks.append(Block(function=last.function, address=last.address, count=end - last.address,
-                                registers=(*last.registers, register)))
-        else:
-            blocks.append(Block(function=register.function, address=register.address,
-                                count=register.type.words, registers=(register,)))
+    for _, group in groupby(largest, key=attrgetter("function")):
+        for block in _cheapest(list(group), pace, turnaround_s, limits):
+            inside = tuple(span for span in wanted if _contains(block, span))
+            blocks.append(Block(function=block.function, address=block.start,
+                                count=block.end - block.start, spans=inside))
     return tuple(blocks)
 
 
-def _may_join(model: MeterModel, block: Block, register: Register, gap: int) -> bool:
-    return (block.function == register.function
-            and register.address - (block.address + block.count) <= gap
-            and register.end - block.address <= model.max_block
-            and not any(block.address < barrier <= register.address for barrier in model.barriers))
+def _cheapest(units: list[Span], pace: Pace, turnaround_s: float, limits: Limits) -> list[Span]:
+    """Of all ways to part the sorted units into blocks. None holds another, so each block takes
+    units that follow each other: best[n] is the least time for the first n, and where its last begins.
+    """
+    request_ns, register_ns = round(pace.request_s(turnaround_s) * 1e9), round(pace.register_s * 1e9)
+    best: list[tuple[_Cost, int]] = [((0, 0, 0), 0)]
+    for n, last in enumerate(units, 1):
+        found: tuple[_Cost, int] | None = None
+        for first in range(n - 1, -1, -1):
+            block = Span(last.function, units[first].start, last.end)
+            count = block.end - block.start
+            if first < n - 1 and count > limits.max_block:
+                break
+            ns, requests, registers = best[first][0]
+            cost = ns + request_ns + count * register_ns, requests + 1, registers + count
+            if found is None or (cost < found[0] and limits.allow(block)):
+                found = cost, first
+        assert found is not None  # the unit alone
+        best.append(found)
+    blocks, n = [], len(units)
+    while n:
+        first = best[n][1]
+        blocks.append(Span(units[first].function, units[first].start, units[n - 1].end))
+        n = first
+    return blocks[::-1]
+
+
+def _contains(outer: Span, inner: Span) -> bool:
+    return (outer.function == inner.function and outer.start <= inner.start
+            and inner.end <= outer.end)
