@@ -90,6 +90,33 @@ class Levers:
         """A meter's import register is so much further all at once; it stays so."""
         self._meter(meter).physics.jump(by_wh)
 
+    async def do_reset(self, meter: str, import_wh: float = 0.0) -> None:
+        """A meter's registers begin anew: reset, or (with a value) another meter in its place."""
+        self._meter(meter).physics.reset(import_wh)
+
+    async def do_shows(self, meter: str, values: dict[str, float | None] | None = None) -> None:
+        """A meter shows these quantities, in their register's unit (None: not available), whatever
+        flows; without `values` all follow what flows again.
+        """
+        device = self._meter(meter)
+        if values is None:
+            device.follow()
+            return
+        try:
+            device.put(values)
+        except (KeyError, ValueError) as error:
+            raise RigError(str(error)) from error
+
+    async def do_refuses(self, meter: str, quantities: list[str] | None = None,
+                         above: int | None = None, code: int = 2) -> None:
+        """A meter refuses blocks that touch these quantities, or of more registers than `above`."""
+        device = self._meter(meter)
+        try:
+            device.absent = {device.map.spot(name).quantity for name in quantities or ()}
+        except KeyError as error:
+            raise RigError(str(error)) from error
+        device.refuse_above = None if above is None else (above, code)
+
     async def do_bounce(self, evse: str, gap_s: float, times: int = 1) -> None:
         """The plug leaves the socket for a moment, so often; returns when it is in again."""
         car = self._bay(evse).car

@@ -97,6 +97,26 @@ async def test_a_register_may_stand_or_jump(cabinet, rig):
     assert await kwh() != await kwh()
 
 
+async def test_a_meter_begins_anew_shows_what_it_is_told_and_refuses_what_it_is_told(cabinet, rig):
+    meter = cabinet.meters["bay-1"]
+    await rig.ask("jump", meter="bay-1", by_wh=5000)
+    await rig.ask("reset", meter="bay-1")
+    assert meter.physics.true_wh() == 0
+    await rig.ask("reset", meter="bay-1", import_wh=17_250)
+    assert meter.physics.true_wh() == 17_250
+    await rig.ask("shows", meter="bay-1", values={"voltage_l1": 241.5, "current_l1": None})
+    path = cabinet.config.lines[0].link
+    shown = await asyncio.to_thread(read_floats, path, meter.unit, 0, 8)
+    assert shown[0] == 241.5 and shown[3] != shown[3]
+    await rig.ask("shows", meter="bay-1")
+    assert (await asyncio.to_thread(read_floats, path, meter.unit, 0, 8))[0] != 241.5
+    await rig.ask("refuses", meter="bay-1", quantities=["energy_export"], above=10, code=3)
+    for request, answer in ((b"\x04\0\x48\0\x04", b"\x84\x02"), (b"\x04\0\0\0\x0c", b"\x84\x03")):
+        assert meter.respond(request) == answer
+    await rig.ask("refuses", meter="bay-1")
+    assert meter.respond(b"\x04\0\x48\0\x04")[0] == 4
+
+
 async def test_a_plug_that_bounces_is_out_for_a_moment(cabinet, rig):
     await rig.plug("1")
     await until("B", lambda: cabinet.bays["1"].board.cp == (2740, True))
@@ -149,6 +169,8 @@ async def test_lines_of_the_pi_may_be_unreadable_or_left_on(cabinet, rig):
     ("house", {"meter": "none", "current_a": 1}, "meter: got 'none'"),
     ("house", {"meter": "main", "current_a": [1]}, "current_a: got 1 values"),
     ("register", {"meter": "main", "how": "odd"}, "how: got 'odd', expected one of true"),
+    ("shows", {"meter": "main", "values": {"taste": 1.0}}, "got quantity 'taste'"),
+    ("refuses", {"meter": "main", "quantities": ["taste"]}, "got quantity 'taste'"),
     ("unreadable", {"what": "tea", "where": "1"}, "what: got 'tea', expected one of input"),
     ("open_breaker", {"evse": "9"}, "evse: got '9'")])
 async def test_a_request_that_cannot_be_is_refused_in_words(rig, do, args, complaint):
