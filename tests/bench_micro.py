@@ -18,7 +18,6 @@ from msgspec import structs
 
 from edge.billing.cdr import CdrFacts, Connector, Place
 from edge.billing.tariff import decode
-from edge.bus.open import open_bus
 from edge.controller.core import step
 from edge.controller.effects import PriceSession, Stream
 from edge.controller.events import Event, Header, OutletSeen, ReadingTaken, Stamped, Tick
@@ -30,17 +29,12 @@ from edge.controller.site import Circuit
 from edge.controller.state import Site
 from edge.journal.journal import Journal
 from edge.journal.row import Batch, NewRow
-from edge.meter.catalogue import load
-from edge.meter.meter import Meter
 from edge.station.pricing import Pricing
 from hil_tests.bench.report import Row, distribution
-from hil_tests.virtual.line import Line
-from hil_tests.virtual.meter import VirtualMeter
 from hil_tests.virtual.site_file import TARIFF
 
 COMMAND = "python -m hil_tests.bench --only micro"
 EVSES = 8
-BAUD = 19200
 
 
 def main(argv: list[str]) -> int:
@@ -58,8 +52,6 @@ def measured(quick: bool) -> Iterator[Row]:
         yield from mixed(count, 2 if quick else 10)
     yield from prices(50 if quick else 500)
     yield from asyncio.run(commits(50 if quick else 400))
-    for count in (3, EVSES):
-        yield asyncio.run(bus_turn(count, 5 if quick else 20))
 
 
 def steps(count: int) -> Iterator[Row]:
@@ -221,45 +213,6 @@ async def commits(count: int) -> list[Row]:
             await journal.close()
     return [distribution("journal: append -> durable", taken, "ms", COMMAND,
                          note="a row and a session on this disk; fsync is most of it")]
-
-
-async def bus_turn(count: int, turns: int) -> Row:
-    """A whole turn of meters, one after another, against what the wire alone would take."""
-    with tempfile.TemporaryDirectory(prefix="bench-line-") as folder:
-        line = Line(Path(folder) / "rs485", baud=BAUD)
-        await line.start()
-        for unit in range(1, count + 1):
-            line.attach(VirtualMeter(unit))
-        bus = open_bus(f"rtu:{line.path}?baud={BAUD}&parity=E")
-        await bus.start()
-        try:
-            meters = [Meter(bus, unit, load("eastron-sdm630"), str(unit), time.monotonic_ns)
-                      for unit in range(1, count + 1)]
-            await one_turn(meters)  # the line learns its units' turnaround
-            before = wire_s(line)
-            start_s = time.monotonic()
-            for _ in range(turns):
-                await one_turn(meters)
-            taken_s = (time.monotonic() - start_s) / turns
-            limit_s = (wire_s(line) - before) / turns
-        finally:
-            await bus.close()
-            await line.stop()
-    return Row(f"bus: turn of {count} meters at {BAUD} / wire limit", taken_s / limit_s, "ratio", turns,
-               COMMAND, note=f"{taken_s * 1e3:.0f} ms, limit {limit_s * 1e3:.0f} ms")
-
-
-async def one_turn(meters: list[Meter]) -> None:
-    for meter in meters:
-        await meter.read()
-
-
-def wire_s(line: Line) -> float:
-    """What passed so far at its shortest: characters, two silences and one turnaround a request."""
-    passed = line.traffic
-    turnaround_s = VirtualMeter(1).turnaround_s
-    return ((passed.bytes_down + passed.bytes_up) * line.char_s
-            + passed.requests * (2 * line.silence_s + turnaround_s))
 
 
 if __name__ == "__main__":

@@ -82,6 +82,10 @@ async def _micro(_folder: Path, quick: bool) -> list[Row]:
     return await asyncio.to_thread(programs.rows, CHECKOUT, programs.MICRO, quick=quick)
 
 
+async def _bus(_folder: Path, quick: bool) -> list[Row]:
+    return await asyncio.to_thread(programs.rows, CHECKOUT, programs.BUS, quick=quick)
+
+
 async def _journal(_folder: Path, quick: bool) -> list[Row]:
     return await asyncio.to_thread(programs.rows, CHECKOUT, programs.JOURNAL, quick=quick)
 
@@ -100,7 +104,7 @@ async def _replay(folder: Path, quick: bool) -> list[Row]:
 
 
 GROUPS = {"sessions": _sessions, "idle": _idle, "ready": _ready, "resume": _resume, "rss": _rss,
-          "board": _board, "firmware": _firmware, "micro": _micro, "journal": _journal,
+          "board": _board, "firmware": _firmware, "micro": _micro, "bus": _bus, "journal": _journal,
           "week": _week, "replay": _replay}
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from hil_tests.bench.report import Row
 
-MICRO, JOURNAL = (Path("tests") / name for name in ("bench_micro.py", "bench_journal.py"))
+MICRO, JOURNAL, BUS = (
+    Path("tests") / name for name in ("bench_micro.py", "bench_journal.py", "bench_bus.py"))
 WEEK = Path("tests") / "support" / "week_journal.py"
 
 
