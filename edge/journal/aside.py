@@ -5,16 +5,13 @@ first where they go, and then that they are all there: while it does not, whatev
 part of the old journal; when it does, it is the new one. Nothing that has a name is overwritten.
 """
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from edge.controller.struct import Value
 from edge.journal.durable import replace_file, sync_folder
-from edge.journal.lock import OneOwner
-
-PARTS = ("", "-wal", "-shm")
+from edge.journal.files import PARTS, free_name
 
 
 class Note(Value):
@@ -37,50 +34,28 @@ def under_way(path: Path) -> Note | None:
     except FileNotFoundError:
         return None
     except (msgspec.MsgspecError, UnicodeError):
-        return Note(to=_free_name(path), why="the note of what was set aside cannot be read")
+        return Note(to=_free(path), why="the note of what was set aside cannot be read")
 
 
 def move_aside(path: Path, why: str) -> Note:
     """Rename the journal at `path` and what SQLite has beside it, or end doing so. Raises `OSError`.
 
-    Its name says when, by a clock that may be wrong: it only has to be free. The caller is its
-    `OneOwner`.
+    The caller is its `OneOwner`, and takes the note away when the new journal is there.
     """
     note = under_way(path)
     if note is None:
-        note = Note(to=_free_name(path), why=why)
+        note = Note(to=_free(path), why=why)
         replace_file(note_of(path), msgspec.json.encode(note))
     if not note.moved:
         for part in PARTS:
             source, to = path.with_name(path.name + part), path.with_name(note.to + part)
             if source.exists():
-                source.rename(to if not to.exists() else path.with_name(_free_name(path) + part))
+                source.rename(to if not to.exists() else path.with_name(_free(path) + part))
         sync_folder(path.parent)
         note = msgspec.structs.replace(note, moved=True)
         replace_file(note_of(path), msgspec.json.encode(note))
     return note
 
 
-def set_aside(path: Path, why: str = "") -> Path:
-    """`move_aside`, and nothing else follows; returns where it is now. For who begins a new one.
-
-    Raises `JournalInUse` while somebody has it open, `OSError` if the folder cannot be written.
-    """
-    owner = OneOwner(path)
-    try:
-        note = move_aside(path, why)
-        note_of(path).unlink()
-        sync_folder(path.parent)
-    finally:
-        owner.release()
-    return path.with_name(note.to)
-
-
-def _free_name(path: Path) -> str:
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    first = name = f"{path.name}.damaged-{stamp}"
-    number = 1
-    while any(path.with_name(name + part).exists() for part in PARTS):
-        number += 1
-        name = f"{first}-{number}"
-    return name
+def _free(path: Path) -> str:
+    return free_name(path, "damaged")

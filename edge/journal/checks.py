@@ -11,10 +11,11 @@ from pathlib import Path
 from edge.controller.effects import Stream
 from edge.journal.aside import under_way
 from edge.journal.errors import JournalAside, JournalDamaged
+from edge.journal.files import wal_of
 from edge.journal.pages import Pages
 from edge.journal.row import Head, kept_hash
 from edge.journal.rows import read
-from edge.journal.wal import read_wal, wal_of
+from edge.journal.wal import read_wal
 
 NEWEST_ROWS = 300
 """Of each stream, whose chain is checked at a start: those that a power cut may have hit, and more."""

@@ -72,11 +72,15 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _verified(path: Path, found: Verification) -> Iterator[str]:
     rows = ", ".join(f"{stream} {count:,}" for stream, count in found.rows.items())
-    yield f"{path}: journal {found.epoch}, opened {found.boot} times; rows: {rows}"
+    yield f"{path}: journal {found.epoch}, opened {_times(found.boot)}; rows: {rows}"
     for one in found.breaks:
         yield f"{one.stream} {one.seq}: {one.why}"
     yield from found.troubles
     yield "Whole: every row is what its hash says." if found.whole else "BROKEN."
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _stats(options: argparse.Namespace) -> int:
@@ -89,7 +93,7 @@ def _stats(options: argparse.Namespace) -> int:
 
 
 def _said(path: Path, found: Figures) -> Iterator[str]:
-    yield f"{path}: journal {found.epoch}, opened {found.boot} times, schema {found.schema}"
+    yield f"{path}: journal {found.epoch}, opened {_times(found.boot)}, schema {found.schema}"
     yield (f"{found.file_bytes / 1e6:.1f} MB, of which {found.free_bytes / 1e6:.1f} MB free for new"
            f" rows; WAL {found.wal_bytes / 1e6:.1f} MB; {found.sessions} sessions and {found.kept}"
            f" values kept{'; a controller has it open' if found.controller else ''}")

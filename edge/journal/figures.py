@@ -6,9 +6,9 @@ from edge.controller.effects import Stream
 from edge.controller.struct import Value
 from edge.journal import schema
 from edge.journal.checks import HURT
+from edge.journal.files import size, wal_of
 from edge.journal.reading import has_controller, reading
 from edge.journal.report import REPORT
-from edge.journal.wal import wal_of
 
 
 class DayFigures(Value):
@@ -64,7 +64,7 @@ def figures(path: Path) -> Figures:
             by_day = db.execute(
                 f"SELECT coalesce(substr(utc, 1, 10), ''), count(*), sum(length(data)) FROM {table}"
                 " GROUP BY 1 ORDER BY 1").fetchall()
-            days = tuple(DayFigures(day=str(day), rows=rows, bytes=size) for day, rows, size in by_day)
+            days = tuple(DayFigures(day=str(day), rows=rows, bytes=held) for day, rows, held in by_day)
             timed = f"(SELECT utc FROM {table} WHERE utc IS NOT NULL ORDER BY seq"
             oldest, newest = db.execute(
                 f"SELECT {timed} LIMIT 1), {timed} DESC LIMIT 1)").fetchone()
@@ -77,7 +77,7 @@ def figures(path: Path) -> Figures:
     report = meta.get(REPORT)
     return Figures(
         epoch=meta["epoch"], boot=meta["boot"], schema=meta["schema"], streams=streams,
-        sessions=sessions, kept=kept, file_bytes=path.stat().st_size, free_bytes=free * page,
-        wal_bytes=wal_of(path).stat().st_size if wal_of(path).exists() else 0,
+        sessions=sessions, kept=kept, file_bytes=size(path), free_bytes=free * page,
+        wal_bytes=size(wal_of(path)),
         controller=has_controller(path), hurt=meta.get(HURT),
         report=report.decode("utf-8", "replace") if isinstance(report, bytes) else None)

@@ -10,8 +10,7 @@ from typing import Any
 
 from edge.controller.effects import Stream
 from edge.controller.struct import Value
-from edge.journal import schema
-from edge.journal.errors import JournalError
+from edge.journal.reading import reading
 from edge.journal.sqlite_trouble import STRANGE
 
 SQLITE = sqlite3.sqlite_version
@@ -42,16 +41,8 @@ class Glance(Value):
 
 def glance(path: Path, limit: int, streams: tuple[Stream, ...] = (Stream.TX, Stream.EV)) -> Glance:
     """Up to `limit` rows of each stream. Raises `JournalError` for a file that cannot be opened."""
-    if not path.is_file():
-        raise JournalError(f"{path}: no such file")
-    try:
-        db = schema.connect_read_only(path)
-    except sqlite3.Error as error:
-        raise JournalError(f"{path}: {error}") from error
-    try:
+    with reading(path) as db:
         return _looked(db, limit, streams)
-    finally:
-        db.close()
 
 
 def _looked(db: sqlite3.Connection, limit: int, streams: tuple[Stream, ...]) -> Glance:

@@ -35,7 +35,7 @@ from edge.journal.report import Report
 from edge.journal.reserve import Reserve
 from edge.journal.retention import SPARE_BYTES, KeepDays
 from edge.journal.row import Batch, Head, Row
-from edge.journal.stats import CommitStats, JournalStats, Latencies, StreamStats, WrittenBytes, size
+from edge.journal.stats import CommitStats, JournalStats, Latencies, StreamStats, WrittenBytes
 from edge.journal.store import Store
 from edge.journal.walk import Examined
 from edge.journal.writer import Committed, Writer
@@ -68,7 +68,7 @@ class Journal:
         self.boot = store.boot
         self.new = store.new
         self.sqlite_version = sqlite_version
-        self._path, self._reserve = store.path, reserve
+        self._name, self._reserve = store.path.name, reserve
         self._latencies, self._written = Latencies(), WrittenBytes(writer.thread_id)
         self._oldest_utc: dict[Stream, str | None] = dict.fromkeys(Stream)
         self.full = False
@@ -242,7 +242,7 @@ class Journal:
             streams={stream: StreamStats(first_seq=head.tail + 1, last_seq=head.seq,
                                          acked_seq=head.acked, oldest_utc=self._oldest_utc[stream])
                      for stream, head in self._heads.items()},
-            file_bytes=size(self._path), wal_bytes=size(self._path.with_name(self._path.name + "-wal")),
+            file_bytes=self._store.file_bytes, wal_bytes=self._store.log_bytes,
             reserve_held=self._reserve.held, commits=self.latency.commits, rows=self.latency.rows,
             failures=self.latency.failures, latency=self._latencies.stats(),
             written_bytes=self._written.total(), written_today_bytes=self._written.today(),
@@ -321,7 +321,7 @@ class Journal:
             self.on_grown(grown)
         if self._store.put_back > self._put_back:
             self._put_back = self._store.put_back
-            self.on_put_back(f"{self._path.name} was deleted or replaced while it was open; it was"
+            self.on_put_back(f"{self._name} was deleted or replaced while it was open; it was"
                              " written to its place again")
 
     def _note(self, row: Row) -> None:

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from edge.journal.aside import PARTS, move_aside, note_of, under_way
+from edge.journal.aside import move_aside, note_of, under_way
 from edge.journal.durable import sync_file, sync_folder
 from edge.journal.errors import JournalError
+from edge.journal.files import PARTS
 from edge.journal.lock import OneOwner
 from edge.journal.rebuild import rebuild
 from edge.journal.salvage import salvage

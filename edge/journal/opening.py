@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge.controller.effects import Stream
 from edge.journal import checks, schema
+from edge.journal.durable import sync_folder
 from edge.journal.errors import JournalDamaged, JournalTooNew
 from edge.journal.row import NO_ROW, Head
 from edge.journal.rows import Heads, load_heads
@@ -89,7 +90,7 @@ def _create(db: sqlite3.Connection, path: Path, epoch: str) -> None:
     db.executemany("INSERT INTO stream VALUES(?, 0, ?, 0, 0, ?, ?)",
                    [(stream.value, NO_ROW, NO_ROW, Head().sum_of(stream.value)) for stream in Stream])
     db.execute("COMMIT")
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
@@ -112,11 +113,3 @@ def _version(db: sqlite3.Connection, path: Path) -> object:
     if again != (found if numbered else 0):
         raise JournalDamaged(f"{path}: schema {found}, and {again} in its header")
     return found
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

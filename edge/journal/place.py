@@ -6,12 +6,11 @@ at the next start. As long as the process lives it has everything, so it writes 
 
 import contextlib
 import sqlite3
-from datetime import UTC, datetime
 from pathlib import Path
 
 from edge.journal.durable import sync_file, sync_folder
+from edge.journal.files import free_name, wal_of
 from edge.journal.opening import create_private
-from edge.journal.wal import wal_of
 
 
 class Place:
@@ -49,7 +48,7 @@ class Place:
         begun.rename(copy)
         try:
             sync_folder(self._path.parent)  # from here on the next start can end it
-            stranger = _stranger(self._path)
+            stranger = self._path.with_name(free_name(self._path, "stranger"))
             if self._path.exists():
                 self._path.rename(stranger)
             if self._log.exists() and _identity(self._log) != self._files.get(self._log):
@@ -72,7 +71,7 @@ def end_putting_back(path: Path) -> bool:
     copy = _rescued(path)
     if not copy.exists():
         return False
-    stranger = _stranger(path)
+    stranger = path.with_name(free_name(path, "stranger"))
     for part in ("", "-wal"):
         if path.with_name(path.name + part).exists():
             path.with_name(path.name + part).rename(stranger.with_name(stranger.name + part))
@@ -83,15 +82,6 @@ def end_putting_back(path: Path) -> bool:
 
 def _rescued(path: Path) -> Path:
     return path.with_name(path.name + ".rescued")
-
-
-def _stranger(path: Path) -> Path:
-    first = f"{path.name}.stranger-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S')}"
-    name, number = first, 1
-    while any(path.with_name(name + part).exists() for part in ("", "-wal")):
-        number += 1
-        name = f"{first}-{number}"
-    return path.with_name(name)
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from edge.journal import schema
 from edge.journal.errors import JournalDamaged, JournalError
+from edge.journal.files import wal_of
 from edge.journal.sqlite_trouble import STRANGE, primary_code
-from edge.journal.wal import read_wal, wal_of
+from edge.journal.wal import read_wal
 
 _NO_PLACE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
@@ -76,14 +77,11 @@ def _connected(path: Path) -> sqlite3.Connection | None:
     db = schema.connect_read_only(path)
     try:
         db.execute("SELECT 1 FROM sqlite_schema").fetchone()
-    except sqlite3.Error as error:
-        db.close()
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         if primary_code(error) in _NO_PLACE:
+            db.close()
             return None
-        raise
-    except UnicodeDecodeError:
-        pass  # a damaged name: the next question says so, too
-    return db
+    return db  # of damage the next question says so, too
 
 
 def _copied(path: Path, folder: Path) -> sqlite3.Connection:

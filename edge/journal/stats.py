@@ -128,13 +128,5 @@ class WrittenBytes:
         return None if total is None else total - self._at_midnight
 
 
-def size(path: Path) -> int:
-    """Of a file; 0: there is none."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
-
-
 def _rank(ordered: list[float], share: float) -> float:
     return ordered[ceil(share * len(ordered)) - 1]

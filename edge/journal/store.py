@@ -17,13 +17,13 @@ from edge.controller.effects import Stream
 from edge.journal import checks, opening, pruning, rows, schema
 from edge.journal.doubt import Doubt, write_again
 from edge.journal.errors import JournalDamaged, JournalError, JournalFull
+from edge.journal.files import size, wal_of
 from edge.journal.place import Place, end_putting_back
 from edge.journal.report import Report, untold
 from edge.journal.retention import KeepDays, Lived
 from edge.journal.row import Batch, Head, Row
 from edge.journal.salvage import CLOCK_FLOOR, is_time
 from edge.journal.sqlite_trouble import POISON, STRANGE, is_io_error, translated, unusable
-from edge.journal.wal import wal_of
 from edge.journal.walk import Examined, examined
 
 T = TypeVar("T")
@@ -52,6 +52,7 @@ class Store:
         self._doubt, self._in_doubt = Doubt(), False
         self._place = Place(path)
         self.put_back = 0  # how often its file had been taken away
+        self.file_bytes = self.log_bytes = 0  # as of the last change
         self.cramped = False  # the log of writes could not be folded in, for want of room
         self._noted: tuple[str, dict[Stream, int]] = "", {}
         self._so_far: Lived | None = None
@@ -85,6 +86,7 @@ class Store:
             raise
         store.epoch, store.boot, store.new = found.epoch, found.boot, found.new
         store._heads = found.heads
+        store._measure()
         return store
 
     def close(self) -> None:
@@ -136,7 +138,8 @@ class Store:
         self._doubt.settled(there, wrote=True)
         self._heads = heads
         self._acks_to_save.clear()
-        self.cramped = self._log_bytes() > CRAMPED_BYTES and self._no_room(db)
+        self._measure()
+        self.cramped = self.log_bytes > CRAMPED_BYTES and self._no_room(db)
         return written
 
     def read(self, stream: Stream, after: int, limit: int) -> tuple[Row, ...]:
@@ -215,14 +218,12 @@ class Store:
             if isinstance(found := translated(error, self._path), JournalFull):
                 return False
             raise found from error
+        self._measure()
         return not busy
 
-    def _log_bytes(self) -> int:
+    def _measure(self) -> None:
         """Commits say nothing of a log that could not be folded in: they only make it longer."""
-        try:
-            return wal_of(self._path).stat().st_size
-        except OSError:
-            return 0
+        self.file_bytes, self.log_bytes = size(self._path), size(wal_of(self._path))
 
     @staticmethod
     def _no_room(db: sqlite3.Connection) -> bool:
@@ -264,6 +265,7 @@ class Store:
                 raise JournalDamaged(f"{self._path}: {error}") from None
             raise translated(error, self._path) from error
         self._heads = heads
+        self._measure()
         return done
 
     def examine(self, stream: Stream, after: int, limit: int) -> Examined:

@@ -13,6 +13,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.journal.files import wal_of
+
 _HEADER, _FRAME, _INDEX = 32, 24, 48
 _MAGIC = {0x377F0682: "<", 0x377F0683: ">"}
 _BOTH = 0xFFFFFFFF
@@ -112,11 +114,6 @@ class Wal:
     def cut_short(self) -> bool:
         """Frames that were committed are missing."""
         return self._counted > len(self.frames)
-
-
-def wal_of(path: Path) -> Path:
-    """Beside the file of a database."""
-    return path.with_name(path.name + "-wal")
 
 
 def read_wal(path: Path) -> Wal:

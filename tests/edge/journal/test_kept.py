@@ -8,9 +8,10 @@ import pytest
 
 from edge.controller.effects import Stream
 from edge.journal import schema
-from edge.journal.aside import set_aside
+from edge.journal.aside import move_aside, note_of
 from edge.journal.errors import BadBatch, JournalDamaged, JournalInUse, JournalTooNew
 from edge.journal.lock import OneOwner
+from edge.journal.mend import mend
 from edge.journal.row import NO_ROW, Batch, NewRow, kept_hash
 from edge.journal.store import Store
 from edge.journal.verify import verify
@@ -121,6 +122,12 @@ def test_a_file_of_a_later_version_is_left_alone_and_not_called_damaged(path: Pa
         opened(path)
 
 
+def set_aside(path: Path) -> Path:
+    note = move_aside(path, "damaged")
+    note_of(path).unlink()
+    return path.with_name(note.to)
+
+
 def test_a_damaged_file_is_set_aside_whole_and_a_new_journal_begins(path: Path) -> None:
     path.parent.mkdir()
     rubbish = b"not a database at all, but long enough to look at" * 100
@@ -148,6 +155,6 @@ def test_a_journal_in_use_is_not_taken_from_its_owner(path: Path) -> None:
     opened(path).close()
     owner = OneOwner(path)
     with pytest.raises(JournalInUse):
-        set_aside(path)
+        mend(path)
     owner.release()
     assert path.exists()
