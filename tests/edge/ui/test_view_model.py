@@ -2,26 +2,16 @@ from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
+from pages_of_screens import LANGUAGES, assert_fits, said
 
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.faults import FaultCode, Severity
 from edge.controller.snapshot import PriceLine, ReceiptView, Screen
 from edge.ui.overview import overview_page
-from edge.ui.plain_pages import crash_page, help_page, no_contact_page, starting_page, telephone_code
-from edge.ui.screen_model import (
-    COLUMNS,
-    FIGURE_ROWS,
-    MIDDLE_ROWS,
-    SIDE_COLUMN,
-    SIDE_COLUMNS,
-    TEXT_COLUMNS,
-    ScreenModel,
-    Tone,
-)
+from edge.ui.plain_pages import help_page
+from edge.ui.screen_model import Tone
 from edge.ui.view_model import evse_page
-from edge.ui.widgets.block_digits import block_width
 
-LANGUAGES = ["sv", "en"]
 MANY_PRICES = (
     PriceLine(dimension="ENERGY", price_incl_vat="4.905", note="07:00-20:00"),
     PriceLine(dimension="ENERGY", price_incl_vat="3.495", note="20:00-07:00"),
@@ -34,40 +24,6 @@ LONG_PRICES = (
     PriceLine(dimension="PARKING_TIME", price_incl_vat="0.25", note=">2 h"),
     PriceLine(dimension="FLAT", price_incl_vat="12.50"),
 )
-
-
-def assert_fits(model: ScreenModel) -> None:
-    """Nothing is cut in the design grid."""
-    assert len(f" {model.symbol} {model.title} {model.clock} ") <= COLUMNS
-    assert len(model.sub) <= TEXT_COLUMNS, model.sub
-    assert len(model.notice) <= TEXT_COLUMNS, model.notice
-    assert len(model.unit) <= TEXT_COLUMNS, model.unit
-    columns = COLUMNS - 29 - 1 if model.qr else TEXT_COLUMNS
-    for line in model.lines:
-        assert len(line.text) + bool(line.right) + len(line.right) <= columns, line
-    rows = MIDDLE_ROWS - (FIGURE_ROWS if model.figure else 0) - (5 * -(-len(model.bays) // 2))
-    assert len(model.lines) <= max(rows, 0), model.lines
-    if model.figure:
-        assert block_width(model.figure) < (SIDE_COLUMN - 1 if model.side else COLUMNS - 1)
-    assert len(model.side) <= 5
-    for line in model.side:
-        assert len(line.text) <= SIDE_COLUMNS, line
-    for bay in model.bays:
-        assert max(len(bay.label), len(bay.state)) <= COLUMNS // 2 - 1
-    assert 1 <= len(model.touches) <= 4
-    room = (21 if model.qr else COLUMNS) - (len(model.touches) - 1)
-    for touch in model.touches:
-        width = room * touch.weight // sum(t.weight for t in model.touches)
-        assert len(touch.label) <= width, touch
-        assert width >= 7  # 7 cells are 21.7 mm on the 7-inch panel; 20 mm are asked for
-
-
-def said(model: ScreenModel) -> str:
-    """All words of a page."""
-    lines = [*model.side, *model.lines]
-    return "\n".join([model.title, model.sub, model.notice, model.figure, model.unit,
-                      *(f"{line.text} {line.right}" for line in lines),
-                      *(touch.label for touch in model.touches)])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -201,40 +157,6 @@ def test_a_receipt_says_that_a_limit_ended_the_session(shown: SimpleNamespace) -
     assert "Ett fel" not in said(page)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("count", [2, 3, 4, 9])
-def test_the_overview_fits_and_counts_the_free_bays(
-        language: str, count: int, shown: SimpleNamespace) -> None:
-    for screen in Screen:
-        evses = [shown.evse(screen, str(n), **shown.LIVE, faults=(shown.fault(FaultCode.DIODE),))
-                 for n in range(1, count)]
-        snapshot = shown.snapshot(*evses, shown.evse(Screen.AVAILABLE, str(count)))
-        page = overview_page(snapshot, language, shown.now)
-        assert_fits(page)
-        free = count if screen is Screen.AVAILABLE else 1
-        assert str(free) in page.sub.split()
-        assert str(count) in page.sub.split()
-        assert any(t.action == "more" for t in page.touches) == (count > 4)
-
-
-def test_pages_of_the_overview_follow_each_other(shown: SimpleNamespace) -> None:
-    snapshot = shown.snapshot(*(shown.evse(Screen.AVAILABLE, str(n)) for n in range(1, 7)))
-    assert [b.evse_id for b in overview_page(snapshot, "en", shown.now, 4).bays] == ["5", "6"]
-    assert [b.evse_id for b in overview_page(snapshot, "en", shown.now, 8).bays] == list("1234")
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_plain_pages_fit_with_and_without_a_site(language: str, shown: SimpleNamespace) -> None:
-    site = shown.snapshot().site
-    for page in (starting_page(language), no_contact_page(None, language),
-                 no_contact_page(site, language), crash_page(None, language),
-                 help_page(site, None, language)):
-        if page.touches:
-            assert_fits(page)
-    assert site.phone in said(crash_page(site, language))
-    assert site.phone in said(no_contact_page(site, language))
-
-
 @pytest.mark.parametrize(("language", "expected"), [
     ("sv", ["LADDAR · Bay 1", "23,4", "kWh laddat", "114,70 kr", "hittills", "10,9 kW", "2 h 08 min",
             "effekten delas, högst 16 A", "4,90 kr/kWh", "ingen startavgift", "STOPPA", "Kort …4F2A"]),
@@ -299,13 +221,6 @@ def test_long_prices_move_the_action_beside_the_large_one(shown: SimpleNamespace
     assert [line.text for line in page.side] == ["Anslut kabeln", "eller visa", "kortet"]
     assert [line.text for line in page.lines] == ["0,25 kr/min utan laddning (>2 h)",
                                                   "startavgift 12,50 kr"]
-
-
-def test_the_overview_tells_an_accepted_card_to_plug_in(shown: SimpleNamespace) -> None:
-    page = overview_page(shown.snapshot(shown.evse(Screen.PLUG_IN), shown.evse(Screen.PLUG_IN, "2")),
-                         "sv", shown.now)
-    assert "Anslut kabeln till bilen" in said(page)
-    assert "4,90 kr/kWh" in said(page)
 
 
 def test_a_price_by_the_clock_is_written_out(shown: SimpleNamespace) -> None:
@@ -417,10 +332,3 @@ def test_a_bay_out_of_service_is_not_offered(shown: SimpleNamespace) -> None:
     assert page.page == "unavailable"
     assert page.figure == ""
     assert overview_page(shown.snapshot(evse, evse), "sv", shown.now).sub.startswith("0 av 2")
-
-
-@pytest.mark.parametrize(("phone", "expected"), [
-    ("+46 10 000 00 00", "TEL:+46100000000"), ("", ""), ("ask the owner", ""),
-])
-def test_the_telephone_code(phone: str, expected: str) -> None:
-    assert telephone_code(phone) == expected
