@@ -108,6 +108,10 @@ class MeterSection(Value):
     model: Annotated[str, Meta(min_length=1, description='a meter model, as "eastron-sdm630"')]
     supply_side: Annotated[bool, Meta(description=(
         "true (wired before the contactor) or false (behind it: dead while it is open)"))]
+    period_s: Annotated[float, Meta(ge=0.2, le=5, description=(
+        "seconds from 0.2 to 5 between two readings of its currents and power"))] = 1.0
+    energy_period_s: Annotated[float, Meta(ge=1, le=8, description=(
+        "seconds from 1 to 8 between two readings of its energy and voltages"))] = 4.0
 
 
 class BoardSection(Value):

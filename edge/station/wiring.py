@@ -12,6 +12,7 @@ import msgspec
 
 from edge.bus.open import open_bus
 from edge.bus.owner import LineOwner
+from edge.bus.url import parse_url
 from edge.controller.events import JournalHurt, OutletFound
 from edge.controller.faults import FaultCode
 from edge.journal.journal import Journal
@@ -35,7 +36,7 @@ from edge.station.health import HealthReport, recorder_health
 from edge.station.housekeeper import Housekeeper
 from edge.station.input_driver import READS_THAT_COUNT, InputDriver
 from edge.station.line_desk import LineDesk
-from edge.station.meter_driver import PERIOD_S, MeterDriver
+from edge.station.meter_driver import MeterDriver, shares
 from edge.station.notify import Notifier
 from edge.station.outlet_driver import OutletDriver
 from edge.station.pricing import read_tariff_text
@@ -142,10 +143,13 @@ async def _opened(server: LinkServer) -> None:
 
 
 def _meters(site: Site, lines: Mapping[str, Line], station: Station) -> dict[str, MeterDriver]:
+    urls = {bus.id: parse_url(bus.url) for bus in site.buses}
     return {m.id: MeterDriver(
-        m.id, Meter(lines[m.bus], m.unit, load_model(m.model), m.id, station.clock.mono_ns),
-        hand_in=station.hand_in, clock_ns=station.clock.mono_ns, spawn=station.spawn)
-        for m in site.meters}
+        m.id, Meter(lines[m.bus], m.unit, load_model(m.model), m.id, station.clock.mono_ns,
+                    line=urls[m.bus], slow_s=m.energy_period_s, spread=share),
+        hand_in=station.hand_in, clock_ns=station.clock.mono_ns, spawn=station.spawn,
+        period_s=m.period_s, phase_s=share * m.period_s)
+        for m, share in zip(site.meters, shares([m.bus for m in site.meters]), strict=True)}
 
 
 async def _lines(site: Site, station: Station,
@@ -182,8 +186,8 @@ def _start(station: Station, outlets: Mapping[str, OutletDriver],
            meters: Mapping[str, MeterDriver]) -> None:
     for outlet in outlets.values():
         station.spawn(outlet.run())
-    for n, meter in enumerate(meters.values()):
-        station.spawn(meter.run(n * PERIOD_S / max(1, len(meters))))
+    for meter in meters.values():
+        station.spawn(meter.run())
     station.spawn(station.tick())
 
 

@@ -149,7 +149,8 @@ class Boot:
             utc_s=station.clock.utc_s, spawn=station.spawn) for e, bay in day.bays.items()}
         self.meters = {bay.evse.meter_id: MeterDriver(
             bay.evse.meter_id, DayMeter(bay, self._mono_ns), hand_in=station.hand_in,
-            clock_ns=self._mono_ns, spawn=station.spawn) for bay in day.bays.values()}
+            clock_ns=self._mono_ns, spawn=station.spawn, phase_s=n / 3)
+            for n, bay in enumerate(day.bays.values())}
         pricing = Pricing(read_tariff(TARIFF), "Europe/Stockholm", FACTS)
         self.refused: list[str] = []
         station.run_effects = Runner(
@@ -175,8 +176,8 @@ class Boot:
         self.tokens = TokenStore(connection, self.folder / FILE_NAME, pepper)
         for outlet in self.outlets.values():
             self.station.spawn(outlet.run())
-        for n, meter in enumerate(self.meters.values()):
-            self.station.spawn(meter.run(n / 3))
+        for meter in self.meters.values():
+            self.station.spawn(meter.run())
         self.station.spawn(self.station.tick())
         self.station.spawn(self._world())
         self.station.spawn(self._people())
