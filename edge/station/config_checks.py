@@ -97,39 +97,23 @@ def _check_references(site: Site, findings: Findings) -> None:
 def _check_bus_urls(site: Site, findings: Findings) -> None:
     from edge.bus.url import parse_url
 
+    addresses: list[str | None] = []
     for i, bus in enumerate(site.buses or ()):
+        addresses.append(bus.url and bus.url.partition("?")[0])
         if bus.url is None:
             continue
         try:
-            parse_url(bus.url)
+            addresses[i] = parse_url(bus.url).address  # one connection each, however it is written
         except ValueError as error:
             findings.add(("bus", i, "url"), toml_text(bus.url), str(error))
-    findings.add_reused(((("bus", i, "url"), bus.url and bus.url.partition("?")[0], f'bus "{bus.id}"')
+    findings.add_reused(((("bus", i, "url"), addresses[i], f'bus "{bus.id}"')
                          for i, bus in enumerate(site.buses or ())), "a line of its own")
 
 
 def _check_meter_models(site: Site, findings: Findings) -> None:
-    from edge.meter import catalogue
+    from edge.station.config_meters import check_meter_models
 
-    known = catalogue.slugs()
-    for i, meter in enumerate(site.meters or ()):
-        key: Key = ("meter", i, "model")
-        if meter.model is None:
-            continue
-        if meter.model not in known:
-            findings.add(key, f"{toml_text(meter.model)} (no such model)", one_of(known, meter.model))
-            continue
-        model = catalogue.load(meter.model)
-        why_not = catalogue.why_not_billable(model)
-        for evse in site.evses or ():
-            if meter.id is None or evse.meter != meter.id:
-                continue
-            if why_not is not None:
-                findings.add(key, f"{toml_text(meter.model)} ({why_not})",
-                             f'a model that may bill, because evse "{evse.id}" is billed by it')
-            if len(evse.phases or ()) > model.phases:
-                findings.add(key, f"{toml_text(meter.model)} (measures {model.phases} phase)",
-                             f'a three-phase meter, as evse "{evse.id}" is wired')
+    check_meter_models(site, findings)
 
 
 def _check_readers(site: Site, findings: Findings) -> None:
