@@ -1,10 +1,10 @@
-"""Modbus RTU frames: CRC, and the hunt for the one answer that fits the request in flight.
+"""Modbus RTU frames: CRC, and what the answer that fits the request in flight looks like.
 
 Pure. An answer counts only if unit, function and byte count (or the echo of a write) are those of the
-request and the CRC over exactly that length is right; it is found behind noise and behind frames of
-other devices, which a parser that trusts the first byte is not able to (measured).
+request and the CRC over exactly that length is right; `hunt.py` finds it among what else is heard.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from edge.bus.pdu import EXCEPTION_BIT, READ_IDENTITY, READS, WRITE_MANY, WRITE_ONE, identity_size
@@ -31,6 +31,15 @@ def crc16(data: bytes) -> bytes:
     return bytes((crc & 0xFF, crc >> 8))
 
 
+def crc_ends(data: bytes) -> Iterator[int]:
+    """Every length at which the bytes from the beginning have a right CRC."""
+    crc = 0xFFFF
+    for at, byte in enumerate(data):
+        crc = crc >> 8 ^ _TABLE[(crc ^ byte) & 0xFF]
+        if crc == 0 and at >= 3:  # the rest of a division without remainder; unit, function, CRC
+            yield at + 1
+
+
 LONGEST = 256  # bytes of a frame; serial line spec 2.5.1
 
 
@@ -43,16 +52,20 @@ class Expected(NamedTuple):
     length: int  # of the whole frame, with CRC; of an identity: the longest that it can be
     sized: bool = True  # False: an identity says itself how long it is
 
-    def find(self, data: bytes) -> bytes | None:
-        """The PDU of the answer in `data`, a Modbus exception included; `None`: not there (yet)."""
-        for head, length in ((self.head, self.length), (self.refusal, 5)):
-            at = data.find(head)
-            while at >= 0:
-                end = at + (length if self.sized or head is self.refusal else self._size(data[at:]))
-                if end <= len(data) and crc16(data[at:end - 2]) == data[end - 2:end]:
-                    return data[at + 1:end - 2]
-                at = data.find(head, at + 1)
-        return None
+    def candidates(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Where in `data` a frame begins and ends that is the answer (or a refusal), in their order."""
+        unit = self.head[:1]
+        at = data.find(unit)
+        while at >= 0:
+            length = 0
+            if data.startswith(self.head, at):
+                length = self.length if self.sized else self._size(data[at:])
+            elif data.startswith(self.refusal, at):
+                length = 5
+            end = at + length
+            if length and end <= len(data) and crc16(data[at:end - 2]) == data[end - 2:end]:
+                yield at, end
+            at = data.find(unit, at + 1)
 
     def fits(self, pdu: bytes) -> bool:
         """Whether an answer PDU without RTU framing (Modbus TCP) is the answer, or a refusal."""

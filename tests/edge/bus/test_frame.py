@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymodbus.framer import FramerRTU
 
-from edge.bus.frame import crc16, expect, frame_of
+from edge.bus.frame import crc16, crc_ends, expect, frame_of
+from edge.bus.hunt import find
 from edge.bus.pdu import (
     read_holding,
     read_identity,
@@ -34,7 +35,7 @@ def test_the_crc_is_that_of_an_independent_implementation(data):
 def test_an_answer_is_found_behind_and_before_noise(unit, read, count, before, after, fill):
     pdu = read(0x48, count)
     answer = answer_to_read(pdu, fill)
-    assert expect(unit, pdu).find(before + frame_of(unit, answer) + after) == answer
+    assert find(expect(unit, pdu), before + frame_of(unit, answer) + after) == answer
 
 
 def test_one_noise_byte_never_loses_the_frame_whatever_the_unit():
@@ -42,7 +43,7 @@ def test_one_noise_byte_never_loses_the_frame_whatever_the_unit():
     answer = answer_to_read(pdu, b"\x43\x66")
     for unit in range(1, 248):
         for byte in (0, unit, 0x55, 0xFF):
-            assert expect(unit, pdu).find(bytes((byte,)) + frame_of(unit, answer)) == answer
+            assert find(expect(unit, pdu), bytes((byte,)) + frame_of(unit, answer)) == answer
 
 
 @given(units, st.integers(1, 125), st.data())
@@ -50,7 +51,7 @@ def test_one_noise_byte_never_loses_the_frame_whatever_the_unit():
 def test_a_truncated_answer_is_none(unit, count, data):
     pdu = read_input(0, count)
     frame = frame_of(unit, answer_to_read(pdu, b"\x01\x02"))
-    assert expect(unit, pdu).find(frame[:data.draw(st.integers(0, len(frame) - 1))]) is None
+    assert find(expect(unit, pdu), frame[:data.draw(st.integers(0, len(frame) - 1))]) is None
 
 
 @given(units, st.integers(0, 2**32 - 1), st.integers(0, 71))
@@ -59,14 +60,14 @@ def test_one_flipped_bit_makes_it_no_answer(unit, value, bit):
     pdu = read_input(0x48, 2)
     frame = bytearray(frame_of(unit, b"\x04\x04" + value.to_bytes(4, "big")))
     frame[bit // 8] ^= 1 << bit % 8
-    assert expect(unit, pdu).find(bytes(frame)) is None
+    assert find(expect(unit, pdu), bytes(frame)) is None
 
 
 @given(st.binary(max_size=64))
 @settings(derandomize=True, deadline=None, max_examples=300)
 def test_random_bytes_are_never_an_answer(data):
     expected = expect(17, read_input(0, 4))
-    assert expected.find(data) is None
+    assert find(expected, data) is None
     assert expected.diagnose(data)[0]
 
 
@@ -81,7 +82,7 @@ def test_random_bytes_are_never_an_answer(data):
 ])
 def test_what_is_not_the_answer_is_named(other, why):
     expected = expect(1, read_input(0, 2))
-    assert expected.find(other) is None
+    assert find(expected, other) is None
     assert why in expected.diagnose(other)[0]
 
 
@@ -90,14 +91,14 @@ def test_the_answer_is_found_behind_a_bad_frame_and_behind_another_devices_frame
     good = b"\x04\x04\x42\xf6\xe9\x79"
     bad_crc = frame_of(1, b"\x04\x04\x11\x22\x33\x44")[:-1] + b"\x00"
     another = frame_of(9, b"\x04\x04\x11\x22\x33\x44")
-    assert expect(1, pdu).find(bad_crc + another + frame_of(1, good)) == good
+    assert find(expect(1, pdu), bad_crc + another + frame_of(1, good)) == good
 
 
 @pytest.mark.parametrize("pdu", [read_input(0, 2), read_holding(0, 2), write_register(5, 6),
                                  write_registers(5, [1, 2])])
 def test_a_refusal_is_an_answer(pdu):
     refusal = bytes((pdu[0] | 0x80, 2))
-    assert expect(3, pdu).find(b"\x00" + frame_of(3, refusal)) == refusal
+    assert find(expect(3, pdu), b"\x00" + frame_of(3, refusal)) == refusal
 
 
 @pytest.mark.parametrize(("pdu", "echo", "wrong"), [
@@ -106,8 +107,8 @@ def test_a_refusal_is_an_answer(pdu):
 ])
 def test_a_write_is_answered_by_its_own_echo_only(pdu, echo, wrong):
     expected = expect(3, pdu)
-    assert expected.find(frame_of(3, bytes.fromhex(echo))) == bytes.fromhex(echo)
-    assert expected.find(frame_of(3, bytes.fromhex(wrong))) is None
+    assert find(expected, frame_of(3, bytes.fromhex(echo))) == bytes.fromhex(echo)
+    assert find(expected, frame_of(3, bytes.fromhex(wrong))) is None
     assert expected.fits(bytes.fromhex(echo)) and not expected.fits(bytes.fromhex(wrong))
 
 
@@ -125,7 +126,17 @@ def test_an_identity_says_itself_how_long_it_is(unit, texts, before, after):
         bytes((number, len(text))) + text for number, text in enumerate(texts))
     expected = expect(unit, read_identity())
     frame = frame_of(unit, answer)
-    assert expected.find(before + frame + after) == answer
-    assert expected.find(frame[:-1]) is None
+    assert find(expected, before + frame + after) == answer
+    assert find(expected, frame[:-1]) is None
     assert expected.fits(answer) and not expected.fits(answer + b"x")
-    assert expected.find(frame_of(unit, b"\xab\x01")) == b"\xab\x01"
+    assert find(expected, frame_of(unit, b"\xab\x01")) == b"\xab\x01"
+
+
+@given(st.binary(max_size=40))
+@repeatable
+def test_every_right_end_is_found_in_one_pass(data):
+    right = [end for end in range(4, len(data) + 1) if crc16(data[:end - 2]) == data[end - 2:end]]
+    assert list(crc_ends(data)) == right
+    frame = frame_of(3, data)
+    assert [end for end in crc_ends(frame + data) if end == len(frame)] == \
+        ([len(frame)] if len(frame) >= 4 else [])
