@@ -5,12 +5,13 @@ Where a controller runs, they go through it (as a member of its group), and neve
 
 import argparse
 import asyncio
+import logging
 import sys
 from pathlib import Path
 
 from edge.bus.url import LineUrl, parse_url
 from edge.commissioning import models as models_command
-from edge.commissioning import read_command, scan_command
+from edge.commissioning import read_command, record_command, scan_command, watch_command
 from edge.commissioning.line import RUN_DIR, run_dir_of
 from edge.meter.catalogue import load
 from edge.meter.model import MeterModel
@@ -21,7 +22,10 @@ def main(argv: list[str]) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.command == "models":
         return models_command.show(as_json=arguments.json)
+    logging.basicConfig(level=logging.ERROR)  # what a meter refuses is told as its errors
     try:
+        if arguments.command == "replay":
+            return asyncio.run(record_command.replay(arguments.file))
         return asyncio.run(_run(arguments))
     except ValueError as error:
         print(error, file=sys.stderr)
@@ -37,9 +41,32 @@ async def _run(arguments: argparse.Namespace) -> int:
         return await scan_command.run(scan_command.Wanted(
             url=url, units=arguments.units, bauds=arguments.bauds, parities=arguments.parities,
             timeout_ms=arguments.timeout_ms), run_dir, as_json=arguments.json)
-    model = load(arguments.model) if arguments.model else None
-    url = with_factory_setting(arguments.url, model)
-    return await read_command.run(url, arguments.unit, model, run_dir, as_json=arguments.json)
+    named = [load(slug) for slug in arguments.model or ()]
+    first = named[0] if named else None
+    url, unit = with_factory_setting(arguments.url, first), arguments.unit[0]
+    if arguments.command == "watch":
+        return await watch_command.run(
+            url, _paired(arguments.unit, named), run_dir, interval_s=arguments.interval,
+            turns=arguments.turns, as_json=arguments.json)
+    if len(arguments.unit) + len(named) > 2:
+        raise ValueError("got several --unit or --model, expected one (`meter watch` takes more)")
+    if arguments.command == "record":
+        if first is None:
+            raise ValueError("got no --model, expected a slug of `forecourt meter models` "
+                             "(`meter scan` finds it)")
+        return await record_command.record(url, unit, first, run_dir, arguments.out,
+                                           arguments.seconds)
+    return await read_command.run(url, unit, first, run_dir, as_json=arguments.json)
+
+
+def _paired(units: list[int], models: list[MeterModel]) -> list[tuple[int, MeterModel | None]]:
+    """Each unit with its model: one for all, one for each, or none. Raises `ValueError`."""
+    if len(models) not in (0, 1, len(units)):
+        raise ValueError(f"got {len(models)} --model for {len(units)} --unit, expected none, one, or "
+                         "one for each")
+    if len(models) == len(units):
+        return list(zip(units, models, strict=True))
+    return [(unit, models[0] if models else None) for unit in units]
 
 
 def with_factory_setting(text: str, model: MeterModel | None) -> LineUrl:
@@ -62,13 +89,15 @@ def _parser() -> argparse.ArgumentParser:
     models = commands.add_parser("models", help="list the meter models")
     models.add_argument("--json", action="store_true", help="machine readable")
     read = read_command.add(commands)
-    scan = scan_command.add(commands)
-    for one in (read,):
-        one.add_argument("--model", help="slug, see `forecourt meter models`")
+    scan, watch = scan_command.add(commands), watch_command.add(commands)
+    record = record_command.add(commands)
+    for one in (read, watch, record):
+        one.add_argument("--model", action="append", help="slug, see `forecourt meter models`")
         one.add_argument("--url", required=True, help="rtu:/dev/ttyUSB0?baud=9600&parity=N, "
                          "tcp://host:port or rtu+tcp://host:port")
-        one.add_argument("--unit", required=True, type=_unit, help="Modbus unit id, 1..247")
-    for one in (read, scan):
+        one.add_argument("--unit", action="append", required=True, type=_unit,
+                         help="Modbus unit id, 1..247")
+    for one in (read, watch, record, scan):
         one.add_argument("--site", type=Path, metavar="FILE",
                          help="site.toml of the controller that may own the line "
                               "(default: /etc/forecourt/site.toml)")

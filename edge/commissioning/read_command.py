@@ -31,11 +31,11 @@ async def run(url: LineUrl, unit: int, model: MeterModel | None, run_dir: Path, 
 async def _told(url: LineUrl, unit: int, model: MeterModel | None, run_dir: Path) -> Told:
     try:
         async with open_line(url, run_dir) as line:
-            told = await read_once(line, unit, model)
-        better = await look_elsewhere(told, line) if told.errors and not told.values else None
+            outcome = await read_once(line, unit, model)
+        better = await look_elsewhere(outcome, line)
         if better is not None:
-            told.errors.insert(1, better)
-        return told
+            outcome.told.errors.insert(1, better)
+        return outcome.told
     except DeviceError as error:
         assert saw(error).sign is Sign.DOWN
         return Told(model=model.slug if model else None, unit=unit, values={}, age_s=0.0,

@@ -2,6 +2,7 @@
 
 import time
 from decimal import Decimal
+from typing import NamedTuple
 
 from edge.bus.pdu import read_holding
 from edge.bus.port import BusClass
@@ -13,12 +14,13 @@ from edge.commissioning.plausible import implausible
 from edge.commissioning.saw import Sign, advice, saw
 from edge.commissioning.values import Shown, shown
 from edge.controller.struct import Value
-from edge.controller.trouble import DeviceError, DeviceRefused, LineDown
+from edge.controller.trouble import BadAnswer, DeviceError, DeviceRefused, LineDown
 from edge.meter.catalogue import load, models
 from edge.meter.meter import Meter
 from edge.meter.model import MeterModel
 
 _IDENTIFY_S = 0.3
+_SERIAL_S, _NETWORK_S = 0.6, 1.5
 
 
 class Told(Value):
@@ -31,13 +33,21 @@ class Told(Value):
     errors: list[str]
 
 
-async def read_once(line: Line, unit: int, model: MeterModel | None) -> Told:
+class Outcome(NamedTuple):
+    """`sign`: what came back where no value did."""
+
+    told: Told
+    sign: Sign | None
+
+
+async def read_once(line: Line, unit: int, model: MeterModel | None) -> Outcome:
     """Every quantity, once; of a meter without a `model`: what it seems to be, first. Never raises what
     a line or a device does.
     """
     began_ns = time.monotonic_ns()
     values: dict[str, Decimal | None] = {}
     errors: list[str] = []
+    sign: Sign | None = None
     try:
         if model is None:
             model, errors = await _named(line, unit)
@@ -45,15 +55,16 @@ async def read_once(line: Line, unit: int, model: MeterModel | None) -> Told:
         if model is not None:
             values, errors = await _values(line, unit, model)
     except DeviceError as error:
+        sign = saw(error).sign
         errors = await _explained(error, line, unit, model)
-    return Told(model=model.slug if model else None, unit=unit,
-                values=shown(model, values) if model else {}, errors=errors,
-                age_s=round((time.monotonic_ns() - began_ns) / 1e9, 3))
+    return Outcome(Told(
+        model=model.slug if model else None, unit=unit, values=shown(model, values) if model else {},
+        age_s=round((time.monotonic_ns() - began_ns) / 1e9, 3), errors=errors), sign)
 
 
 async def _values(line: Line, unit: int,
                   model: MeterModel) -> tuple[dict[str, Decimal | None], list[str]]:
-    meter = Meter(Patient(line), unit, model, model.slug, time.monotonic_ns, line=line.url)
+    meter = Meter(_patient(line), unit, model, model.slug, time.monotonic_ns, line=line.url)
     values = await meter.read_values()
     optional = {register.quantity for register in model.registers if register.optional}
     errors = [f"{name}: the meter refuses it ({why})" for name, why in meter.errors.items()
@@ -70,7 +81,7 @@ async def _values(line: Line, unit: int,
 async def _named(line: Line, unit: int) -> tuple[MeterModel | None, list[str]]:
     """What the unit is. Raises what the line raises if it does not answer at all."""
     try:
-        await Patient(line).transact(unit, read_holding(0, 2), BusClass.BULK)
+        await _patient(line).transact(unit, read_holding(0, 2), BusClass.BULK)
     except DeviceRefused as error:
         if nobody_there(error):
             raise
@@ -80,6 +91,15 @@ async def _named(line: Line, unit: int) -> tuple[MeterModel | None, list[str]]:
     known = f" ({product.says})" if product else ""
     return None, [f"unit {unit} answers, but is none of the models that we know{known}: "
                   "`forecourt meter models` lists them"]
+
+
+async def named(line: Line, unit: int) -> MeterModel:
+    """Its model, found out. Raises `BadAnswer` for one that we do not know, and what a line raises."""
+    model, errors = await _named(line, unit)
+    if model is None:
+        raise BadAnswer("meter", where=f"unit {unit} on {line.where}", got=errors[0],
+                        expected="a model of `forecourt meter models`")
+    return model
 
 
 async def _identified(line: Line, unit: int) -> Product | None:
@@ -102,12 +122,16 @@ async def _explained(error: DeviceError, line: Line, unit: int, model: MeterMode
     return told
 
 
-async def look_elsewhere(told: Told, line: Line) -> str | None:
-    """Of a unit that gave no value: where else it answers. The line must be closed."""
-    if told.values or line.controlled:
+async def look_elsewhere(outcome: Outcome, line: Line) -> str | None:
+    """Of a unit that did not answer: where else it does. The line must be closed."""
+    if outcome.sign not in (Sign.SILENCE, Sign.GARBAGE) or line.controlled:
         return None
-    found = await elsewhere.answers_at(line.url, told.unit)
-    return None if found is None else elsewhere.said(told.unit, found)
+    found = await elsewhere.answers_at(line.url, outcome.told.unit)
+    return None if found is None else elsewhere.said(outcome.told.unit, found)
+
+
+def _patient(line: Line) -> Patient:
+    return Patient(line, timeout_s=_SERIAL_S if line.url.kind == "rtu" else _NETWORK_S)
 
 
 def _looks_like(product: Product | None) -> str:

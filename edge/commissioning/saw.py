@@ -90,7 +90,7 @@ def _silent(error: DeviceError, url: LineUrl, model: MeterModel | None) -> list[
 def _refused(error: DeviceError, model: MeterModel | None) -> list[str]:
     name = model.name if model else "this model"
     code = error.code if isinstance(error, DeviceRefused) else None
-    if code in (1, 2, 3):
+    if code in (None, 1, 2, 3):
         return [f"line, unit id and settings are right, but this meter has no such register as {name} "
                 "has: it is another model, or a variant of it."]
     if code in (5, 6):
