@@ -144,7 +144,7 @@ class VirtualMeter:
 
     def _words(self, function: int, address: int, count: int) -> list[int]:
         identity, end = self.map.identity, address + count
-        spots = [spot for spot in self.map.spots if spot.function == function]
+        spots = [spot for spot in self.map.spots if self.map.alike or spot.function == function]
         if not spots and (identity is None or identity.function != function):
             raise Refused(_BAD_FUNCTION)
         if not 1 <= count <= self.map.max_block:

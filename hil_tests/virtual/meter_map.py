@@ -16,6 +16,7 @@ from hil_tests.virtual.encoding import Spot
 FOLDER = Path(__file__).parents[2] / "edge" / "meter" / "models"
 _EVEN_MAKERS = frozenset({"Eastron"})  # "SDM630 Modbus Protocol", 1.2: even addresses and counts
 _WHOLE_SLUGS = frozenset({"siemens-pac2200"})  # PAC manuals: an error inside a measured variable
+_ALIKE_SLUGS = frozenset({"siemens-pac2200"})  # functions 3 and 4 read the same
 
 
 class Identity(NamedTuple):
@@ -29,7 +30,9 @@ class Identity(NamedTuple):
 
 
 class MeterMap(NamedTuple):
-    """One model. `whole`: no block may begin or end inside a value; `even`: nor at an odd address."""
+    """One model. `whole`: no block may begin or end inside a value; `even`: nor at an odd address;
+    `alike`: functions 3 and 4 read the same.
+    """
 
     slug: str
     name: str
@@ -44,6 +47,7 @@ class MeterMap(NamedTuple):
     identity: Identity | None
     even: bool
     whole: bool
+    alike: bool
 
     def spot(self, quantity: str) -> Spot:
         """The register of a quantity. `KeyError` (what, got, expected)."""
@@ -73,7 +77,8 @@ def load(slug: str) -> MeterMap:
         barriers=tuple(table.get("barriers", ())), billed=table.get("billing", {}).get("quantity"),
         spots=tuple(_spot({**defaults, **row}, sentinels) for row in table["registers"]),
         sunspec=table.get("sunspec"), identity=_identity(identity) if identity else None,
-        even=table["maker"] in _EVEN_MAKERS, whole=slug in _WHOLE_SLUGS)
+        even=table["maker"] in _EVEN_MAKERS, whole=slug in _WHOLE_SLUGS,
+        alike=slug in _ALIKE_SLUGS)
 
 
 def _spot(row: Mapping[str, Any], sentinels: Mapping[str, str]) -> Spot:

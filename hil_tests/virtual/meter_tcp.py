@@ -104,13 +104,17 @@ class TcpGateway(_Server):
     A unit that is not there, or is dead, is answered with exception 0x0B, as gateways do.
     """
 
-    def __init__(self, meters: Iterable[VirtualMeter]) -> None:
+    def __init__(self, meters: Iterable[VirtualMeter] = ()) -> None:
         super().__init__()
         self.meters = {meter.unit: meter for meter in meters}
         self.faults: list[_Fault] = []
         self.requests = 0
         self._before: _Answer | None = None
         self._kept: _Answer | None = None
+
+    def attach(self, meter: VirtualMeter) -> None:
+        """Another one behind it."""
+        self.meters[meter.unit] = meter
 
     def fault(self, kind: str, *, delay_s: float = 0.5, code: int = DEVICE_SILENT,
               times: int | None = None) -> None:
