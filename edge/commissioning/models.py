@@ -3,7 +3,7 @@
 import msgspec
 
 from edge.controller.struct import Value
-from edge.meter.catalogue import load, slugs, why_not_billable
+from edge.meter.catalogue import models, twins, why_not_billable
 from edge.meter.model import MeterModel, SerialDefaults
 
 
@@ -19,12 +19,16 @@ class ModelRow(Value):
     registers: int
     confirmed: int  # registers that two independent sources agree on
     serial: SerialDefaults
+    has_code: bool  # a register says which product it is
+    twins: tuple[str, ...]  # models that a scan cannot tell from it
+    sunspec: int | None  # the SunSpec model's id
     suspect: str  # why its whole map is in doubt; empty: it is not
 
 
 def listing() -> tuple[ModelRow, ...]:
     """Every model, by slug."""
-    return tuple(_row(load(slug)) for slug in slugs())
+    known = models()
+    return tuple(_row(model, known) for model in known)
 
 
 def show(*, as_json: bool) -> int:
@@ -36,14 +40,23 @@ def show(*, as_json: bool) -> int:
     for row in rows:
         serial = f"{row.serial.baud} 8{row.serial.parity}{row.serial.stop}"
         print(f"{row.slug:<22} {row.name:<32} {row.phases} ph  {serial:<11} "
-              f"{row.confirmed:>2} of {row.registers:>2} confirmed  {row.why_not or 'may bill'}")
+              f"{row.confirmed:>2} of {row.registers:>2} confirmed  {_bills(row)}")
     return 0
 
 
-def _row(model: MeterModel) -> ModelRow:
+def _bills(row: ModelRow) -> str:
+    """Whether it may bill; a reason does not say the name again."""
+    if row.why_not is None:
+        return "may bill"
+    reason = row.why_not.removeprefix(row.name).removeprefix(":").strip()
+    return f"no bills: {reason}"
+
+
+def _row(model: MeterModel, known: tuple[MeterModel, ...]) -> ModelRow:
     why_not = why_not_billable(model)
     return ModelRow(
         slug=model.slug, name=model.name, maker=model.maker, phases=model.phases,
         billable=why_not is None, why_not=why_not, registers=len(model.registers),
         confirmed=sum(register.confirmed for register in model.registers), serial=model.serial,
+        has_code=model.identity is not None, twins=twins(model.slug, known), sunspec=model.sunspec,
         suspect=model.suspect)

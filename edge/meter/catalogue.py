@@ -1,9 +1,11 @@
 """The meter models that ship: one TOML file each in `models/`."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 from importlib import resources
 
-from edge.meter.model import MeterModel
+from edge.meter.decode import exponent_of
+from edge.meter.model import Billing, MeterModel
 from edge.meter.model_file import BadModel, parse
 from edge.meter.soundness import BILLED, problems
 
@@ -44,8 +46,12 @@ def checked(contents: str, file: str) -> MeterModel:
     return model
 
 
-def why_not_billable(model: MeterModel) -> str | None:
-    """Why no bill may rest on this model; `None`: it may."""
+def why_not_billable(model: MeterModel, exponent: int | None = None) -> str | None:
+    """Why no bill may rest on this model; `None`: it may.
+
+    `exponent` is the word in the billing register's scale register, once a device has told it: a device
+    that counts too coarsely may not bill, though its model may.
+    """
     if model.generator:
         return f"{model.name} counts what flows out as positive: it is no meter of a load"
     if model.suspect:
@@ -55,8 +61,9 @@ def why_not_billable(model: MeterModel) -> str | None:
     if model.billing.quantity not in BILLED:
         return (f"{model.name}: got {model.billing.quantity} as billing register, "
                 "expected imported energy (a sum may hold export too)")
-    if model.billing.resolution_wh > _FINEST_BILLED_WH:
-        return (f"{model.name}: got a register in steps of {model.billing.resolution_wh} Wh, "
+    step_wh = _step_wh(model, model.billing, exponent)
+    if step_wh > _FINEST_BILLED_WH:
+        return (f"{model.name}: got a register in steps of {step_wh.normalize():f} Wh, "
                 f"expected {_FINEST_BILLED_WH} Wh or finer")
     return None
 
@@ -104,6 +111,12 @@ def _told_apart(model: MeterModel, other: MeterModel) -> bool:
     same_place = (mine.function, mine.address, mine.count) == (
         theirs.function, theirs.address, theirs.count)
     return same_place and not set(mine.values) & set(theirs.values)
+
+
+def _step_wh(model: MeterModel, billing: Billing, exponent: int | None) -> Decimal:
+    register, power = model.register(billing.quantity), exponent_of(exponent)
+    moves = register is not None and register.scale_register is not None and power is not None
+    return billing.resolution_wh.scaleb(power) if moves and power else billing.resolution_wh
 
 
 def _billing_confirmed(model: MeterModel) -> bool:

@@ -75,6 +75,15 @@ def test_only_fine_import_registers_may_be_billed():
         assert why in str(why_not_billable(msgspec.structs.replace(model, billing=billing)))
 
 
+def test_a_device_that_counts_too_coarsely_may_not_bill_though_its_model_may():
+    for slug, exponent, why in (
+            ("sunspec-203", 0, None), ("sunspec-203", 1, None), ("sunspec-203", 0xFFFF, None),
+            ("sunspec-203", 2, "steps of 100 Wh"), ("iskra-wm3m4", 3, "steps of 1000 Wh"),
+            ("sunspec-213", 3, None), ("abb-b23", 3, None)):
+        found = why_not_billable(load(slug), exponent)
+        assert found is None if why is None else why in str(found), (slug, exponent)
+
+
 def test_who_would_bill_instead_is_of_the_same_make_or_else_confirmed():
     assert [each.slug for each in would_bill(load("carlo-gavazzi-em24"), 3)] == [
         "carlo-gavazzi-em340", "carlo-gavazzi-em580"]
