@@ -7,8 +7,8 @@ another make among them answers only after up to 200 ms. No data sheet says so; 
 from edge.bus.port import BusClass
 
 _FIRST_S, _LONGEST_S = 0.01, 0.2
-_SUSPICION = 1.7  # two failures among some seven exchanges; one in a hundred is the line's noise
-_FORGIVES = 0.95  # what is left of the suspicion after an answer
+_SUSPICION = 2.2  # three failures among some seven exchanges; three in a hundred are the line's noise
+_FORGIVES = 0.9  # what is left of the suspicion after an answer
 _TRIES_LESS_AFTER = 20  # answers in a row
 _BLAMED_WITHIN = 40  # exchanges after it was made shorter: then that was the reason
 _TRUST_FIRST, _TRUST_LONGEST = 500, 8000  # answers until a gap that was too short is tried again

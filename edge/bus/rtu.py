@@ -55,7 +55,10 @@ class RtuMaster:
 
     async def open(self) -> None:
         await self._port.open()
+        if isinstance(self._port, SerialPort):
+            self.counts.low_latency = self._port.low_latency
         self._disturbed = True
+        self._buffer.clear()
 
     async def close(self) -> None:
         self._port.close()

@@ -7,12 +7,14 @@ import termios
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from edge.bus.tty_modes import set_low_latency, set_rs485
 from edge.bus.url import LineUrl
 from edge.controller.trouble import LineDown
 
 if TYPE_CHECKING:
     from serial import Serial
 
+_UNHEARD = 3  # writes without a byte in return
 _PTY_MAJORS = range(136, 144)  # Linux, Unix98 pty slaves (Documentation/admin-guide/devices.txt)
 
 
@@ -29,6 +31,9 @@ class SerialPort:
         self._on_data, self._on_lost = on_data, on_lost
         self._serial: Serial | None = None
         self._fd = -1
+        self.low_latency: bool | None = None  # what the kernel said; None: never asked
+        self._opened: os.stat_result | None = None
+        self._unheard = 0
 
     async def open(self) -> None:
         """Take the port exclusively. Raises `LineDown`."""
@@ -42,6 +47,15 @@ class SerialPort:
             raise self._down(str(error)) from error
         self._fd = self._serial.fileno()
         os.set_blocking(self._fd, False)
+        if self.url.rs485:
+            try:
+                set_rs485(self._fd, hear_ourselves=self.url.echo)
+            except OSError as error:
+                self._shut()
+                raise LineDown("RS-485 mode", where=self.url.path, got=str(error),
+                               expected="rs485=0, or a port whose driver switches by RTS") from error
+        self.low_latency = set_low_latency(self._fd, self.url.path)
+        self._opened, self._unheard = os.fstat(self._fd), 0
         self.lost = None
         asyncio.get_running_loop().add_reader(self._fd, self.pump)
 
@@ -57,14 +71,24 @@ class SerialPort:
             self._lose(str(error))
             return
         if data:
+            self._unheard = 0
             self._on_data(data)
         elif _hung_up(self._fd):
             self._lose("hung up (unplugged?)")
 
     def write(self, data: bytes) -> None:
-        """Give a whole frame to the kernel. Raises `LineDown`."""
+        """Give a whole frame to the kernel. Raises `LineDown`.
+
+        An adapter that came back under another number may leave a descriptor that takes everything
+        and hears nothing: after some silence it is seen whether the path still leads to it.
+        """
         if self.lost is not None:
             raise self._down(self.lost)
+        self._unheard += 1
+        if self._unheard > _UNHEARD and self._replaced():
+            why = "another device is behind the path now"
+            self._lose(why)
+            raise self._down(why)
         try:
             written = os.write(self._fd, data)
         except OSError as error:
@@ -79,6 +103,19 @@ class SerialPort:
         if self._serial is None:
             return
         asyncio.get_running_loop().remove_reader(self._fd)
+        self._shut()
+
+    def _replaced(self) -> bool:
+        self._unheard = 0
+        try:
+            now = os.stat(self.url.path)  # noqa: PTH116
+        except OSError:
+            return True
+        return self._opened is not None and not os.path.samestat(now, self._opened)
+
+    def _shut(self) -> None:
+        if self._serial is None:
+            return
         port, self._serial, self._fd = self._serial, None, -1
         self.lost = self.lost or "closed"
         try:
