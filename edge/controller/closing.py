@@ -74,7 +74,7 @@ def _fresh_reading(turn: Turn, outlet: Outlet) -> bool:
     evse = turn.evse(outlet.evse_id)
     reading = turn.site.readings.get(evse.meter_id)
     return not evse.meter_on_supply_side or (
-        reading is not None and not turn.past(reading.mono_ns, turn.timers.meter_lost_s))
+        reading is not None and not turn.past(reading.energy_ns, turn.timers.meter_lost_s))
 
 
 def _authorised(_: Turn, outlet: Outlet) -> bool:

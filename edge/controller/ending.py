@@ -1,12 +1,14 @@
 """How a session ends: its reason, its last register, and what the driver is shown of it."""
 
+import msgspec
+
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.closing import spent
 from edge.controller.faults import FaultCode, Stops
 from edge.controller.phase import Phase, Sign
 from edge.controller.pilot import PilotState
 from edge.controller.plug import pilot, same_board
-from edge.controller.reading import Reading, ReadingContext
+from edge.controller.reading import Quality, Reading, ReadingContext
 from edge.controller.session import Session, StopReason
 from edge.controller.snapshot import ReceiptView
 from edge.controller.state import Outlet, Stop
@@ -39,7 +41,7 @@ def stop_reason(turn: Turn, outlet: Outlet, sign: Sign) -> Stop:
 
 
 def last_seen(turn: Turn, session: Session) -> Reading | None:
-    """The last register value of this session, where the meter gave none after the opening.
+    """The last register value of this session, where the meter gave none after the opening: estimated.
 
     Of a value that only the session remembers (from before a restart) the raw register is not known.
     """
@@ -48,11 +50,12 @@ def last_seen(turn: Turn, session: Session) -> Reading | None:
         return start
     seen = turn.site.readings.get(session.meter_id)
     if seen is not None and seen.energy_import_wh is not None and seen.energy_import_wh >= least_wh:
-        return seen
+        return msgspec.structs.replace(seen, quality=Quality.ESTIMATED)
     if least_wh == start.energy_import_wh:
-        return start
+        return msgspec.structs.replace(start, quality=Quality.ESTIMATED)
     return Reading(meter_id=start.meter_id, mono_ns=start.mono_ns, energy_import_wh=least_wh,
-                   energy_scale=start.energy_scale, context=ReadingContext.TRANSACTION_END)
+                   energy_scale=start.energy_scale, context=ReadingContext.TRANSACTION_END,
+                   quality=Quality.ESTIMATED)
 
 
 def receipt(session: Session) -> ReceiptView:

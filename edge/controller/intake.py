@@ -4,7 +4,7 @@ from typing import TypeVar, assert_never
 
 import msgspec
 
-from edge.controller import cards, fault_register, limits, requests, restore
+from edge.controller import cards, fault_register, limits, rebasing, requests, restore
 from edge.controller.effects import AnswerRequest, PriceSession, SaveSession, Stream
 from edge.controller.events import (
     AvailabilityRestored,
@@ -219,16 +219,21 @@ def _mains_were_away(turn: Turn) -> None:
 def _reading_taken(turn: Turn, event: ReadingTaken) -> None:
     reading, site = event.reading, turn.site
     errors = _without(site.meter_errors, reading.meter_id)
-    if reading.mono_ns > turn.now_ns:
-        return  # of a moment to come: it would be fresh for ever
+    if reading.mono_ns > turn.now_ns or rebasing.of_before(turn, reading):
+        return  # of a moment to come: it would be fresh for ever; or of the register before
+    rebasing.note(turn, reading)
+    site = turn.site
     if reading.quality is Quality.SUSPECT or meter.doubt(turn, reading) is not None:
         turn.change(suspects={**site.suspects, reading.meter_id: reading}, meter_errors=errors)
         return
     kept = site.readings.get(reading.meter_id)
     brief = kept is not None and (reading.mono_ns < kept.mono_ns or (
         reading.power_w is None and not turn.past(kept.mono_ns, BRIEF_S)))
+    doubted = site.suspects.get(reading.meter_id)
+    newer = doubted is None or reading.energy_ns > doubted.energy_ns
     turn.change(readings=site.readings if brief else {**site.readings, reading.meter_id: reading},
-                meter_errors=errors, suspects=_without(site.suspects, reading.meter_id))
+                meter_errors=errors,
+                suspects=_without(site.suspects, reading.meter_id) if newer else site.suspects)
     for evse_id in turn.outlets:
         restore.metered_while_down(turn, turn.outlets[evse_id], reading)
         _meter_session(turn, evse_id, reading)
@@ -244,10 +249,10 @@ def _meter_session(turn: Turn, evse_id: str, reading: Reading) -> None:
         return  # a register of imported energy only grows: this value is no part of this session
     changes: dict[str, object] = {}
     first = (not turn.evse(evse_id).meter_on_supply_side and session.start_reading is None
-             and outlet.granted_ns is not None)
-    if first or is_start(outlet, reading.context, reading.mono_ns):
+             and outlet.granted_ns is not None and reading.energy_ns >= outlet.granted_ns)
+    if first or is_start(outlet, reading):
         changes["start_reading"] = reading
-    if session.start_reading is not None and is_end(turn, outlet, reading.mono_ns):
+    if session.start_reading is not None and is_end(turn, outlet, reading.energy_ns):
         changes["end_reading"] = reading
     if session.start_reading is not None or "start_reading" in changes:
         changes["last_wh"] = reading.energy_import_wh

@@ -57,10 +57,8 @@ def set_charging_state(turn: Turn, outlet: Outlet, state: ChargingState, trigger
 
 
 def _period(turn: Turn, session: Session, state: ChargingState) -> Period:
-    energy = session.last_wh
-    if energy is None:
-        energy = (session.start_reading.energy_import_wh or 0) if session.start_reading else 0
-    return Period(start=turn.instant, energy_wh=energy, charging=state is ChargingState.CHARGING,
+    return Period(start=turn.instant, energy_wh=(session.start_wh or 0) + session.energy_wh,
+                  charging=state is ChargingState.CHARGING,
                   ev_idle=state is ChargingState.SUSPENDED_EV)
 
 

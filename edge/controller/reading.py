@@ -35,8 +35,9 @@ class Reading(Value):
     A meter is read in two tiers: `energy_mono_ns` is when the request for energy, voltage and frequency
     left, where that was another turn than this one (`None`: this one).
     `energy_raw` is the register as read, in hex; `energy_scale` is Wh per count as a decimal text.
-    `rebased_from_wh`: the register began anew (reset, or another meter), and this is what was believed
-    last before. A value that could not be had is `None`: never the last good one and never zero.
+    `rebased_from_wh`: the register began anew, and this is what was believed last before;
+    `rebased_why`: "reset", "exchanged" (another meter) or "wrapped" (it was full).
+    A value that could not be had is `None`: never the last good one and never zero.
     """
 
     meter_id: str
@@ -53,6 +54,7 @@ class Reading(Value):
     energy_export_wh: int | None = None
     frequency_hz: float | None = None
     rebased_from_wh: int | None = None
+    rebased_why: str = ""
 
     @property
     def energy_ns(self) -> int:

@@ -9,7 +9,7 @@ import msgspec
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.faults import Fault, Severity
 from edge.controller.idtoken import IdToken
-from edge.controller.reading import Reading, ReadingContext
+from edge.controller.reading import Quality, Reading, ReadingContext
 from edge.controller.session import Session
 from edge.controller.site import PHASES, Evse
 from edge.controller.struct import Value
@@ -23,11 +23,13 @@ EV_STATUS = "ev.status.v1"
 EV_BOOT = "ev.boot.v1"
 EV_CLOCK = "ev.clock.v1"
 EV_GAP = "ev.gap.v1"
+EV_METER = "ev.meter.v1"
 EV_SECURITY = "ev.security.v1"
 TM_METER = "tm.meter.v1"
 SALVAGED = {"tx": "tx.salvaged.v1", "ev": "ev.salvaged.v1", "tm": "tm.salvaged.v1"}
 """By the stream of the row inside, which is the stream that it is told in."""
 
+_ALERT = 5
 _SEVERITY = {Severity.DANGER: 0, Severity.FAILURE: 3, Severity.NOTICE: 6}
 
 
@@ -49,6 +51,11 @@ class CustomData(Wire):
     mono_ns: int | None = None
     because: str | None = None
     down_wh: int | None = None
+    carried_wh: int | None = None
+    from_wh: int | None = None
+    to_wh: int | None = None
+    estimated: bool | None = None
+    energy_mono_ns: int | None = None
 
 
 class EvseRef(Wire):
@@ -121,10 +128,12 @@ class EventData(Wire):
     event_notification_type: str
     component: Component
     variable: Variable
-    tech_code: str
     tech_info: str
     cleared: bool
     severity: int
+    tech_code: str = ""
+    transaction_id: str | None = None
+    custom_data: CustomData | None = None
 
 
 class NotifyEvent(Wire):
@@ -242,7 +251,9 @@ def meter_value(reading: Reading, utc: str | None, context: ReadingContext) -> M
         add(getattr(reading.voltage_v, phase), "Voltage", "V", f"{phase}-N")
     return MeterValue(timestamp=utc, sampled_value=tuple(values), custom_data=CustomData(
         vendor_id=VENDOR, meter_id=reading.meter_id, energy_raw=reading.energy_raw or None,
-        energy_scale=reading.energy_scale or None, mono_ns=reading.mono_ns))
+        energy_scale=reading.energy_scale or None, mono_ns=reading.mono_ns,
+        energy_mono_ns=reading.energy_mono_ns,
+        estimated=reading.quality is Quality.ESTIMATED or None))
 
 
 def transaction_event(session: Session, evse: Evse, *, event_type: str, trigger: str,
@@ -256,7 +267,8 @@ def transaction_event(session: Session, evse: Evse, *, event_type: str, trigger:
         evse=evse_ref(evse), id_token=id_token(session.token, session.token.level),
         meter_value=meter,
         custom_data=CustomData(vendor_id=VENDOR, plug_seq=session.plug_seq,
-                               down_wh=session.down_wh or None))
+                               down_wh=session.down_wh or None,
+                               carried_wh=session.carried_wh or None))
 
 
 def notify_event(fault: Fault, evse: Evse | None, *, event_id: int, utc: str | None,
@@ -271,6 +283,23 @@ def notify_event(fault: Fault, evse: Evse | None, *, event_id: int, utc: str | N
         variable=Variable(name="Problem"), tech_code=fault.code, cleared=cleared,
         tech_info=f"{kind.name} at {fault.where}: {fault.detail}".strip(": "),
         severity=_SEVERITY[kind.severity]),))
+
+
+def meter_event(reading: Reading, evse: Evse | None, *, event_id: int, utc: str | None,
+                transaction_id: str | None) -> NotifyEvent:
+    """A register that began anew: of which meter, from what, to what, and why. No fault."""
+    from_wh, to_wh = reading.rebased_from_wh, reading.energy_import_wh
+    component = Component(name="FiscalMetering" if evse else "ControlMetering",
+                          evse=evse_ref(evse) if evse else None,
+                          custom_data=CustomData(vendor_id=VENDOR, meter_id=reading.meter_id))
+    return NotifyEvent(generated_at=utc, seq_no=0, event_data=(EventData(
+        event_id=event_id, timestamp=utc, trigger="Delta", actual_value=str(to_wh), cleared=False,
+        event_notification_type="HardWiredNotification", component=component,
+        variable=Variable(name="EnergyImportRegister"), severity=_ALERT,
+        tech_info=f"register of {reading.meter_id} began anew ({reading.rebased_why}): "
+                  f"{from_wh} Wh before, {to_wh} Wh now",
+        transaction_id=transaction_id, custom_data=CustomData(
+            vendor_id=VENDOR, from_wh=from_wh, to_wh=to_wh, because=reading.rebased_why or None)),))
 
 
 def raw(data: Value) -> msgspec.Raw:

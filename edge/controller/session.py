@@ -50,13 +50,24 @@ class Period(Value):
     """From `start` on, until the next period or the end. OCPI: one ChargingPeriod."""
 
     start: Instant
-    energy_wh: int  # register value when it began
+    energy_wh: int  # the session's start register, and what was metered since, when it began
     charging: bool  # contactor closed and the car drawing or able to
     ev_idle: bool = False  # the car does not ask for power (OCPI PARKING_TIME)
 
 
+class Segment(Value):
+    """What a register counted of a session until it began anew (reset, or another meter)."""
+
+    from_wh: int
+    to_wh: int
+
+
 class Session(Value):
-    """One transaction from authorisation to its end. `start_wh`/`end_wh` are meter registers."""
+    """One transaction from authorisation to its end.
+
+    Its energy is the difference of two registers; where the register began anew meanwhile, the sum of
+    such differences, and what flowed between two of them is nobody's.
+    """
 
     transaction_id: str
     evse_id: str
@@ -72,6 +83,8 @@ class Session(Value):
     start_reading: Reading | None = None
     end_reading: Reading | None = None
     last_wh: int | None = None
+    segments: tuple[Segment, ...] = ()  # those that have ended
+    anew_wh: int | None = None  # the register where the running one began; None: the start register
     down_wh: int = 0  # of these, metered while no controller ran
     limit_wh: int | None = None  # the card's credit: then the session stops in order
     saved: Instant | None = None  # when it was recorded last: so much is sure after a power cut
@@ -84,13 +97,38 @@ class Session(Value):
     @property
     def least_wh(self) -> int | None:
         """No later register of this session can be lower; None before the first."""
-        start = self.start_reading.energy_import_wh if self.start_reading else None
-        known = [wh for wh in (start, self.last_wh) if wh is not None]
+        known = [wh for wh in (self.base_wh, self.last_wh) if wh is not None]
         return max(known, default=None)
+
+    @property
+    def start_wh(self) -> int | None:
+        """The start register; None before it was read."""
+        return self.start_reading.energy_import_wh if self.start_reading else None
+
+    @property
+    def base_wh(self) -> int | None:
+        """The register where the running segment began."""
+        return self.start_wh if self.anew_wh is None else self.anew_wh
+
+    @property
+    def carried_wh(self) -> int:
+        """Metered before the register began anew."""
+        return sum(segment.to_wh - segment.from_wh for segment in self.segments)
 
     @property
     def energy_wh(self) -> int:
         """Metered so far: the difference of two register values, 0 before the first."""
-        start = self.start_reading.energy_import_wh if self.start_reading else None
-        end = self.end_reading.energy_import_wh if self.end_reading else self.last_wh
-        return 0 if start is None or end is None else end - start
+        base_wh, end_wh = self.base_wh, self._end_wh
+        return self.carried_wh + (0 if base_wh is None or end_wh is None else end_wh - base_wh)
+
+    @property
+    def spans(self) -> tuple[Segment, ...]:
+        """Every segment, the running one too; more than one: the register began anew."""
+        base_wh, end_wh = self.base_wh, self._end_wh
+        if base_wh is None or end_wh is None:
+            return self.segments
+        return (*self.segments, Segment(from_wh=base_wh, to_wh=end_wh))
+
+    @property
+    def _end_wh(self) -> int | None:
+        return self.end_reading.energy_import_wh if self.end_reading else self.last_wh

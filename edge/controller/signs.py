@@ -12,7 +12,7 @@ from edge.controller.idtoken import IdToken
 from edge.controller.phase import ENERGISED, TABLE, Move, Phase, Sign
 from edge.controller.pilot import PilotState
 from edge.controller.plug import PLUGGED_IN, back, bounced, pilot, unplugged
-from edge.controller.reading import ReadingContext
+from edge.controller.reading import Reading, ReadingContext
 from edge.controller.state import Outlet
 from edge.controller.turn import NS, Turn
 
@@ -139,14 +139,27 @@ def wants_start_reading(outlet: Outlet) -> bool:
             and outlet.session.start_reading is None)
 
 
-def is_start(outlet: Outlet, context: ReadingContext, mono_ns: int) -> bool:
-    """A reading that was asked for as the start register, after the asking."""
-    return (context is ReadingContext.TRANSACTION_BEGIN and wants_start_reading(outlet)
-            and outlet.read_asked_ns is not None and mono_ns >= outlet.read_asked_ns)
+def is_start(outlet: Outlet, reading: Reading) -> bool:
+    """A reading that was asked for as the start register, made after it was asked for first."""
+    return (reading.context is ReadingContext.TRANSACTION_BEGIN and wants_start_reading(outlet)
+            and outlet.read_asked_ns is not None and reading.energy_ns >= outlet.since_ns)
+
+
+def at_rest(turn: Turn, outlet: Outlet) -> Reading | None:
+    """The last register that was believed, if no energy can have flowed since: it was read behind a
+    contactor that has been proven open from before the meter made it until now.
+    """
+    evse = turn.evse(outlet.evse_id)
+    reading = turn.site.readings.get(evse.meter_id)
+    if (reading is None or reading.energy_import_wh is None or evse.meter_id in turn.site.suspects
+            or outlet.open_ns is None or not is_open(outlet)
+            or reading.energy_ns < outlet.open_ns + evse.meter_refresh_s * NS):
+        return None
+    return reading
 
 
 def is_end(turn: Turn, outlet: Outlet, mono_ns: int) -> bool:
-    """A reading that the meter made after the contactor was proven open."""
+    """Whether the meter made a register that was read then after the contactor was proven open."""
     refresh_s = turn.evse(outlet.evse_id).meter_refresh_s
     return (outlet.phase is Phase.ENDING and outlet.open_ns is not None
             and mono_ns >= outlet.open_ns + refresh_s * NS)

@@ -137,7 +137,8 @@ class Timers(Value):
     cloud_lost_s: float = 5.0
     clock_lost_s: float = 60.0  # time servers answer within seconds of the start, if there is a network
     mirror_agree_s: float = 1.0
-    end_read_s: float = 15.0  # after that the last register value that was seen ends the session
+    start_read_s: float = 2.0  # after that the last one from behind an open contactor starts it
+    end_read_s: float = 30.0  # after that the last register value that was seen ends the session
     card_dead_s: float = 3.0  # a card that started a session does not stop it so soon after
 
 

@@ -163,6 +163,7 @@ class Site(Value):
     limits: dict[str, Limit]  # of circuits; an EVSE's own is in its outlet (`limits.py`)
     since: dict[str, int]  # when something began that a rule waits for (`Turn.lasting`)
     registers: dict[str, Stillness]  # per meter that bills
+    rebased: dict[str, int]  # per meter: when its register was read that began anew last
     begun: dict[str, tuple[int, ...]]  # when each fault did, lately (`seldom.py`)
     clock: ClockState = ClockState()
     free_bytes: int | None = None
@@ -186,4 +187,4 @@ def initial(plan: SitePlan) -> Site:
     return Site(plan=plan, outlets={e.id: Outlet(evse_id=e.id) for e in plan.evses}, faults={},
                 readings={}, suspects={}, meter_errors={}, reader_errors={}, pending={}, tallies={},
                 sensors={}, inputs={}, caps={}, overloads={}, limits={}, since={}, registers={},
-                begun={})
+                rebased={}, begun={})

@@ -1,5 +1,7 @@
 """What has to be done again and again: renewals, readings that are due, status and telemetry rows."""
 
+import msgspec
+
 from edge.controller import limits, seldom
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.closing import asks
@@ -9,7 +11,7 @@ from edge.controller.moves import tell
 from edge.controller.phase import ENERGISED, Phase
 from edge.controller.pilot import PilotState
 from edge.controller.plug import pilot
-from edge.controller.reading import ReadingContext
+from edge.controller.reading import Quality, ReadingContext
 from edge.controller.records import (
     EV_STATUS,
     TM_METER,
@@ -21,7 +23,7 @@ from edge.controller.records import (
     evse_ref,
     meter_value,
 )
-from edge.controller.signs import is_end
+from edge.controller.signs import at_rest, is_end, wants_start_reading
 from edge.controller.state import Outlet
 from edge.controller.turn import NS, Turn
 
@@ -80,6 +82,14 @@ def _tripped_now(turn: Turn, outlet: Outlet) -> bool:
 
 
 def _ask_start(turn: Turn, outlet: Outlet) -> None:
+    """The start register, asked for again and again; after a while one that nothing can have moved."""
+    late = wants_start_reading(outlet) and turn.past(outlet.since_ns, turn.timers.start_read_s)
+    reading = at_rest(turn, outlet) if late else None
+    if reading is not None and outlet.session is not None:
+        turn.set(outlet.evse_id, session=msgspec.structs.replace(
+            outlet.session, last_wh=reading.energy_import_wh,
+            start_reading=msgspec.structs.replace(reading, quality=Quality.ESTIMATED)))
+        return
     if (outlet.phase is Phase.PREPARING and turn.past(outlet.read_asked_ns, ASK_AGAIN_S)
             and turn.evse(outlet.evse_id).meter_on_supply_side):
         turn.emit(ReadMeter(meter_id=turn.evse(outlet.evse_id).meter_id,

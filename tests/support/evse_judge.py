@@ -18,6 +18,7 @@ from edge.controller.effects import (
 )
 from edge.controller.events import Event
 from edge.controller.pilot import BoardFault, PilotState
+from edge.controller.reading import Quality
 from edge.controller.session import Session
 from edge.controller.state import Site
 
@@ -107,7 +108,9 @@ def _may_close(stage: Stage, effect: CloseContactor, effects: tuple[Effect, ...]
     assert any(isinstance(e, SaveSession) and e.session == session for e in effects), "without a record"
     assert any(isinstance(e, Record) and e.type == "tx.event.v1" for e in effects), "without a record"
     if stage.evse.meter_on_supply_side:
-        assert session.start_reading is not None and stage.start_read, "without a start register"
+        assert session.start_reading is not None, "without a start register"
+        estimated = session.start_reading.quality is Quality.ESTIMATED and stage.rest_read
+        assert stage.start_read or estimated, "a start register that nobody read"
         assert stage.good_ns is not None
         assert stage.now_ns - stage.good_ns < READING_S * NS, "closes on an old reading"
     assert stage.fault not in AT_ONCE | ORDERLY, f"closes on {stage.fault}"

@@ -105,6 +105,7 @@ class Stage:
         self.lost = False  # `BoardLost` since the last poll
         self.good_ns: int | None = None  # of the last good reading in this boot
         self.asked_start_ns: int | None = None
+        self.rest_read = False  # the last good register was read while both mirrors said open
         self.start_read = False  # a register was read after it was asked for, in this session
         self.granted_ns: int | None = None
         self.opened_ns: int | None = None
@@ -201,6 +202,7 @@ class Stage:
         self.wh += 1
         if quality is Quality.GOOD:
             self.good_ns = self.now_ns
+            self.rest_read = COPPER[self.copper] == COPPER["open"]
             began = self.asked_start_ns is not None and context is ReadingContext.TRANSACTION_BEGIN
             self.start_read = self.start_read or began
         self.feed(ReadingTaken(reading=Reading(

@@ -24,7 +24,7 @@ DEADLINES: Mapping[str, tuple[str | float, ...]] = {
     "x1_ns": ("stop_open_s",),
     "open_ns": (1.0,),
     "opened_at_ns": (1.0, "min_off_s"),
-    "since_ns": ("end_read_s",),
+    "since_ns": ("start_read_s", "end_read_s"),
     "began_ns": ("card_dead_s",),
     "fault_open_ns": ("fault_off_s",),
     "replug_ns": ("replug_s",),
@@ -71,7 +71,7 @@ def deadlines_ns(stage: Stage, *, polled: bool = True, metered: bool = True) -> 
 def _counts(outlet: Outlet, name: str) -> bool:
     """Some moments matter in some phases only."""
     if name == "since_ns":
-        return outlet.phase is Phase.ENDING
+        return outlet.phase in (Phase.PREPARING, Phase.ENDING)
     if name == "granted_ns":
         return outlet.phase is Phase.CLOSING
     if name in ("opened_at_ns", "fault_open_ns"):

@@ -27,7 +27,7 @@ from edge.controller.state import Site
 OPENS = {Stops.AT_ONCE, Stops.CUT}
 FORBIDS = {Stops.AT_ONCE, Stops.CUT, Stops.PAUSE, Stops.ORDERLY}
 EPSILON_A = 1e-6
-PATIENCE_S = {Phase.ENDING: 15.5, Phase.STOPPING: 6.5, Phase.PAUSING: 6.5}
+PATIENCE_S = {Phase.ENDING: 30.5, Phase.STOPPING: 6.5, Phase.PAUSING: 6.5}
 
 
 class Judged(World):

@@ -101,12 +101,11 @@ class Strict(Judged):
         super().judge_price(session)
         if session.start_reading is None or session.end_reading is None:
             return
-        first, last = session.start_reading.energy_import_wh, session.end_reading.energy_import_wh
-        assert first is not None and last is not None
-        for begun, ended, transaction in self.metered[session.meter_id]:
-            mine = transaction == session.transaction_id
-            assert mine or last <= begun or first >= ended, "a Wh that two sessions own"
-        self.metered[session.meter_id].append((first, last, session.transaction_id))
+        for span in session.spans:
+            for begun, ended, transaction in self.metered[session.meter_id]:
+                mine = transaction == session.transaction_id
+                assert mine or span.to_wh <= begun or span.from_wh >= ended, "a Wh that two own"
+            self.metered[session.meter_id].append((span.from_wh, span.to_wh, session.transaction_id))
 
     def replay(self, stamped: Stamped) -> None:
         """Something that was handed in before comes in again, now."""

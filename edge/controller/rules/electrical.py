@@ -75,9 +75,9 @@ def _well(turn: Turn, evse: Evse, reading: Reading) -> bool:
 def _voltage(turn: Turn, evse: Evse, outlet: Outlet, reading: Reading) -> Standing:
     """The phases that the outlet is wired to; a meter's own order is the outlet's."""
     low_v, high_v = _range(turn, evse)
-    volts, at_ns = known(reading.voltage_v, len(evse.phases)), reading.mono_ns
+    volts, at_ns = known(reading.voltage_v, len(evse.phases)), reading.energy_ns
     dead = not evse.meter_on_supply_side and is_open(outlet)
-    if turn.past(reading.mono_ns, turn.timers.meter_lost_s):
+    if turn.past(reading.energy_ns, turn.timers.meter_lost_s):
         volts = []
     if dead:  # nobody can measure: tried again after the time that a good supply would have to last
         volts, at_ns = [], turn.now_ns

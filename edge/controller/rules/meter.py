@@ -37,7 +37,9 @@ def standing(turn: Turn) -> Standing:
             yield Found(code=FaultCode.METER_IMPLAUSIBLE, where=meter_id, evse_id=evse.id,
                         detail=_frozen_at(good.energy_import_wh))
             continue
-        since = good.mono_ns if good else turn.site.started_ns
+        since = turn.site.started_ns
+        if good is not None:  # no bill may rest on an old register, whatever the currents say
+            since = good.mono_ns if evse is None else good.energy_ns
         if not turn.past(since, turn.timers.meter_lost_s) or _rests(turn, evse):
             continue
         suspect = turn.site.suspects.get(meter_id)

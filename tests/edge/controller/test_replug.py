@@ -125,7 +125,7 @@ def test_a_board_that_is_lost_meanwhile_does_not_hold_the_end_up(desk):
     desk.devices["1"].board_answers = False
     took = desk.until(lambda: desk.outlet().phase == "ending", 10)
     assert 4.8 <= took <= 5.2
-    desk.until(lambda: bool(ends(desk)), 20)
+    desk.until(lambda: bool(ends(desk)), 35)
     assert ends(desk) == ["EVDisconnected"]
 
 

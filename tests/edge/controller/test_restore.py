@@ -160,7 +160,7 @@ def test_a_board_that_never_answers_again_does_not_hold_the_end_and_the_card_up(
     restart(desk)
     desk.run(55)
     assert not stops(desk)
-    desk.run(25)
+    desk.run(40)
     assert stops(desk) == ["PowerLoss"] and not desk.sessions
     desk.plug("2")
     desk.tap(evse_ids=("2",))

@@ -57,7 +57,7 @@ def test_a_relay_that_does_not_drop_holds_no_session_up(desk):
     desk.tap()
     desk.run(1)
     desk.unplug()
-    for _ in range(250):
+    for _ in range(400):
         desk.devices["1"].relay = True
         desk.run(0.1)
     assert desk.outlet().phase == "vacant" and desk.rows("tx.cdr.v1")

@@ -1,0 +1,219 @@
+"""A register that began anew under an open session: what was metered stays, and nothing is made up."""
+
+import msgspec
+import pytest
+from core_desk import NS, Desk, plan
+from restarts import restart
+
+from edge.controller.events import ReadingTaken
+from edge.controller.reading import PerPhase, Quality, Reading, ReadingContext
+from edge.controller.session import Segment
+
+
+def exchange(desk, evse_id="1", to_wh=40, why="reset", **changes):
+    """The reading with which the acceptor believes the register that began anew."""
+    device = desk.devices[evse_id]
+    from_wh, device.wh = device.wh, to_wh
+    amps = device.current_a if device.closed else 0.0
+    reading = Reading(meter_id=f"bay-{evse_id}", mono_ns=desk.now_ns, energy_import_wh=to_wh,
+                      rebased_from_wh=from_wh, rebased_why=why, power_w=amps * 690,
+                      current_a=PerPhase(L1=amps, L2=amps, L3=amps))
+    reading = msgspec.structs.replace(reading, **changes)
+    desk.feed(ReadingTaken(reading=reading))
+    return reading
+
+
+def metered(desk, wh):
+    desk.devices["1"].wh += wh
+    desk.run(1)
+
+
+def end(desk):
+    desk.rest()
+    desk.run(2)
+    desk.unplug()
+    desk.run(40)
+    return next(e.session for e in reversed(desk.log) if type(e).__name__ == "PriceSession")
+
+
+@pytest.mark.parametrize(("to_wh", "why"), [(40, "reset"), (9_000_000, "exchanged")])
+def test_a_session_keeps_what_it_had_and_goes_on(desk, to_wh, why):
+    desk.charge()
+    metered(desk, 500)
+    exchange(desk, to_wh=to_wh, why=why)
+    assert desk.outlet().session.energy_wh == 500, "nothing between the two is billed"
+    metered(desk, 70)
+    assert desk.outlet().session.energy_wh == 570
+    session = end(desk)
+    assert session.energy_wh == 570 and session.carried_wh == 500
+    assert session.spans == (Segment(from_wh=1_000, to_wh=1_500),
+                             Segment(from_wh=to_wh, to_wh=to_wh + 70))
+    assert (session.start_wh, session.end_reading.energy_import_wh) == (1_000, to_wh + 70)
+    starts = [period.energy_wh for period in session.periods]
+    assert starts == sorted(starts) and starts[-1] <= 1_570
+
+
+def test_its_event_is_told_once_however_often_the_reading_comes(desk):
+    desk.charge()
+    metered(desk, 500)
+    reading = exchange(desk)
+    desk.feed(ReadingTaken(reading=reading))
+    desk.now_ns += NS
+    desk.feed(ReadingTaken(reading=msgspec.structs.replace(
+        reading, mono_ns=desk.now_ns, energy_mono_ns=reading.mono_ns)))
+    rows = desk.rows("ev.meter.v1")
+    assert len(rows) == 1 and desk.outlet().session.energy_wh == 500
+    event = rows[0]["eventData"][0]
+    assert event["transactionId"] == desk.outlet().session.transaction_id
+    assert event["customData"] == {"vendorId": "org.forecourt", "fromWh": 1_500, "toWh": 40,
+                                   "because": "reset"}
+    assert "1500 Wh before, 40 Wh now" in event["techInfo"]
+
+
+def test_a_register_of_before_that_comes_late_is_none(desk):
+    desk.charge()
+    metered(desk, 500)
+    before_ns = desk.now_ns - NS // 10
+    exchange(desk)
+    desk.feed(ReadingTaken(reading=Reading(
+        meter_id="bay-1", mono_ns=desk.now_ns, energy_import_wh=1_500, energy_mono_ns=before_ns)))
+    assert desk.outlet().session.last_wh == 40
+    assert end(desk).energy_wh == 500
+
+
+def test_it_counts_although_the_power_beside_it_cannot_be(desk):
+    desk.charge()
+    metered(desk, 500)
+    exchange(desk, power_w=float("nan"))
+    assert desk.outlet().session.energy_wh == 500 and desk.outlet().session.last_wh == 40
+    desk.devices["1"].meter_answers = False
+    session = end(desk)
+    assert session.energy_wh == 500, "the register of the old meter is nobody's end"
+    assert session.end_reading.quality is Quality.ESTIMATED
+
+
+def test_a_session_that_waits_to_be_resumed_keeps_it_too(desk):
+    desk.charge()
+    metered(desk, 500)
+    desk.run(60)  # a row, so that the register is kept
+    desk.devices["1"].board_answers = False
+    restart(desk)
+    exchange(desk)
+    desk.devices["1"].board_answers = True
+    desk.run(1)
+    metered(desk, 30)
+    session = desk.outlet().session
+    assert session.energy_wh == 530 and session.down_wh == 0
+    assert desk.sessions[session.transaction_id].carried_wh == 500
+
+
+def test_where_nobody_charges_only_the_event_is_told(desk):
+    exchange(desk)
+    assert len(desk.rows("ev.meter.v1")) == 1
+    assert "transactionId" not in desk.rows("ev.meter.v1")[0]["eventData"][0]
+    desk.charge()
+    metered(desk, 10)
+    assert desk.outlet().session.energy_wh == 10 and not desk.outlet().session.segments
+
+
+def silent_from_now(desk):
+    desk.devices["1"].meter_answers = False
+
+
+def test_a_start_register_that_does_not_come_is_the_last_one_from_behind_an_open_contactor(desk):
+    desk.plug()
+    desk.tap()
+    desk.until(lambda: desk.devices["1"].pwm_on)
+    desk.run(2)
+    silent_from_now(desk)
+    desk.ask()
+    took = desk.until(lambda: desk.outlet().phase == "charging", 5)
+    assert 2.0 <= took <= 3.0
+    start = desk.outlet().session.start_reading
+    assert (start.quality, start.energy_import_wh) == (Quality.ESTIMATED, 1_000)
+    marks = [m["customData"].get("estimated") for r in desk.rows("tx.event.v1")
+             for m in r.get("meterValue", ())]
+    assert marks == [True]
+
+
+@pytest.mark.parametrize("why", ["carried from before the opening", "in doubt", "never read"])
+def test_a_register_that_may_have_moved_since_starts_nothing(desk, why):
+    if why == "never read":
+        desk = Desk(plan())
+        silent_from_now(desk)
+        desk.site = msgspec.structs.replace(desk.site, readings={})
+    desk.plug()
+    desk.tap()
+    desk.until(lambda: desk.devices["1"].pwm_on)
+    silent_from_now(desk)
+    if why == "in doubt":
+        desk.feed(ReadingTaken(reading=Reading(
+            meter_id="bay-1", mono_ns=desk.now_ns, energy_import_wh=7, quality=Quality.SUSPECT)))
+    if why == "carried from before the opening":
+        desk.feed(ReadingTaken(reading=Reading(
+            meter_id="bay-1", mono_ns=desk.now_ns, energy_import_wh=1_000, power_w=0.0,
+            energy_mono_ns=desk.outlet().open_ns)))
+    desk.ask()
+    desk.run(9)
+    assert desk.outlet().phase in ("preparing", "paused")
+    assert desk.outlet().session.start_reading is None
+
+
+def test_an_end_register_is_waited_for_for_half_a_minute_and_then_estimated(desk):
+    desk.charge()
+    metered(desk, 300)
+    silent_from_now(desk)
+    desk.unplug()
+    desk.until(lambda: desk.outlet().phase == "ending", 10)
+    took = desk.until(lambda: desk.outlet().phase != "ending", 40)
+    assert 29.5 <= took <= 31
+    session = next(e.session for e in desk.log if type(e).__name__ == "PriceSession")
+    assert (session.end_reading.quality, session.energy_wh) == (Quality.ESTIMATED, 300)
+    ended = next(r for r in desk.rows("tx.event.v1") if r["eventType"] == "Ended")
+    assert ended["meterValue"][0]["customData"]["estimated"] is True
+
+
+def test_an_energy_that_is_carried_from_before_the_opening_ends_no_session(desk):
+    desk.charge()
+    metered(desk, 300)
+    carried_ns = desk.now_ns
+    silent_from_now(desk)
+    desk.unplug()
+    desk.until(lambda: desk.outlet().phase == "ending", 10)
+    for _ in range(5):
+        desk.run(1)
+        desk.feed(ReadingTaken(reading=Reading(
+            meter_id="bay-1", mono_ns=desk.now_ns, energy_import_wh=1_300, power_w=0.0,
+            energy_mono_ns=carried_ns)))
+    assert desk.outlet().phase == "ending" and desk.outlet().session.end_reading is None
+    desk.feed(ReadingTaken(reading=Reading(
+        meter_id="bay-1", mono_ns=desk.now_ns, energy_import_wh=1_305, power_w=0.0,
+        context=ReadingContext.TRANSACTION_END)))
+    assert desk.outlet().phase != "ending"
+
+
+def test_currents_without_a_fresh_register_pause_an_outlet(desk):
+    desk.charge()
+    desk.devices["1"].meter_answers = False
+    carried_ns = desk.now_ns
+    for _ in range(12):
+        desk.run(1)
+        desk.feed(ReadingTaken(reading=Reading(
+            meter_id="bay-1", mono_ns=desk.now_ns, energy_import_wh=1_000, power_w=16 * 690.0,
+            current_a=PerPhase(L1=16.0, L2=16.0, L3=16.0), energy_mono_ns=carried_ns)))
+    assert desk.codes() == {"F102"}
+
+
+def test_a_refused_register_is_named_although_older_ones_are_carried_on(desk):
+    desk.charge()
+    desk.devices["1"].meter_answers = False
+    carried_ns = desk.now_ns
+    for n in range(12):
+        desk.run(1)
+        refused = n % 4 == 0
+        desk.feed(ReadingTaken(reading=Reading(
+            meter_id="bay-1", mono_ns=desk.now_ns, energy_import_wh=7 if refused else 1_000,
+            power_w=16 * 690.0, current_a=PerPhase(L1=16.0, L2=16.0, L3=16.0),
+            quality=Quality.SUSPECT if refused else Quality.GOOD,
+            energy_mono_ns=None if refused else carried_ns)))
+    assert desk.codes() == {"F103"}
