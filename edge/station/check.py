@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from edge.station.check_lines import lines
 from edge.station.config import ConfigErrors, load
 from edge.station.config_sections import CircuitSection, EvseSection, Site
 from edge.station.config_senses import RulesSection, to_sensors
@@ -33,15 +34,7 @@ def summary(site: Site) -> Iterator[str]:
     yield "circuits"
     yield from _circuits(site, None, "  ")
     yield "lines"
-    for bus in site.buses:
-        yield f"  {bus.id}: {bus.url}"
-        for meter in site.meters:
-            if meter.bus == bus.id:
-                side = "supply side" if meter.supply_side else "behind the contactor"
-                yield f"    unit {meter.unit}: meter {meter.id}, {meter.model}, {side}"
-        for evse in site.evses:
-            if evse.board.bus == bus.id:
-                yield f"    unit {evse.board.unit}: pilot board of evse {evse.id}"
+    yield from lines(site)
     for reader in site.readers:
         yield f"reader {reader.id}: {reader.path}, serves {', '.join(reader.serves)}"
     yield from _senses(site)
