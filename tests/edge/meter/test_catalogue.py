@@ -84,6 +84,46 @@ def test_a_device_that_counts_too_coarsely_may_not_bill_though_its_model_may():
         assert found is None if why is None else why in str(found), (slug, exponent)
 
 
+def test_what_devices_are_known_to_refuse_is_never_asked():
+    for slug, most, barriers in (
+            ("eastron-sdm630", 80, ()), ("eastron-sdm72dm-v2", 60, ()), ("eastron-sdm72", 10, ()),
+            ("carlo-gavazzi-em340", 50, (0x32,)), ("abb-b23", 125, ()), ("sunspec-213", 125, ()),
+            ("siemens-pac2200", 125, ())):
+        assert (load(slug).max_block, load(slug).barriers) == (most, barriers), slug
+    for slug, absent in (
+            ("carlo-gavazzi-em24", {"energy_export"}),
+            ("carlo-gavazzi-em340", {"energy_import_fine", "energy_export_fine"}),
+            ("abb-b23", {"power_factor", "power_factor_l1", "power_factor_l2", "power_factor_l3"})):
+        assert {each.quantity for each in load(slug).registers if each.optional} == absent, slug
+    assert load("carlo-gavazzi-em112").register("energy_export").magnitude
+
+
+def test_what_means_not_available_is_known_for_every_type_of_the_makers_that_say_it():
+    said = {"abb": {"uint64": "f" * 16, "uint32": "f" * 8, "uint16": "ffff", "int32": "7fffffff",
+                    "int16": "7fff"},
+            "carlo": {"int32": "7fffffff", "int16": "7fff", "uint16": "ffff", "int64": "7f" + "f" * 14,
+                      "int32_milli": "7fffffff" * 2},
+            "sunspec": {"int16": "8000", "uint16": "ffff", "uint32": "f" * 8, "uint64": "f" * 16,
+                        "acc32": "", "float32": ""}}  # an accumulator at 0 and NaN go without saying
+    for model in models():
+        sentinels = said.get(model.slug.partition("-")[0], {})
+        for register in model.registers:
+            assert register.sentinel == (sentinels[register.type] if sentinels else ""), model.slug
+
+
+def test_a_code_names_one_model_only():
+    told = [(model.identity.function, model.identity.address, value, model.slug)
+            for model in models() if model.identity is not None for value in model.identity.values]
+    assert len({each[:3] for each in told}) == len(told) >= 50
+    for address, code, slug in (
+            (0x0B, "0047", "carlo-gavazzi-em24"), (0x0B, "0154", "carlo-gavazzi-em340"),
+            (0x0B, "0066", "carlo-gavazzi-em112"), (0x0B, "0670", "carlo-gavazzi-em24-e1"),
+            (0xFC02, "0070", "eastron-sdm630"), (0xFC02, "0089", "eastron-sdm72dm-v2"),
+            (0x8960, "42323320", "abb-b23")):
+        assert [each[3] for each in told if each[1:3] == (address, code)] == [slug], code
+    assert not [each for each in told if each[2] in ("0152", "015c")], "series 27 imitates an EM24"
+
+
 def test_who_would_bill_instead_is_of_the_same_make_or_else_confirmed():
     assert [each.slug for each in would_bill(load("carlo-gavazzi-em24"), 3)] == [
         "carlo-gavazzi-em340", "carlo-gavazzi-em580"]

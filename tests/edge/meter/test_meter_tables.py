@@ -1,10 +1,12 @@
 """Every row of the three tables of meters against the models that ship. The folder is read in place."""
 
 import csv
+import re
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from edge.meter.catalogue import load, slugs
 from edge.meter.model import MeterModel, Register
@@ -20,6 +22,8 @@ PAIRS = {"energy_import_int": "energy_import_fine", "energy_export_int": "energy
          "energy_import_dec": "energy_import_fine", "energy_export_dec": "energy_export_fine"}
 #: The function where the tables differ: it answers both, and the model has one for all its registers.
 FUNCTIONS = {("Siemens PAC2200", "frequency"): 4}
+#: Rows that the first source has wrong, and two others agree on.
+TWICE_RIGHT = {("Carlo Gavazzi EM24 (RS485)", "energy_import"), ("B+G e-tech DS100", "energy_export")}
 UNITS = {"Wh": ("kWh", Decimal("0.001")), "Pct": ("1", Decimal("0.01")), "PF": ("1", Decimal(1)),
          "": ("1", Decimal(1)), "Var": ("var", Decimal(1))}
 
@@ -51,8 +55,8 @@ def test_every_row_of_the_table_of_meters_is_in_a_model(by_name):
             int(row["function"]), int(row["truth_address"] or row["address"]),
             row["truth_type"] or row["type"], Decimal(row["truth_scale"] or row["scale"]),
             row["unit"]), row
-        if row["status"] != "mbmd_wrong":
-            assert register.confirmed == (row["status"] == "confirmed"), row
+        assert register.confirmed == (row["status"] == "confirmed" or (
+            row["model"], row["quantity"]) in TWICE_RIGHT), row
     names = {row["model"] for row in rows}
     assert (len(rows), len(names)) == (786, 34)
     for name in names:  # and nothing in them that the tables lack
@@ -62,8 +66,16 @@ def test_every_row_of_the_table_of_meters_is_in_a_model(by_name):
         assert of_model == {PAIRS.get(quantity, quantity) for quantity in extra}, name
 
 
+def phases_of(row: dict[str, str]) -> list[dict[str, str]]:
+    """The row, and those that its note adds, as `L2 109 L3 111`."""
+    more = re.findall(r"L([23]) (\d+)", row["note"])
+    return [row, *(row | {"quantity": row["quantity"].replace("_l1", f"_l{phase}"), "address": address}
+                   for phase, address in more)]
+
+
 def test_every_row_of_the_extras_is_in_a_model(by_name):
-    rows = rows_of("meters_extra.csv")
+    known = {(row["model"], row["quantity"]) for row in rows_of("meters.csv")}
+    rows = [each for row in rows_of("meters_extra.csv") for each in phases_of(row)]
     for row in rows:
         quantity = PAIRS.get(row["quantity"], row["quantity"])
         register = found(by_name[row["model"]], quantity, row)
@@ -80,7 +92,19 @@ def test_every_row_of_the_extras_is_in_a_model(by_name):
         assert (register.function, register.address, register.type, register.scale, register.unit) == (
             FUNCTIONS.get((row["model"], quantity), int(row["function"])),
             address, type_, Decimal(scale) * factor, in_unit), row
-    assert len(rows) == 22
+        if (row["model"], quantity) not in known:
+            assert not register.confirmed, "one source"
+    assert len(rows) == 22 + 4
+
+
+def test_the_em580_has_the_em340s_block_as_the_note_of_its_row_says(by_name):
+    mine, theirs = by_name["Carlo Gavazzi EM580"], by_name["Carlo Gavazzi EM/ET330/340"]
+    block = [register for register in mine.registers if register.address <= 0x33]
+    assert {register.quantity for register in block} == {"power", "frequency", *(
+        f"{name}_l{phase}" for name in ("voltage", "current", "power") for phase in (1, 2, 3))}
+    for register in block:
+        assert theirs.register(register.quantity) == structs.replace(register, confirmed=True)
+        assert not register.confirmed
 
 
 def test_every_row_of_the_sunspec_models_is_in_a_model(by_name):
