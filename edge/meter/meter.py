@@ -4,6 +4,7 @@ In two tiers: currents and power at each turn; energy, voltages and frequency at
 What is slow is carried into the readings between, with the time it was asked for at.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from typing import NamedTuple
 from edge.bus.port import Bus, BusClass
 from edge.bus.url import LineUrl
 from edge.controller.reading import PerPhase, Quality, Reading, ReadingContext
-from edge.controller.trouble import BadAnswer, DeviceRefused, DeviceTimeout
+from edge.controller.trouble import BadAnswer, DeviceError, DeviceRefused, DeviceTimeout
 from edge.meter.acceptor import EnergyAcceptor
 from edge.meter.compose import has_any, per_phase, power_w
 from edge.meter.image import Image
@@ -66,6 +67,7 @@ class Meter:
         self._reader = RegisterReader(
             bus, unit, model, factory_pace(model.serial) if line is None else pace_of(line), clock_ns)
         self.acceptor = acceptor or EnergyAcceptor.of(model, self._billing)
+        self._answers = False  # to every question of the last turn
         self.refused: str | None = None  # why the last energy value is suspect
         self._energy: _Energy | None = None
         self._grid: _Grid | None = None
@@ -87,17 +89,7 @@ class Meter:
         due = self._slow_due_ns is None or asked_ns >= self._slow_due_ns - _EARLY_S * 1e9
         names = (*self.tiers.fast, *(self.tiers.slow if due else ()))
         image = Image()
-        whole = True
-        for block in self._fast_first(self._reader.blocks(names)):
-            fast = self._is_fast(block)
-            try:
-                await self._reader.fetch(block, image, klass if fast else max(
-                    klass, BusClass.METER_SLOW))
-            except (DeviceTimeout, BadAnswer, DeviceRefused):
-                if fast:
-                    raise
-                whole = False
-            self._take_energy(image, asked_ns)
+        whole = await self._fetch(self._fast_first(self._reader.blocks(names)), image, asked_ns, klass)
         if not any(image.holds(self.model.register(name)) for name in names):
             raise self._reader.refusal(names)
         if due and whole:
@@ -149,6 +141,38 @@ class Meter:
         if names and not any(image.holds(register) for register in found.values()):
             raise self._reader.refusal(names)
         return {name: image.value(register) for name, register in found.items()}
+
+    async def _fetch(self, blocks: list[Block], image: Image, asked_ns: int, klass: BusClass) -> bool:
+        """Whether all blocks were answered; what a fast one failed of is raised.
+
+        Of a unit that answered lately all are asked for at once: on a full line they wait together
+        then, and not one after the other. Of another: one by one, lest a dead one cost more than
+        one timeout.
+        """
+        self._answers, together = False, self._answers
+        failed: list[DeviceError | None] = []
+        if together:
+            failed += await asyncio.gather(
+                *(self._fetch_one(block, image, asked_ns, klass) for block in blocks))
+        for n, block in enumerate(blocks):
+            if not together:
+                failed.append(await self._fetch_one(block, image, asked_ns, klass))
+            error = failed[n]
+            if error is not None and self._is_fast(block):
+                raise error
+        self._answers = not any(failed)
+        return self._answers
+
+    async def _fetch_one(self, block: Block, image: Image, asked_ns: int,
+                         klass: BusClass) -> DeviceError | None:
+        """What it failed of, if that concerns this block alone."""
+        try:
+            await self._reader.fetch(
+                block, image, klass if self._is_fast(block) else max(klass, BusClass.METER_SLOW))
+        except (DeviceTimeout, BadAnswer, DeviceRefused) as error:
+            return error
+        self._take_energy(image, asked_ns)
+        return None
 
     def _fast_first(self, blocks: Iterable[Block]) -> list[Block]:
         return sorted(blocks, key=lambda block: not self._is_fast(block))

@@ -245,3 +245,35 @@ async def test_a_network_is_asked_once_where_a_serial_line_is_asked_twice():
     await meter.read()
     assert device.asked == [(4, 0, 76)]
     assert device.classes == [BusClass.METER_FAST]
+
+
+async def test_a_unit_that_answers_is_asked_for_all_blocks_at_once_and_another_for_one_at_a_time():
+    device, _ = sdm630()
+    at_once, most = 0, []
+
+    class Counted:
+        turnaround_s = staticmethod(device.turnaround_s)
+
+        async def transact(self, *what, **how):
+            nonlocal at_once
+            at_once += 1
+            most.append(at_once)
+            try:
+                return await device.transact(*what, **how)
+            finally:
+                at_once -= 1
+
+    meter = Meter(Counted(), 7, load("eastron-sdm630"), "bay-1", device.clock_ns)
+    _, asked = await turns(meter, device, 1)
+    assert (asked, most) == ([[V_BLOCK, SLOW_BLOCK]], [1, 1])  # nothing is known of it
+    await turns(meter, device, 4)
+    assert most[-2:] == [1, 2]
+    device.dead = True
+    device.pass_s(4)
+    with pytest.raises(DeviceTimeout):
+        await meter.read()
+    assert most[-2:] == [1, 2]
+    device.told()
+    with pytest.raises(DeviceTimeout):
+        await meter.read()
+    assert (device.told(), most[-1]) == ([V_BLOCK], 1)
