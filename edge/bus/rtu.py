@@ -12,7 +12,7 @@ from typing import Literal
 from edge.bus.frame import Expected, expect, frame_of
 from edge.bus.hunt import Match, aside, hunt
 from edge.bus.link import Heard, MakePort, OnFrame, WireCounts
-from edge.bus.pdu import WRITE_ONE
+from edge.bus.pdu import READS, WRITE_ONE
 from edge.bus.serial_port import SerialPort
 from edge.bus.socket_port import SocketPort
 from edge.bus.url import LineUrl
@@ -21,6 +21,8 @@ from edge.controller.trouble import BadAnswer, DeviceTimeout, LineDown
 # An answer may come in chunks: FTDI adapters hold bytes back for 16 ms by default.
 _CHUNK_S = 0.04
 _SETTLE_S = 0.025  # silence after a disturbance, longer than any chunk gap
+# A device may keep an answer until it is asked again; then its true one follows the old one.
+_TWICE_S = 0.1
 _BABBLE_S = 1.0  # a line that is never silent is used all the same
 _LITTLE = 3  # bytes of noise after an answer
 _KEEPS = 1024  # bytes: four of the longest frames
@@ -44,6 +46,7 @@ class RtuMaster:
         self._asking = False
         self._busy_until_s = 0.0  # loop time of the last bit on the line, either way
         self._disturbed = True  # whatever the line did before we came
+        self._owing: set[int] = set()  # units whose last answer to a read did not come
 
     @property
     def where(self) -> str:
@@ -77,17 +80,24 @@ class RtuMaster:
         sent_s = asyncio.get_running_loop().time() + len(request) * self.url.char_s
         self._busy_until_s = sent_s
         self._asking = True
+        owing = unit in self._owing and pdu[0] in READS
+        self._owing.add(unit)
         try:
-            answer = await self._answer(expected, request, sent_s, timeout_s)
+            answer = await self._answer(expected, request, sent_s, timeout_s, owing=owing)
         finally:
             self._asking = False
+        self._owing.discard(unit)
         self._busy_until_s = asyncio.get_running_loop().time()
         turnaround_s = self._busy_until_s - sent_s - (len(answer) + 3) * self.url.char_s
         return answer, max(0.0, turnaround_s)
 
     async def _answer(self, expected: Expected, request: bytes, sent_s: float,
-                      timeout_s: float) -> bytes:
-        """Two waits: for the first byte, then for as long as the whole answer takes on the wire."""
+                      timeout_s: float, *, owing: bool) -> bytes:
+        """Two waits: for the first byte, then for as long as the whole answer takes on the wire.
+
+        `owing`: the unit may answer twice, so that one answer counts only when no other follows it.
+        """
+        after_s = _TWICE_S + expected.length * self.url.char_s if owing else _CHUNK_S
         first_by_s = sent_s + timeout_s
         whole_by_s = first_by_s + expected.length * self.url.char_s + _CHUNK_S
         if self.url.kind != "rtu":  # a device server hands an answer on when it has the whole of it
@@ -95,12 +105,12 @@ class RtuMaster:
         while True:
             heard = self._without_echo(request)
             match = hunt(expected, heard)
-            if match is not None and match.sure:
+            if match is not None and match.sure and not owing:
                 return self._take(match, heard)
             if self._port.lost is not None:
                 raise LineDown("line", where=self.where, got=self._port.lost,
                                expected=f"an answer of unit {expected.unit}")
-            quiet_s = self._busy_until_s + _CHUNK_S
+            quiet_s = self._busy_until_s + after_s
             if match is not None:
                 deadline_s = quiet_s
             else:
