@@ -78,8 +78,8 @@ def energy_wh(register: Register, words: Sequence[int], exponent: int | None = N
 def _is_sentinel(register: Register, raw: str) -> bool:
     if not register.sentinel:
         return False
-    if register.type is RegisterType.INT32_MILLI:  # either number alone takes the value away
-        return raw[:8] == register.sentinel[:8] or raw[8:] == register.sentinel[8:]
+    if register.type is RegisterType.INT32_MILLI:  # as the second number it is no fraction either
+        return raw[:8] == register.sentinel[:8]
     return raw == register.sentinel
 
 

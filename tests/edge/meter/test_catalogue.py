@@ -139,6 +139,10 @@ def test_twins_are_those_that_no_register_tells_apart():
     assert twins("eastron-sdm630") == ("eastron-sdm54", "eastron-smart-x96-1a")
     assert twins("eastron-sdm120") == ("eastron-sdm220",), "the SDM230 has a code of its own"
     assert twins("wago-879") == ("inepro-pro380",)
+    sdm630, v2 = load("eastron-sdm630"), load("eastron-sdm72dm-v2")
+    assert twins("eastron-sdm630", [v2]) == (), "codes differ"
+    same_code = msgspec.structs.replace(v2, identity=sdm630.identity)
+    assert twins("eastron-sdm630", [same_code]) == (v2.slug,)
     known = models()
     of = {model.slug: twins(model.slug, known) for model in known}
     assert not any(of[lone] for lone in ("carlo-gavazzi-em340", "carlo-gavazzi-em24-e1", "abb-b23",

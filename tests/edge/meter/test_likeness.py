@@ -91,9 +91,11 @@ def test_what_no_line_can_show_speaks_against_a_model():
     assert likeness(model, good) == 1.0
     for name, value in (("voltage_l2", "-230"), ("voltage_l2", "301"), ("voltage_l2", "79"),
                         ("frequency", "44"), ("frequency", "66"), ("frequency", "-50"),
-                        ("current_l1", "1000"), ("power_l1", "90000"), ("power_l1", "-90000"),
+                        ("current_l1", "1000"), ("power_l1", "12000"), ("power_l1", "-90000"),
                         ("energy_import", "-1"), ("energy_import", "1e9")):
         assert likeness(model, good | {name: Decimal(value)}) < 0.25, (name, value)
+    idle = dict.fromkeys((name for name in good if name.startswith(("current", "power"))), Decimal(0))
+    assert likeness(model, good | idle | {"voltage_l2": Decimal(-230)}) < 0.25
     assert likeness(model, dict.fromkeys(good)) == likeness(model, {}) == 0.0
     assert likeness(model, dict.fromkeys(good, Decimal(0))) < 0.4, "zeros are no meter on a live line"
 

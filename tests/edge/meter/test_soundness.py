@@ -61,15 +61,20 @@ def test_each_broken_rule_is_named_with_got_and_expected():
             (AT_1, "address = 1, magnitude = true,", "", "magnitude with uint16"),
             (AT_1, "address = 1, magnitude = true, type = 'int16',", "", None),
             (AT_1, "address = 1, type = 'uint32',", "barriers = [2]", "power: lies across a barrier"),
-            (AT_1, "address = 1, type = 'uint32',", "barriers = [3]", None),
+            (AT_1, "address = 1, type = 'uint32',", "barriers = [1, 3]", None),
             (AT_1, "address = 65535, type = 'uint32',", "", "expected them to fit"),
-            ("max_block = 10", "max_block = 1\nbarriers = []", "", None),
             (AT_1, "address = 1, sentinel = 'fff',", "", "of 3 digits, expected 4"),
             (AT_1, "address = 1, sentinel = 'FFFF',", "", "4 small hex digits"),
             (AT_1, "address = 1, type = 'uint32', sentinel = 'ffff',", "", "of 4 digits, expected 8")):
         wrong = found(old, new, more)
         assert len(wrong) == len([text for text in said if text]), (new, more, wrong)
         assert all(text in each for text, each in zip(said, wrong, strict=False)), wrong
+
+
+def test_a_value_fits_into_one_request():
+    wide = MODEL.replace("max_block = 10", "max_block = 3").replace(AT_1, AT_1 + " type = 'uint64',")
+    assert problems(parse(wide, "x.toml")) == ["power: got 4 registers at 1, expected them to fit"]
+    assert problems(parse(wide.replace("max_block = 3", "max_block = 4"), "x.toml")) == []
 
 
 def test_a_scale_register_is_a_word_of_its_own_beside_a_whole_number():
