@@ -13,7 +13,7 @@ from edge.bus.port import Bus, BusClass
 from edge.bus.url import LineUrl
 from edge.controller.reading import PerPhase, Quality, Reading, ReadingContext
 from edge.controller.trouble import BadAnswer, DeviceError, DeviceRefused, DeviceTimeout
-from edge.meter.acceptor import EnergyAcceptor
+from edge.meter.acceptor import EnergyAcceptor, Verdict
 from edge.meter.compose import has_any, per_phase, power_w
 from edge.meter.image import Image
 from edge.meter.model import MeterModel
@@ -71,7 +71,7 @@ class Meter:
         self.refused: str | None = None  # why the last energy value is suspect
         self._energy: _Energy | None = None
         self._grid: _Grid | None = None
-        self._rebased_from_wh: int | None = None  # until a reading has told it
+        self._rebased: Verdict | None = None  # until a reading has told it
 
     @property
     def errors(self) -> dict[str, str]:
@@ -204,7 +204,7 @@ class Meter:
             asked_ns, verdict.energy_wh if verdict.accepted else read_wh, None, raw, scale,
             Quality.GOOD if verdict.accepted else Quality.SUSPECT)
         if verdict.rebased_from_wh is not None:
-            self._rebased_from_wh = verdict.rebased_from_wh
+            self._rebased = verdict
 
     def _take_rest(self, image: Image, asked_ns: int) -> None:
         """At the end of a turn."""
@@ -225,14 +225,14 @@ class Meter:
         if grid is None or grid.mono_ns < oldest_ns or alone:
             grid = _Grid(asked_ns)
         slow_ns = min(energy.mono_ns, grid.mono_ns)
-        rebased_from_wh = None
+        rebased = Verdict()
         if energy.quality is Quality.GOOD and energy.import_wh is not None:
-            rebased_from_wh, self._rebased_from_wh = self._rebased_from_wh, None
+            rebased, self._rebased = self._rebased or rebased, None
         return Reading(
             meter_id=self.meter_id, mono_ns=asked_ns, context=context, quality=energy.quality,
             energy_mono_ns=None if slow_ns >= asked_ns else slow_ns,
             energy_import_wh=energy.import_wh, energy_export_wh=energy.export_wh,
             energy_raw=energy.raw, energy_scale=energy.scale,
-            rebased_from_wh=rebased_from_wh,
+            rebased_from_wh=rebased.rebased_from_wh, rebased_why=rebased.rebased_why,
             power_w=power_w(self.model, image), current_a=per_phase(self.model, image, "current"),
             voltage_v=grid.voltage_v, frequency_hz=grid.frequency_hz)

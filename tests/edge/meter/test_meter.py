@@ -158,7 +158,8 @@ async def test_a_register_that_began_anew_is_told_once():
     device.floats({72: 1.5})
     readings, _ = await turns(meter, device, 60)
     rebased = [r for r in readings if r.rebased_from_wh is not None]
-    assert [(r.rebased_from_wh, r.energy_import_wh) for r in rebased] == [(123456, 1500)]
+    assert [(r.rebased_from_wh, r.rebased_why, r.energy_import_wh) for r in rebased] == [
+        (123456, "reset", 1500)]
     assert readings[-1].quality is Quality.GOOD
 
 
