@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 
-from edge.bus.frame import frame_of
 from edge.bus.pdu import READ_HOLDING, READ_INPUT, read_holding, read_input
 from edge.bus.port import BusClass
 from edge.bus.url import LineUrl
@@ -19,11 +18,11 @@ from edge.commissioning.line import Line
 from edge.commissioning.patient import Patient
 from edge.commissioning.saw import Sign, saw
 from edge.controller.struct import Value
-from edge.controller.trouble import BadAnswer, DeviceError, LineDown
+from edge.controller.trouble import DeviceError, LineDown
 from edge.meter.model import MeterModel
 
 LIKELY = range(1, 17)  # units that most people give
-_SETTLE_S = 0.03  # silence after a question that nobody answered
+_CHARS, _BITS = 11.5, 11  # a question and the silence after it
 _SLOW_S = 0.5
 _NOISY = 3  # units of one setting that give garbage: that is the line, not a unit
 _ALIKE = 3  # units in a row that are one and the same
@@ -83,7 +82,6 @@ class Scan:
         self._on_found, self._watch, self._now_s = on_found, watch, now_s
         self.found: list[Found] = []
         self._garbage: dict[tuple[Setting | None, int], str] = {}
-        self._echo = False
         self._told: list[str] = []
         self._began_s, self._done_s, self._total_s = now_s(), 0.0, 0.0
         self._over = False
@@ -91,9 +89,7 @@ class Scan:
     @property
     def notes(self) -> list[str]:
         """What a technician should know besides."""
-        notes = list(self._told)
-        if self._echo:
-            notes.append("the adapter hears what it sends: add echo=1 to the line's url")
+        notes = list(dict.fromkeys(self._told))
         for setting in dict.fromkeys(setting for setting, _ in self._garbage):
             units = sorted(unit for at, unit in self._garbage if at == setting
                            and unit not in self._taken(setting))
@@ -128,8 +124,8 @@ class Scan:
 
     def _cost_s(self, step: Step) -> float:
         """If nobody answers. The second question waits twice as long."""
-        chars_s = 8 * 11 / step.setting.baud if step.setting else 0.0
-        return sum(chars_s + _SETTLE_S + (n + 1) * self._timeout_s for n in range(len(step.functions)))
+        chars_s = _CHARS * _BITS / step.setting.baud if step.setting else 0.0
+        return sum(chars_s + (n + 1) * self._timeout_s for n in range(len(step.functions)))
 
     async def _round(self, steps: list[Step]) -> None:
         for setting in dict.fromkeys(step.setting for step in steps):
@@ -142,6 +138,16 @@ class Scan:
                         self._tell(step)
                         await self._step(line, step)
                     self._done_s += self._cost_s(step)
+                await self._look_at(line)
+
+    async def _look_at(self, line: Line) -> None:
+        """What the line has shown besides answers."""
+        told = await line.figures()
+        if told is not None and told.echo:
+            self._told.append("the adapter hears what it sends: add &echo=1 to the line's url")
+        if told is not None and told.another_master:
+            self._told.append("somebody else asks on this line: another master (a solar inverter, a "
+                              "gateway, a second controller). Take it off")
 
     def _taken(self, setting: Setting | None) -> set[int]:
         """Units that were found at this baud: at another parity of it they are the same."""
@@ -197,9 +203,6 @@ class Scan:
             raise
         except DeviceError as error:
             seen = saw(error)
-            if isinstance(error, BadAnswer) and frame_of(step.unit, pdu).hex(" ") in error.got:
-                self._echo = True
-                return Sign.SILENCE, None
             if seen.sign is Sign.GARBAGE:
                 self._garbage[step.setting, step.unit] = error.got
             if seen.sign is Sign.OTHER and seen.unit == step.unit:
