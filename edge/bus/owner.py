@@ -130,7 +130,7 @@ class LineOwner:
         loop = asyncio.get_running_loop()
         job = Job((int(klass), next(self._count)), unit, pdu, timeout_s, loop.time(),
                    loop.create_future())
-        if timeout_s is None and self.stats.unit(unit).resting(klass, loop.time()):
+        if timeout_s is None and self.stats.rests(unit, klass, loop.time()):
             raise DeviceTimeout("unit not asked", where=f"unit {unit} on {self.where}",
                                 got=f"{self.stats.unit(unit).in_a_row} failures in a row",
                                 expected="an answer to the next probe")

@@ -8,6 +8,7 @@ _SHORTEST_TIMEOUT_S = 0.1  # below lies the scheduling noise of a busy Pi and th
 _LONGEST_TIMEOUT_S = 0.6
 _DEAD_AFTER = 3  # failures in a row
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
+_PROBES_APART_S = 1.0  # several dead units: one timeout each turn, not all of them at once
 
 
 class UnitStats:
@@ -71,14 +72,15 @@ class UnitStats:
         elif after_another:
             self.gap.failed()
 
-    def resting(self, klass: BusClass, now_s: float) -> bool:
-        """Whether a dead unit should not be asked yet. Outlets are always asked."""
-        return klass >= BusClass.METER_FAST and self.rest_s(now_s) is not None
+    @property
+    def dead(self) -> bool:
+        """It is not worth a turn each time."""
+        return self.in_a_row >= _DEAD_AFTER
 
     def rest_s(self, now_s: float) -> float | None:
         """How long until a dead unit is probed; `None`: it may be asked."""
         left_s = self._probe_at_s - now_s
-        return left_s if self.in_a_row >= _DEAD_AFTER and left_s > 0 else None
+        return left_s if self.dead and left_s > 0 else None
 
     def wake(self) -> None:
         """The line was away, so that nothing is known of the unit: it may be asked at once."""
@@ -99,7 +101,18 @@ class LineStats:
         self.busy_s = 0.0
         self.worst_wait_s: dict[BusClass, float] = {}  # in the queue
         self.units: dict[int, UnitStats] = {}
+        self._probe_at_s = 0.0
 
     def unit(self, unit: int) -> UnitStats:
         """The unit's statistics, made at first sight."""
         return self.units.setdefault(unit, UnitStats())
+
+    def rests(self, unit: int, klass: BusClass, now_s: float) -> bool:
+        """Whether a dead unit should not be asked now. If it may, the next dead one waits its turn."""
+        found = self.unit(unit)
+        if not found.dead or klass < BusClass.METER_FAST:
+            return False  # outlets are always asked
+        if now_s < self._probe_at_s or found.rest_s(now_s) is not None:
+            return True
+        self._probe_at_s = now_s + _PROBES_APART_S
+        return False

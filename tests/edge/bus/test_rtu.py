@@ -151,18 +151,18 @@ def test_a_babbling_line_neither_stops_us_nor_lies(on_line):
         async def babble():
             for number in itertools.count():
                 port.deliver(bytes((number * 7 % 256, number % 251)))
-                await asyncio.sleep(0.002)
+                await asyncio.sleep(0.01)
         task = asyncio.create_task(babble())
         began_s = now_s()
-        for _ in range(5):
+        for _ in range(2):
             with pytest.raises(BadAnswer):
                 await ask(owner, timeout_s=0.1)
-        assert now_s() - began_s < 5 * 2.3
+        assert now_s() - began_s < 2 * 2.3
         task.cancel()
         port.script = honest
         await asyncio.sleep(1.1)
         assert await ask(owner) == ANSWER
-        assert owner.figures().units[0].noise_bytes > 100
+        assert owner.figures().units[0].noise_bytes > 50
     on_line(scenario)
 
 
