@@ -120,11 +120,15 @@ async def test_a_fault_of_a_line_is_told_as_what_it_is_and_the_next_answer_is_ri
     await at_once(story, OF_A_LINE)
 
 
-async def test_a_late_answer_of_the_same_length_is_not_taken_for_the_next(stand):
-    """Energy and power are two registers each: on this line nothing but time tells them apart."""
-    stand.line.fault("late", 1, times=1, delay_s=0.6)
+@pytest.mark.parametrize("kind", ["late", "held"])
+async def test_an_answer_of_the_same_length_is_never_taken_for_the_next(stand, kind):
+    """Energy and power are two registers each: in their frames nothing tells them apart."""
+    stand.line.fault(kind, 1, times=1, delay_s=0.6)
     with pytest.raises(DeviceTimeout):
         await stand.energy()
+    if kind == "held":  # it comes now, and behind it that which was asked for
+        with pytest.raises(BadAnswer):
+            await stand.power()
     assert await stand.power() == -750
     assert await stand.energy() == ENERGY
 
