@@ -85,9 +85,9 @@ def twins(slug: str, known: Iterable[MeterModel] | None = None) -> tuple[str, ..
     Where both have a quantity it is at the same place; both have the same phases, fast tier and billed
     register; and no identity register says another thing of each.
     """
-    model = load(slug)
-    return tuple(other.slug for other in (models() if known is None else known)
-                 if other.slug != slug and _alike(model, other))
+    others = models() if known is None else tuple(known)
+    model = next((each for each in others if each.slug == slug), None) or load(slug)
+    return tuple(other.slug for other in others if other.slug != slug and _alike(model, other))
 
 
 def _alike(model: MeterModel, other: MeterModel) -> bool:
