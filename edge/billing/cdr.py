@@ -20,6 +20,7 @@ from edge.billing.tariff import Dimension, Limit, Tariff, excluding_vat
 from edge.controller.struct import Value
 
 _DIGITS = 4
+_SPANS_TOLD = 4  # a remark holds 255 characters
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -208,8 +209,13 @@ def _remark(priced: Priced) -> str | None:
     parts = [session.stop_reason.value] if session.stop_reason else []
     if not (session.began.clock_ok and (session.ended is None or session.ended.clock_ok)):
         parts.append("clock not synchronised")
-    if session.end_reading is None and session.start_reading is not None:
-        parts.append("last register value seen, no end reading")
+    for name, estimated in zip(("start", "end"), session.estimated, strict=True):
+        if estimated:
+            parts.append(f"{name} register estimated")
+    if session.segments:
+        spans = [f"{span.from_wh} to {span.to_wh} Wh" for span in session.spans]
+        told = " and ".join(spans) if len(spans) <= _SPANS_TOLD else f"{len(session.segments)} times"
+        parts.append(f"meter register began anew: {told}")
     return ", ".join(parts) or None
 
 

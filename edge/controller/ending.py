@@ -59,9 +59,10 @@ def last_seen(turn: Turn, session: Session) -> Reading | None:
 
 
 def receipt(session: Session) -> ReceiptView:
-    start, end = session.start_reading, session.end_reading
+    end, (start_estimated, end_estimated) = session.end_reading, session.estimated
     return ReceiptView(
         transaction_id=session.transaction_id, began_utc=session.began.utc,
         ended_utc=session.ended.utc if session.ended else None, energy_wh=session.energy_wh,
-        start_wh=start.energy_import_wh if start else None,
+        start_wh=session.start_wh, start_estimated=start_estimated, end_estimated=end_estimated,
+        spans=tuple((span.from_wh, span.to_wh) for span in session.spans) if session.segments else (),
         end_wh=end.energy_import_wh if end else None, stop_reason=session.stop_reason or "")

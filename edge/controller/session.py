@@ -3,7 +3,7 @@
 import enum
 
 from edge.controller.idtoken import IdToken
-from edge.controller.reading import Reading
+from edge.controller.reading import Quality, Reading
 from edge.controller.struct import Value
 
 
@@ -99,6 +99,13 @@ class Session(Value):
         """No later register of this session can be lower; None before the first."""
         known = [wh for wh in (self.base_wh, self.last_wh) if wh is not None]
         return max(known, default=None)
+
+    @property
+    def estimated(self) -> tuple[bool, bool]:
+        """Whether its start and its end register are estimated."""
+        start, end = (reading is not None and reading.quality is Quality.ESTIMATED
+                      for reading in (self.start_reading, self.end_reading))
+        return start, end
 
     @property
     def start_wh(self) -> int | None:

@@ -63,6 +63,9 @@ class ReceiptView(Value):
     total_excl_vat: str | None = None
     currency: str = ""
     stop_reason: str = ""
+    start_estimated: bool = False
+    end_estimated: bool = False
+    spans: tuple[tuple[int, int], ...] = ()  # registers of each segment, where the meter began anew
 
 
 class WearView(Value):

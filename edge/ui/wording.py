@@ -25,6 +25,7 @@ _BEFORE_START = frozenset({Screen.AVAILABLE, Screen.PLUG_IN, Screen.TAP_CARD})
 _RANK = {Severity.DANGER: 0, Severity.FAILURE: 1, Severity.NOTICE: 2}
 _GO_ON = frozenset({Stops.DERATE, Stops.NOTHING})
 _METERED = "ENERGY"
+_SPANS = 2  # of registers that a receipt has room for
 _BY_FAULT = frozenset({"EmergencyStop", "GroundFault", "OvercurrentFault", "PowerLoss", "PowerQuality",
                        "Other"})
 _LARGE_PLACES = 6  # "114,70" is 42 columns of block digits
@@ -173,10 +174,7 @@ class Wording:
                  for name, amount in receipt.lines
                  if name != _METERED and self.texts.has(f"receipt.{name}")]
         rows += self._total(receipt)
-        if receipt.start_wh is not None and receipt.end_wh is not None:
-            rows.append(Line(style=Style.DIM, text=text(
-                "receipt.meter", start=self.format.exact_kwh(receipt.start_wh),
-                end=self.format.exact_kwh(receipt.end_wh))))
+        rows += self._registers(receipt)
         if receipt.stop_reason in _BY_FAULT:
             rows.append(Line(text=text("receipt.cut")))
         elif receipt.stop_reason in _BY_LIMIT:
@@ -184,6 +182,21 @@ class Wording:
         rows.append(Line(style=Style.DIM, text=self._times(receipt),
                          right=text("receipt.id", id=receipt.transaction_id[-8:])))
         return tuple(rows)
+
+    def _registers(self, receipt: ReceiptView) -> list[Line]:
+        """Where the register stood; of a meter that was exchanged or reset, for each part."""
+        if receipt.start_wh is None or receipt.end_wh is None:
+            return []
+        text, kwh = self.texts.text, self.format.exact_kwh
+        spans = receipt.spans or ((receipt.start_wh, receipt.end_wh),)
+        if len(spans) > _SPANS:
+            return [Line(style=Style.DIM, text=text("receipt.anew"))]
+        rows = [text("receipt.new_meter" if n else "receipt.meter", start=kwh(start), end=kwh(end))
+                for n, (start, end) in enumerate(spans)]
+        for n, estimated in ((0, receipt.start_estimated), (-1, receipt.end_estimated)):
+            if estimated and not rows[n].endswith(text("receipt.estimated")):
+                rows[n] += text("receipt.estimated")
+        return [Line(style=Style.DIM, text=row) for row in rows]
 
     def _amount(self, receipt: ReceiptView, name: str) -> str:
         amount = next((amount for line, amount in receipt.lines if line == name), None)

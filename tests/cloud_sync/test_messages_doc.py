@@ -36,7 +36,7 @@ def test_the_small_messages_decode_and_are_written_like_that(kind, type_):
 @pytest.mark.parametrize(("kind", "type_"), [
     ("boot", records.BootNotification), ("clock", records.ClockSet),
     ("gap", records.Gap), ("dropped", records.Gap), ("salvaged", records.Salvaged),
-    ("down", records.TransactionEvent)])
+    ("down", records.TransactionEvent), ("meter", records.NotifyEvent)])
 def test_the_data_of_other_rows_decode_and_are_written_like_that(kind, type_):
     assert msgspec.json.encode(msgspec.json.decode(example(kind), type=type_)) == example(kind)
 
@@ -68,6 +68,6 @@ def test_every_topic_and_row_type_is_named():
                   topics.state("x")):
         assert f"`{topic.replace('/x/', '/{site}/')}`" in DOC
     for type_ in (records.TX_EVENT, records.TX_CDR, records.EV_FAULT, records.EV_STATUS,
-                  records.EV_BOOT, records.EV_CLOCK, records.EV_GAP, records.EV_SECURITY,
-                  records.TM_METER, *records.SALVAGED.values()):
+                  records.EV_BOOT, records.EV_CLOCK, records.EV_GAP, records.EV_METER,
+                  records.EV_SECURITY, records.TM_METER, *records.SALVAGED.values()):
         assert f"| `{type_}` | {type_[:2]} |" in DOC

@@ -14,7 +14,8 @@ from edge.billing.foreign import price_periods
 from edge.billing.money import half_up
 from edge.billing.price import utc
 from edge.billing.sessions import SessionPricer
-from edge.controller.session import Session
+from edge.controller.reading import Quality
+from edge.controller.session import Segment, Session
 
 FACTS = CdrFacts(
     place=Place(country_code="SE", party_id="FCT", location_id="SE*FCT*E0001", name="Hamngatan garage",
@@ -161,3 +162,20 @@ def test_the_check_finds_what_is_wrong(record: bytes, spoil: Any, where: str) ->
 
 def test_the_check_survives_what_is_no_cdr() -> None:
     assert problems(b"{") and problems(b"[]") and problems(b"{}")
+
+
+def test_says_which_register_was_estimated_and_that_one_began_anew(finished, tariff) -> None:
+    start = msgspec.structs.replace(finished.start_reading, quality=Quality.ESTIMATED)
+    last_wh, own_wh = finished.start_wh + 400, finished.energy_wh - 400
+    end = msgspec.structs.replace(finished.end_reading, energy_import_wh=50 + own_wh)
+    anew = msgspec.structs.replace(
+        finished, start_reading=start, end_reading=end, anew_wh=50,
+        segments=(Segment(from_wh=finished.start_wh, to_wh=last_wh),))
+    pricer = SessionPricer(tariff(*PARTS), "UTC")
+    assert pricer.price(anew).energy_wh == pricer.price(finished).energy_wh
+    assert pricer.price(anew).usages == pricer.price(finished).usages
+    sent = decode(bytes(cdr(pricer.price(anew), FACTS)))
+    assert sent.remark == (f"Local, start register estimated, meter register began anew: "
+                           f"{finished.start_wh} to {last_wh} Wh and 50 to {50 + own_wh} Wh")
+    many = msgspec.structs.replace(anew, segments=anew.segments * 9)
+    assert decode(bytes(cdr(pricer.price(many), FACTS))).remark.endswith("began anew: 9 times")

@@ -244,6 +244,21 @@ def test_the_receipt_has_every_part_of_the_price(shown: SimpleNamespace) -> None
     assert "Mätare 4512,338 → 4535,750 kWh" in said(page)
 
 
+@pytest.mark.parametrize(("changes", "expected"), [
+    ({"end_estimated": True}, ["Mätare 4512,338 → 4535,750 kWh, uppskattat"]),
+    ({"start_estimated": True, "end_estimated": True}, ["Mätare 4512,338 → 4535,750 kWh, uppskattat"]),
+    ({"spans": ((4512338, 4530000), (0, 5750)), "start_estimated": True},
+     ["Mätare 4512,338 → 4530,000 kWh, uppskattat", "Ny mätare 0,000 → 5,750 kWh"]),
+    ({"spans": ((0, 1),) * 3}, ["Mätaren började om flera gånger."]),
+])
+def test_the_receipt_says_what_is_estimated_and_that_the_meter_is_another_one(
+        changes: dict[str, object], expected: list[str], shown: SimpleNamespace) -> None:
+    evse = shown.evse(Screen.FINISHED, receipt=replace(shown.RECEIPT, **changes))
+    page = evse_page(shown.snapshot(evse), "1", "sv", shown.now)
+    assert [line.text for line in page.lines if "ätare" in line.text] == expected
+    assert page.lines[-1].right or any("Kvitto" in line.right for line in page.lines)
+
+
 @pytest.mark.parametrize(("state", "expected", "free"), [
     ("Occupied", "Dra ut kabeln. Tack!", "0"), ("Available", "Tack! Kör försiktigt.", "1")])
 def test_a_receipt_that_stays_after_unplugging_asks_for_nothing(
