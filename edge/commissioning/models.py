@@ -37,11 +37,14 @@ def show(*, as_json: bool) -> int:
     if as_json:
         print(msgspec.json.encode(rows).decode())
         return 0
-    for row in rows:
-        serial = f"{row.serial.baud} 8{row.serial.parity}{row.serial.stop}"
-        print(f"{row.slug:<22} {row.name:<32} {row.phases} ph  {serial:<11} "
-              f"{row.confirmed:>2} of {row.registers:>2} confirmed  {_bills(row)}")
+    print("\n".join(map(_line, rows)))
     return 0
+
+
+def _line(row: ModelRow) -> str:
+    serial = f"{row.serial.baud} 8{row.serial.parity}{row.serial.stop}"
+    return (f"{row.slug:<22} {row.name:<32} {row.phases} ph  {serial:<11} "
+            f"{row.confirmed:>2} of {row.registers:>2} confirmed  {_bills(row)}")
 
 
 def _bills(row: ModelRow) -> str:
