@@ -1,6 +1,7 @@
 """The pilot board's adapter against a fake board that speaks Modbus PDUs."""
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -21,6 +22,7 @@ class FakeLine:
         self.words = dict.fromkeys(range(r.BASE, r.COUNTERS + r.COUNTERS_COUNT), 0)
         self.words |= {r.BOOT_COUNT: 3, r.MAP_VERSION: r.MAP_VERSION_NOW, r.FIRMWARE: 102}
         self.asked = []
+        self.counts = []  # of registers, of each read of the fast block
         self.writes = []
         self.refuse = False
         self.silent = False
@@ -28,10 +30,12 @@ class FakeLine:
     async def transact(self, unit, pdu, klass, *, timeout_s=None):
         assert unit == UNIT
         await asyncio.sleep(0)
+        self.asked.append((pdu[0], int.from_bytes(pdu[1:3], "big"), klass))
+        if pdu[:3] == bytes((3, *r.BASE.to_bytes(2, "big"))):
+            self.counts.append(pdu[4])
         if self.silent:
             raise DeviceTimeout("no answer", where="fake", got="nothing", expected="an answer")
         address, second = int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")
-        self.asked.append((pdu[0], address, klass))
         if pdu[0] == 3:
             data = b"".join(self.words[address + i].to_bytes(2, "big") for i in range(second))
             return bytes([3, len(data)]) + data
@@ -83,6 +87,31 @@ async def test_a_poll_is_one_short_frame_unless_the_board_started_again(line, bo
     line.words[r.BOOT_COUNT] += 1
     await board.poll()
     assert len(line.asked) == 6
+
+
+async def test_the_answer_to_one_poll_never_fits_the_next(line, board):
+    for _ in range(3):
+        await board.poll()
+    line.silent = True
+    with pytest.raises(DeviceTimeout):
+        await board.poll()
+    line.silent = False
+    await board.poll()
+    assert len(line.counts) == 5
+    assert all(one != other for one, other in itertools.pairwise(line.counts))
+
+
+async def test_one_lost_poll_is_repeated_before_other_polls_and_a_dead_board_is_not(line, board):
+    await board.poll()
+    line.silent = True
+    for _ in range(3):
+        with pytest.raises(DeviceTimeout):
+            await board.poll()
+    line.silent = False
+    for _ in range(2):
+        await board.poll()
+    polls = [klass for function, address, klass in line.asked if (function, address) == (3, r.BASE)]
+    assert polls == [BusClass.BOARD, BusClass.BOARD, BusClass.GRANT, *[BusClass.BOARD] * 3]
 
 
 async def test_another_map_is_no_board_of_ours(line, board):
