@@ -14,7 +14,7 @@ from edge.controller.trouble import LineDown
 if TYPE_CHECKING:
     from serial import Serial
 
-_UNHEARD = 3  # writes without a byte in return
+_UNHEARD = 1  # writes without a byte in return; to look costs microseconds
 _PTY_MAJORS = range(136, 144)  # Linux, Unix98 pty slaves (Documentation/admin-guide/devices.txt)
 
 
@@ -80,7 +80,7 @@ class SerialPort:
         """Give a whole frame to the kernel. Raises `LineDown`.
 
         An adapter that came back under another number may leave a descriptor that takes everything
-        and hears nothing: after some silence it is seen whether the path still leads to it.
+        and hears nothing: after a silence it is seen whether the path still leads to it.
         """
         if self.lost is not None:
             raise self._down(self.lost)

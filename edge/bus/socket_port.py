@@ -10,7 +10,7 @@ from edge.controller.trouble import LineDown
 _CONNECT_S = 2.5  # with the owner's longest pause, a gateway that reboots is back within 5 s
 _IDLE_S, _PROBE_S, _PROBES = 5, 2, 3  # keepalive of an idle connection
 _UNACKED_MS = 3000  # what the other side's kernel does not acknowledge kills the connection
-_UNHEARD = 3  # writes without a byte in return: nobody may be there any more
+_UNHEARD = 2  # writes without a byte in return: nobody may be there any more
 
 
 class SocketPort:

@@ -1,7 +1,7 @@
 """A port without a wire, for the masters in virtual time: what is written goes to a script.
 
-The script says what comes back, `(after_s, bytes)` each, counted from the write; what is still to come
-is lost with the connection where `forgets` (a socket), and comes all the same where not (a line).
+The script says what comes back, `(after_s, bytes)` each, counted from the write. A `stream` (a socket)
+keeps their order, and loses with the connection what is still to come; a line does neither.
 """
 
 import asyncio
@@ -17,18 +17,20 @@ class MemoryPort:
     """A `RawPort`. `there` False: it cannot be opened."""
 
     def __init__(self, url: LineUrl, on_data: Callable[[bytes], None], on_lost: Callable[[], None], *,
-                 forgets: bool = False) -> None:
+                 stream: bool = False) -> None:
         self.url, self.lost, self.there = url, "not open", True
         self.script: Script = lambda _: ()
         self.written: list[tuple[float, bytes]] = []
         self.opens = 0
-        self._on_data, self._on_lost, self._forgets = on_data, on_lost, forgets
+        self._latest_s = 0.0
+        self._on_data, self._on_lost, self._stream = on_data, on_lost, stream
 
     async def open(self) -> None:
         if not self.there:
             raise LineDown("port", where="memory", got="nothing there", expected="a port")
         self.lost = None
         self.opens += 1
+        self._latest_s = 0.0
 
     def pump(self) -> None:
         """The kernel keeps nothing back."""
@@ -39,11 +41,14 @@ class MemoryPort:
         loop = asyncio.get_running_loop()
         self.written.append((loop.time(), data))
         for after_s, answer in self.script(data):
-            loop.call_later(after_s, self.deliver, answer, self.opens)
+            at_s = loop.time() + after_s
+            if self._stream:
+                at_s = self._latest_s = max(at_s, self._latest_s + 1e-6)
+            loop.call_at(at_s, self.deliver, answer, self.opens)
 
     def deliver(self, data: bytes, connection: int = 0) -> None:
         """Bytes arrive now."""
-        if self.lost is None and not (self._forgets and connection not in (0, self.opens)):
+        if self.lost is None and not (self._stream and connection not in (0, self.opens)):
             self._on_data(data)
 
     def lose(self) -> None:

@@ -25,7 +25,7 @@ def on_gateway(virtually):
             ports = []
 
             def made(*args):
-                ports.append(MemoryPort(*args, forgets=True))
+                ports.append(MemoryPort(*args, stream=True))
                 return ports[-1]
             owner = LineOwner(TcpMaster(parse_url("tcp://gate"), made))
             await owner.start()
