@@ -58,6 +58,13 @@ class Learnt:
         self._missing[span] = Missing(why, now_ns + round(wait_s * 1e9), times)
         self.version += 1
 
+    def ask_again(self, span: Span) -> None:
+        """Try a value that was refused now, without waiting for its time."""
+        known = self._missing.get(span)
+        if known is not None and known.until_ns:
+            self._missing[span] = known._replace(until_ns=0)
+            self.version += 1
+
     def found(self, block: Block) -> None:
         """A block was answered: nothing in it is missing any longer."""
         for span in [span for span in self._missing if block.covers(span)]:

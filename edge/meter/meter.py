@@ -25,6 +25,7 @@ from edge.meter.tiers import Tiers, tiers_of
 SLOW_S = 4.0
 SLOW_LIVES = 2.5  # periods of the slow tier that its values are carried for, at the most
 _EARLY_S = 0.1  # a turn so shortly before the slow tier is due reads it
+_AGAIN = 3  # turns that read energy at once after one that was refused
 _ON_DEMAND_TIMEOUT_S = 0.4
 _ON_DEMAND_TRIES = 2
 
@@ -68,6 +69,7 @@ class Meter:
             bus, unit, model, factory_pace(model.serial) if line is None else pace_of(line), clock_ns)
         self.acceptor = acceptor or EnergyAcceptor.of(model, self._billing)
         self._answers = False  # to every question of the last turn
+        self._refusals = 0  # slow turns in a row whose energy was refused
         self.refused: str | None = None  # why the last energy value is suspect
         self._energy: _Energy | None = None
         self._grid: _Grid | None = None
@@ -92,7 +94,7 @@ class Meter:
         whole = await self._fetch(self._fast_first(self._reader.blocks(names)), image, asked_ns, klass)
         if not any(image.holds(self.model.register(name)) for name in names):
             raise self._reader.refusal(names)
-        if due and whole:
+        if due and whole and not self._doubted():
             self._set_due(asked_ns)
         self._take_rest(image, asked_ns)
         return self._reading(image, context, asked_ns)
@@ -100,8 +102,8 @@ class Meter:
     async def read_energy(self, context: ReadingContext) -> Reading:
         """The billing register alone, now: for the start and the end of a transaction.
 
-        Asks even a unit that was given up, and once more if the first answer was none or bad
-        (1.8 s at the most on an idle line). Raises what `Bus.transact` raises.
+        Asks even a unit that was given up or has refused the register, and once more if the first
+        answer was none or bad (1.8 s at the most on an idle line). Raises what `Bus.transact` raises.
         """
         for _ in range(_ON_DEMAND_TRIES - 1):
             try:
@@ -112,6 +114,7 @@ class Meter:
 
     async def _read_energy(self, context: ReadingContext) -> Reading:
         asked_ns, image = self._clock_ns(), Image()
+        self._reader.ask_again((self.tiers.billing,))
         for block in self._reader.blocks(self.tiers.on_demand):
             await self._reader.fetch(block, image, BusClass.METER_FAST, _ON_DEMAND_TIMEOUT_S)
         if not image.holds(self._billing):
@@ -179,6 +182,13 @@ class Meter:
 
     def _is_fast(self, block: Block) -> bool:
         return any(span in self.tiers.fast_spans for span in block.spans)
+
+    def _doubted(self) -> bool:
+        """Whether energy was refused that may be read anew at the next turn already: while it is
+        suspect, so is the whole meter. What is refused for long is left to its own period.
+        """
+        self._refusals = 0 if self.refused is None else self._refusals + 1
+        return 0 < self._refusals <= _AGAIN
 
     def _set_due(self, asked_ns: int) -> None:
         """By a grid of its own, so that a turn that is late delays none of the next."""

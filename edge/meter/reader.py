@@ -16,6 +16,7 @@ from edge.meter.plan import Block, Span, limits_of, plan, spans_of, ties_of
 _HALVED = (2, 3)  # illegal address, illegal value: for a block that a device does not want whole
 _SILENT_TURNS = 3  # as many timeouts of one block in a row, and its halves are tried
 _CHANGED, _CHANGED_S = 0.3, 0.003  # a turnaround that strays by less changes no plan
+_WALK_AGAIN_NS = 10_000_000_000  # a device without the model is not walked through at every turn
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class RegisterReader:
         self._planned = (0.0, -1)  # with this turnaround, and this version of what was learnt
         self._base: int | None = 0 if model.sunspec is None else None
         self._starts = sunspec.STARTS
+        self._walked: tuple[int, BadAnswer] | None = None  # in vain: until when it counts
 
     @property
     def where(self) -> str:
@@ -49,6 +51,12 @@ class RegisterReader:
         """Which of these are not asked for now, as the device refused them, and what it said."""
         return {register.quantity: why for register in self.registers(quantities)
                 if (why := self._why_missing(register)) is not None}
+
+    def ask_again(self, quantities: Iterable[str]) -> None:
+        """Ask for these at the next opportunity, whatever was refused before."""
+        for register in self.registers(quantities):
+            for span in spans_of(register):
+                self._learnt.ask_again(span)
 
     def refusal(self, quantities: Iterable[str]) -> DeviceRefused:
         """To be raised where nothing of these could be had."""
@@ -171,6 +179,8 @@ class RegisterReader:
         """
         if self._base is not None or self.model.sunspec is None:
             return
+        if self._walked is not None and self._clock_ns() < self._walked[0]:
+            raise self._walked[1].with_traceback(None)
 
         async def ask(address: int, count: int) -> tuple[int, ...]:
             return await self._ask(sunspec.HOLDING, address, count, klass, timeout_s)
@@ -179,6 +189,9 @@ class RegisterReader:
             found = await sunspec.walk(ask, self.model.sunspec, self.where, self._starts)
         except DeviceTimeout:
             self._starts = (*self._starts[1:], self._starts[0])
+            raise
+        except BadAnswer as error:
+            self._walked = self._clock_ns() + _WALK_AGAIN_NS, error
             raise
         need = max(span.end for register in self.model.registers if not register.optional
                    for span in spans_of(register)) - sunspec.HEADER

@@ -152,6 +152,19 @@ async def test_an_energy_value_that_cannot_be_is_suspect_until_a_good_one_and_ju
         assert meter.refused is None
 
 
+async def test_energy_that_is_refused_is_read_again_at_the_next_turns_but_not_for_ever():
+    device, meter = sdm630()
+    await turns(meter, device, 4)
+    device.floats({72: 0.0})
+    readings, _ = await turns(meter, device, 1)
+    device.floats({72: 123.46})
+    more, _ = await turns(meter, device, 1)
+    assert [r.quality for r in (*readings, *more)] == [Quality.SUSPECT, Quality.GOOD]
+    device.floats({72: float("nan")})
+    _, asked = await turns(meter, device, 24)
+    assert sum(SLOW_BLOCK in blocks for blocks in asked) <= 24 / 4 + 4
+
+
 async def test_a_register_that_began_anew_is_told_once():
     device, meter = sdm630()
     await meter.read()
@@ -227,8 +240,13 @@ async def test_a_billing_register_that_is_refused_leaves_the_rest_of_the_meter()
     assert (reading.energy_import_wh, reading.energy_raw, reading.power_w) == (None, "", 7180.0)
     assert (reading.frequency_hz, reading.voltage_v.L1) == (pytest.approx(49.98), 230.5)
     assert meter.errors == {"energy_import": "exception 2"}
+    device.told()
     with pytest.raises(DeviceRefused, match="exception 2 for energy_import"):
         await meter.read_energy(BEGIN)
+    assert device.told() == [(4, 72, 2), (4, 74, 2)]  # it is worth a try each time
+    device.refuses = set()
+    assert (await meter.read_energy(BEGIN)).energy_import_wh == 123456
+    assert (await meter.read()).energy_import_wh == 123456
 
 
 async def test_every_quantity_can_be_read_in_its_own_unit():

@@ -273,6 +273,15 @@ async def test_a_device_without_the_model_says_what_it_has():
             await voltage(made("sunspec-203", device))
     with pytest.raises(DeviceError, match=r'no "SunS" at 40000, 0, 50000'):
         await voltage(made("sunspec-203", RegisterDevice(strict=True)))
+    late = RegisterDevice(strict=True)
+    reader = made("sunspec-203", late)
+    for _ in range(3):
+        with pytest.raises(DeviceError, match='no "SunS"'):
+            await voltage(reader)
+    assert len(late.told()) == 3  # one walk
+    volts(late, chain(late, 40000, (203, 105))[0], 2301)
+    late.pass_s(10)
+    assert await voltage(reader) == 230.1
     garbled = RegisterDevice()
     garbled.put(3, 40000, b"SunS" + b"\x00\x01\xff\xf0")  # a length beyond the last address
     with pytest.raises(DeviceError, match="models 1"):
