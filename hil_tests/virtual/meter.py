@@ -212,6 +212,8 @@ class VirtualMeter:
         if spot.quantity in self._told:
             return self._told[spot.quantity]
         value = flow.get(spot.quantity, 0.0) / _PER_UNIT.get(spot.unit, 1.0)
+        if spot.quantity.startswith("current"):
+            value = abs(value) if spot.type.startswith("u") else value
         return clipped(spot, value, self._exponent(spot))
 
     def _exponent(self, spot: Spot) -> int:

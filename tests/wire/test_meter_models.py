@@ -22,6 +22,7 @@ from hil_tests.virtual.wire import Wire
 pytestmark = pytest.mark.wire
 
 BAUD = 115200
+NO_SIGN = ("orno-we504", "orno-we514", "saia-burgess-ale3")  # their power has none
 FLOAT_BITS = {"float32": 24, "float64": 53}
 UNSIGNED = ("uint16", "uint32", "uint64", "acc32", "t5")
 
@@ -204,3 +205,8 @@ async def test_a_reading_holds_what_flows(line, bus):
         assert reading.energy_import_wh == pytest.approx(flow.import_wh, abs=100), where
         assert reading.energy_import_wh == pytest.approx(meter.register_wh(), abs=1), where
         assert reading.quality is Quality.GOOD, where
+        meter.physics.set_load((-loads[0], -loads[1], -loads[2]))
+        now[0] += 10
+        power_w = (await driver_of(bus, meter).read()).power_w
+        back_w = 0.0 if meter.model in NO_SIGN else -230.0 * sum(loads)
+        assert power_w == pytest.approx(back_w, rel=0.01), where
