@@ -33,7 +33,6 @@ def power_w(model: MeterModel, image: Image) -> float | None:
     return sum(known) if len(known) == len(phases) else None
 
 
-def has_any(model: MeterModel, image: Image, *quantities: str) -> bool:
-    """Whether one of these was read, on any phase."""
-    names = [f"{quantity}{phase}" for quantity in quantities for phase in ("", "_l1", "_l2", "_l3")]
-    return any(image.holds(model.register(name)) for name in names)
+def has_any(model: MeterModel, image: Image, quantity: str) -> bool:
+    """Whether it was read, on any phase."""
+    return any(image.holds(model.register(f"{quantity}{phase}")) for phase in ("", "_l1", "_l2", "_l3"))

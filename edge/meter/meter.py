@@ -41,11 +41,17 @@ class _Energy(NamedTuple):
     quality: Quality = Quality.GOOD
 
 
-class _Grid(NamedTuple):
+class _Voltage(NamedTuple):
     """Of the turn that asked for it at `mono_ns`."""
 
     mono_ns: int
     voltage_v: PerPhase = PerPhase()
+
+
+class _Frequency(NamedTuple):
+    """Of the turn that asked for it at `mono_ns`."""
+
+    mono_ns: int
     frequency_hz: float | None = None
 
 
@@ -72,7 +78,8 @@ class Meter:
         self._refusals = 0  # slow turns in a row whose energy was refused
         self.refused: str | None = None  # why the last energy value is suspect
         self._energy: _Energy | None = None
-        self._grid: _Grid | None = None
+        self._voltage: _Voltage | None = None
+        self._frequency: _Frequency | None = None
         self._rebased: Verdict | None = None  # until a reading has told it
 
     @property
@@ -221,20 +228,23 @@ class Meter:
         if image.judged and self._energy is not None and self._energy.mono_ns == asked_ns:
             self._energy = self._energy._replace(
                 export_wh=image.energy_wh(self.model.register(self.tiers.export)))
-        if has_any(self.model, image, "voltage", "frequency"):
-            self._grid = _Grid(asked_ns, per_phase(self.model, image, "voltage"),
-                               image.number(self.model.register("frequency")))
+        if has_any(self.model, image, "voltage"):
+            self._voltage = _Voltage(asked_ns, per_phase(self.model, image, "voltage"))
+        if image.holds(frequency := self.model.register("frequency")):
+            self._frequency = _Frequency(asked_ns, image.number(frequency))
 
     def _reading(self, image: Image, context: ReadingContext, asked_ns: int, *,
                  alone: bool = False) -> Reading:
         """What was read now, and what is carried. `alone`: without what others read."""
         oldest_ns = asked_ns - round(SLOW_LIVES * self._slow_ns)
-        energy, grid = self._energy, self._grid
+        energy, voltage, frequency = self._energy, self._voltage, self._frequency
         if energy is None or energy.mono_ns < oldest_ns:
             energy = _Energy(asked_ns)
-        if grid is None or grid.mono_ns < oldest_ns or alone:
-            grid = _Grid(asked_ns)
-        slow_ns = min(energy.mono_ns, grid.mono_ns)
+        if voltage is None or voltage.mono_ns < oldest_ns or alone:
+            voltage = _Voltage(asked_ns)
+        if frequency is None or frequency.mono_ns < oldest_ns or alone:
+            frequency = _Frequency(asked_ns)
+        slow_ns = min(energy.mono_ns, voltage.mono_ns, frequency.mono_ns)
         rebased = Verdict()
         if energy.quality is Quality.GOOD and energy.import_wh is not None:
             rebased, self._rebased = self._rebased or rebased, None
@@ -245,4 +255,4 @@ class Meter:
             energy_raw=energy.raw, energy_scale=energy.scale,
             rebased_from_wh=rebased.rebased_from_wh, rebased_why=rebased.rebased_why,
             power_w=power_w(self.model, image), current_a=per_phase(self.model, image, "current"),
-            voltage_v=grid.voltage_v, frequency_hz=grid.frequency_hz)
+            voltage_v=voltage.voltage_v, frequency_hz=frequency.frequency_hz)

@@ -7,6 +7,7 @@ from edge.bus.port import BusClass
 from edge.bus.url import parse_url
 from edge.controller.reading import PerPhase, Quality, ReadingContext
 from edge.controller.trouble import DeviceRefused, DeviceTimeout, LineDown
+from edge.meter.acceptor import EnergyAcceptor
 from edge.meter.catalogue import load
 from edge.meter.meter import Meter
 
@@ -91,6 +92,35 @@ async def test_a_slow_value_that_is_not_answered_is_carried_until_it_is_too_old_
     device.silent.clear()
     readings, _ = await turns(meter, device, 70)
     assert readings[-1].energy_import_wh == 123456
+
+
+async def test_voltages_and_energy_age_each_for_itself():
+    device = RegisterDevice()
+    device.floats({3027: 230.0}, function=3)
+    device.put(3, 3203, (5_000).to_bytes(8, "big"))
+    meter = made("schneider-iem3000", device)
+    await turns(meter, device, 1)
+    device.refuses = {(3, at) for at in range(3027, 3033)}
+    readings, _ = await turns(meter, device, 14)
+    assert [r.voltage_v.L1 for r in readings] == [230.0] * 10 + [None] * 4
+    assert {r.energy_import_wh for r in readings} == {5000}
+    assert max((r.mono_ns - r.energy_ns) / 1e9 for r in readings) == pytest.approx(10, abs=1)
+    assert max((r.mono_ns - r.energy_ns) / 1e9 for r in readings[10:]) < 4
+
+
+async def test_a_register_is_judged_once_a_turn():
+    judged = []
+
+    class Counting(EnergyAcceptor):
+        def judge(self, energy_wh, mono_ns):
+            judged.append(mono_ns)
+            return super().judge(energy_wh, mono_ns)
+
+    device = RegisterDevice()
+    meter = made("abb-b23", device, acceptor=Counting(44_000))
+    _, asked = await turns(meter, device, 5)
+    assert len(asked[0]) == 3  # its energy is neither first nor last
+    assert judged == [5_000_000_000, 9_000_000_000]
 
 
 async def test_currents_that_are_not_answered_are_no_reading():

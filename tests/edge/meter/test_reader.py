@@ -109,6 +109,31 @@ async def test_an_optional_register_that_is_refused_is_absent_for_hours_and_then
     assert (4, 0x400, 12) in device.told()  # and in one block again
 
 
+async def test_what_is_refused_costs_its_neighbours_no_request_more_than_it_must():
+    for refused, blocks in (({(4, 6)}, [(4, 0, 6), (4, 8, 10)]), ({(4, 0)}, [(4, 2, 16)])):
+        device = full_device("eastron-sdm630")
+        device.refuses = refused
+        reader, names = made("eastron-sdm630", device), everything("eastron-sdm630")[:9]
+        await turn(reader, names)
+        device.told()
+        await turn(reader, names)
+        assert device.told() == blocks
+
+
+async def test_a_hole_that_was_refused_is_read_across_again_after_hours():
+    device = full_device("eastron-sdm630", strict=True)
+    reader, names = made("eastron-sdm630", device, "net"), ("power", "frequency")
+    for hours, blocks in ((0, 3), (5.9, 2), (0.2, 3), (0, 2)):
+        device.pass_s(hours * 3600)
+        device.told()
+        assert await turn(reader, names) == set(names)
+        assert len(device.told()) == blocks, hours
+    device.strict = False
+    device.pass_s(6.1 * 3600)
+    await turn(reader, names)
+    assert device.told()[-1] == (4, 52, 20)
+
+
 async def test_a_register_that_should_be_there_is_tried_after_a_minute_and_ever_more_rarely():
     device = full_device("eastron-sdm630")
     device.refuses = {(4, 72)}
@@ -187,6 +212,16 @@ async def test_a_register_that_is_silent_alone_while_others_answer_is_absent():
         got = {name for name in names if image.holds(reader.model.register(name))}
     assert got == {"power", "energy_import"}
     assert "no answer" in reader.missing(names)["frequency"]
+
+
+async def test_of_a_dead_device_nothing_is_held_to_be_absent():
+    device = full_device("eastron-sdm630")
+    reader, names = made("eastron-sdm630", device), ("energy_import",)
+    device.dead = True
+    for _ in range(10):
+        with pytest.raises(DeviceTimeout):
+            await turn(reader, names)
+    assert reader.missing(names) == {}
 
 
 async def test_blocks_follow_the_turnaround_that_was_measured_but_not_its_every_tremble():
