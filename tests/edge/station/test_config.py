@@ -106,6 +106,9 @@ ONE_MISTAKE = {
     "meter too coarse to bill": (
         ('unit = 2\nmodel = "eastron-sdm630"', 'unit = 2\nmodel = "carlo-gavazzi-em24"'),
         "meter[1].model", "steps of 100 Wh", 'because evse "1" is billed by it'),
+    "a gateway for two": (('[[bus]]\nid = "cabinet"', '[[bus]]\nid = "a"\nurl = "tcp://Gate"\n\n[[bus]]\n'
+                           'id = "b"\nurl = "rtu+tcp://gate:502"\n\n[[bus]]\nid = "cabinet"'),
+                          "bus[1].url", '"gate:502" (already used by bus "a"', "a line of its own"),
     "bus url": (("rtu:/dev/forecourt-rs485?baud=19200", "rtu:/dev/forecourt-rs485?baud=17"),
                 "bus[0].url", "baud=17", "19200"),
     "udp reader on a real site": (("tty:forecourt-rfid:pn532", "udp:127.0.0.1:9999"), "reader[0].path",
