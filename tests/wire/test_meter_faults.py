@@ -163,6 +163,20 @@ async def test_an_optional_register_that_is_absent_is_absent_and_the_meter_is_we
         assert (reading.energy_import_wh, reading.energy_export_wh) == (4_321_500, None)
         stand.now_ns += 4 * 10 ** 9
     assert len(stand.meter.refusals) <= refusals + 1  # the block of the turn, once
+    refusals = len(stand.meter.refusals)
+    stand.now_ns += 3600 * 10 ** 9
+    await stand.driver.read()
+    assert len(stand.meter.refusals) == refusals  # for hours nobody asks again
+
+
+async def test_an_energy_that_is_not_available_is_none_and_suspect(stand):
+    await stand.driver.read()
+    stand.now_ns += 10 ** 10
+    stand.meter.put({"energy_import": None, "current_l2": None})
+    reading = await stand.driver.read()
+    assert (reading.energy_import_wh, reading.quality) == (None, Quality.SUSPECT)
+    assert (reading.current_a.L1, reading.current_a.L2) == (0, None)
+    assert stand.driver.refused == "not available"
 
 
 async def test_a_jump_is_suspect_and_what_comes_back_is_believed(stand):
@@ -184,7 +198,7 @@ async def test_a_register_that_began_anew_is_believed_once_it_has_proved_itself(
     stand.meter.put({"energy_import": begins_kwh})
     seen = []
     while len(seen) < 60 and (not seen or seen[-1].quality is not Quality.GOOD):
-        stand.now_ns += 5 * 10 ** 9
+        stand.now_ns += 30 * 10 ** 9
         seen.append(await stand.driver.read_energy(ReadingContext.SAMPLE_PERIODIC))
     assert {reading.quality for reading in seen[:-1]} == {Quality.SUSPECT}
     assert len(seen) >= 5
