@@ -78,6 +78,9 @@ def test_in_the_middle_of_a_damaged_frame_nothing_counts():
     frame = bytearray(holding(inner, 8, 40))
     frame[-1] ^= 0x20
     assert find(expected, bytes(frame)) is None, "its rest goes on for too long"
+    frame = bytearray(holding(inner, 60, 2))
+    frame[-1] ^= 0x20
+    assert find(expected, bytes(frame)) is None, "too much before it"
 
 
 def test_two_answers_that_contradict_each_other_are_none():

@@ -119,6 +119,8 @@ def test_a_gateway_that_is_one_answer_late_is_never_believed(on_gateway):
         with pytest.raises(DeviceTimeout):
             await ask(owner)
         failed_s = asyncio.get_running_loop().time()
+        await asyncio.sleep(0)
+        assert port.opens == 2, "what comes late has nowhere to arrive"
         port.script = lambda request: [(0.01, mbap_frame(tid(request), request[6], LIE))]
         with pytest.raises(BadAnswer):  # of another shape: found out
             await ask(owner, 1, OTHER)
