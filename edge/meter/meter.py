@@ -24,6 +24,7 @@ from edge.meter.tiers import Tiers, tiers_of
 
 SLOW_S = 4.0
 SLOW_LIVES = 2.5  # periods of the slow tier that its values are carried for, at the most
+_DEAD_TURNS = 2  # in a row without any answer
 _EARLY_S = 0.1  # a turn so shortly before the slow tier is due reads it
 _AGAIN = 3  # turns that read energy at once after one that was refused
 _ON_DEMAND_TIMEOUT_S = 0.4
@@ -74,7 +75,7 @@ class Meter:
         self._reader = RegisterReader(
             bus, unit, model, factory_pace(model.serial) if line is None else pace_of(line), clock_ns)
         self.acceptor = acceptor or EnergyAcceptor.of(model, self._billing)
-        self._answers = False  # to every question of the last turn
+        self._silent_turns = _DEAD_TURNS  # in a row, in which nothing was answered
         self._refusals = 0  # slow turns in a row whose energy was refused
         self.refused: str | None = None  # why the last energy value is suspect
         self._energy: _Energy | None = None
@@ -159,19 +160,21 @@ class Meter:
         then, and not one after the other. Of another: one by one, lest a dead one cost more than
         one timeout.
         """
-        self._answers, together = False, self._answers
-        failed: list[DeviceError | None] = []
-        if together:
-            failed += await asyncio.gather(
+        outcomes: list[DeviceError | None] = []
+        if self._silent_turns < _DEAD_TURNS:
+            outcomes += await asyncio.gather(
                 *(self._fetch_one(block, image, asked_ns, klass) for block in blocks))
-        for n, block in enumerate(blocks):
-            if not together:
-                failed.append(await self._fetch_one(block, image, asked_ns, klass))
-            error = failed[n]
+        else:
+            for block in blocks:
+                outcomes.append(await self._fetch_one(block, image, asked_ns, klass))
+                if outcomes[-1] is not None and self._is_fast(block):
+                    break
+        answered = any(error is None or isinstance(error, DeviceRefused) for error in outcomes)
+        self._silent_turns = 0 if answered else self._silent_turns + 1
+        for error, block in zip(outcomes, blocks, strict=False):
             if error is not None and self._is_fast(block):
                 raise error
-        self._answers = not any(failed)
-        return self._answers
+        return not any(outcomes)
 
     async def _fetch_one(self, block: Block, image: Image, asked_ns: int,
                          klass: BusClass) -> DeviceError | None:
