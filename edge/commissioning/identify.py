@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from edge.bus.pdu import READ_HOLDING, read_holding, read_input, registers_of
 from edge.bus.port import Bus, BusClass
-from edge.commissioning.patient import nobody_there
 from edge.commissioning.plausible import PROBES, likeness
 from edge.commissioning.values import printed
 from edge.controller.trouble import BadAnswer, DeviceRefused, DeviceTimeout
@@ -168,9 +167,8 @@ class Identifier:
             try:
                 return registers_of(await self._bus.transact(
                     self._unit, build(address, count), BusClass.BULK, timeout_s=self._timeout_s))
-            except DeviceRefused as error:
-                if not nobody_there(error):
-                    return None
+            except DeviceRefused:
+                return None
             except (DeviceTimeout, BadAnswer):
                 pass  # once more: a disturbance must not name another product
         return None

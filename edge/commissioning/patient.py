@@ -3,11 +3,9 @@
 import asyncio
 
 from edge.bus.port import Bus, BusClass
-from edge.controller.trouble import BadAnswer, DeviceRefused, DeviceTimeout, LineDown
+from edge.controller.trouble import BadAnswer, DeviceTimeout, LineDown
 
 _REOPEN_S, _REOPENS = 0.3, 10
-#: Modbus exceptions that a gateway says of a device behind it: it has no path, it got no answer.
-GATEWAY_CODES = (10, 11)
 
 
 class Patient:
@@ -41,8 +39,3 @@ class Patient:
             except LineDown:
                 await asyncio.sleep(_REOPEN_S)
         return await self._bus.transact(unit, pdu, klass, timeout_s=timeout_s)
-
-
-def nobody_there(error: DeviceRefused) -> bool:
-    """Whether the refusal is a gateway's, who found no such unit."""
-    return error.code in GATEWAY_CODES

@@ -9,7 +9,7 @@ from edge.bus.port import BusClass
 from edge.commissioning import elsewhere
 from edge.commissioning.identify import Identifier, Product
 from edge.commissioning.line import Line
-from edge.commissioning.patient import Patient, nobody_there
+from edge.commissioning.patient import Patient
 from edge.commissioning.plausible import implausible
 from edge.commissioning.saw import Sign, advice, saw
 from edge.commissioning.values import Shown, shown
@@ -82,9 +82,8 @@ async def _named(line: Line, unit: int) -> tuple[MeterModel | None, list[str]]:
     """What the unit is. Raises what the line raises if it does not answer at all."""
     try:
         await _patient(line).transact(unit, read_holding(0, 2), BusClass.BULK)
-    except DeviceRefused as error:
-        if nobody_there(error):
-            raise
+    except DeviceRefused:
+        pass  # it is there
     product = await _identified(line, unit)
     if product is not None and product.slugs:
         return load(product.slugs[0]), []

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from edge.bus.url import LineUrl
 from edge.commissioning.line import set_as
-from edge.commissioning.patient import nobody_there
 from edge.controller.trouble import BadAnswer, DeviceError, DeviceRefused, DeviceTimeout
 from edge.meter.model import MeterModel
 
@@ -33,7 +32,7 @@ class Saw(NamedTuple):
 def saw(error: DeviceError) -> Saw:
     """What was behind a failed request."""
     if isinstance(error, DeviceRefused):
-        return Saw(Sign.SILENCE if nobody_there(error) else Sign.ANSWER)
+        return Saw(Sign.ANSWER)
     if isinstance(error, DeviceTimeout):
         return Saw(Sign.SILENCE)
     if isinstance(error, BadAnswer):
@@ -71,7 +70,7 @@ def _settings(url: LineUrl, model: MeterModel | None) -> str:
 
 
 def _silent(error: DeviceError, url: LineUrl, model: MeterModel | None) -> list[str]:
-    if isinstance(error, DeviceRefused):
+    if "exception" in error.got:  # 10 or 11: a gateway's word for it
         return ["the gateway is there, but got no answer from the meter behind it: check the unit id, "
                 "the gateway's baud rate and parity, and the A and B wires behind it."]
     if url.kind == "tcp":

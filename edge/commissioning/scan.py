@@ -25,7 +25,7 @@ LIKELY = range(1, 17)  # units that most people give
 _CHARS, _BITS = 11.5, 11  # a question and the silence after it
 _SLOW_S = 0.5
 _NOISY = 3  # units of one setting that give garbage: that is the line, not a unit
-_ALIKE = 3  # units in a row that are one and the same
+_HARDLY = (181, 203, 229)  # units that nobody gives, let alone all three
 _GARBAGE_TRIES = 3
 
 Functions = tuple[int, ...]
@@ -229,21 +229,22 @@ class Scan:
                           turnaround_ms=known.turnaround_ms, models=product.slugs, by=product.by,
                           says=product.says)
         self.found[-1] = known
-        if self._is_everybody(line.url):
+        if len(self.found) != 1 or not await self._is_everybody(line, step):
+            self._on_found(known)
             return
+        self._told.append("it answers under every unit id: one device with an address of its own, and "
+                          "no gateway. The other units were not asked")
+        self._over = True
         self._on_found(known)
 
-    def _is_everybody(self, url: LineUrl) -> bool:
-        """A device on the network may answer under any unit id; a gateway does not."""
-        last = self.found[-_ALIKE:]
-        alike = {(one.models, one.says) for one in last}
-        if url.kind != "tcp" or len(last) < _ALIKE or len(alike) > 1 or not last[0].models:
+    async def _is_everybody(self, line: Line, step: Step) -> bool:
+        """A device on the network may answer under any unit id; behind a gateway few do."""
+        if line.url.kind != "tcp":
             return False
-        units = ", ".join(str(one.unit) for one in last)
-        self._told.append(f"units {units} show the same: it seems to be one device that answers under "
-                          "every unit id, and the others were not asked")
-        del self.found[-_ALIKE + 1:]
-        self._over = True
+        for unit in _HARDLY:
+            sign, _ = await self._ask(line, step._replace(unit=unit), step.functions[0], _SLOW_S)
+            if sign is not Sign.ANSWER:
+                return False
         return True
 
 

@@ -23,6 +23,10 @@ def silence():
     return DeviceTimeout("no answer", got="nothing in 300 ms", **AT)
 
 
+def gateway():
+    return DeviceTimeout("no answer", got="exception 11 (gateway target failed to respond)", **AT)
+
+
 def refused(code):
     return DeviceRefused("request refused", got=f"exception {code}", code=code, **AT)
 
@@ -32,7 +36,7 @@ def down(got, what="line"):
 
 
 @pytest.mark.parametrize(("error", "seen"), [
-    (silence(), Saw(Sign.SILENCE)), (refused(11), Saw(Sign.SILENCE)), (refused(10), Saw(Sign.SILENCE)),
+    (silence(), Saw(Sign.SILENCE)), (gateway(), Saw(Sign.SILENCE)),
     (refused(2), Saw(Sign.ANSWER)), (refused(6), Saw(Sign.ANSWER)),
     (heard(frame_of(7, b"\x04\x04\0\0\0\0")), Saw(Sign.OTHER, 7)),
     (heard(frame_of(3, b"\x03\x04\0\0\0\0")), Saw(Sign.OTHER, 3)),
@@ -48,7 +52,7 @@ def test_what_came_back_is_told_apart(error, seen):
     (silence(), RTU, ("9600 8N1", "A and B", "meter scan --port /dev/ttyUSB0")),
     (silence(), TCP, ("rtu+tcp://meter:502", "unit id")),
     (silence(), SERVER, ("tcp://gateway:4001", "server's baud rate")),
-    (refused(11), TCP, ("gateway is there", "unit id")),
+    (gateway(), TCP, ("gateway is there", "unit id")),
     (refused(2), RTU, ("Eastron SDM630", "another model")),
     (refused(6), RTU, ("busy",)),
     (refused(4), RTU, ("display",)),
