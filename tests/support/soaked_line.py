@@ -7,8 +7,10 @@ import contextlib
 import random
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
 from typing import NamedTuple
 
+from edge.bus.open import open_bus
 from edge.bus.owner import LineOwner
 from edge.bus.rtu import RtuMaster
 from edge.bus.url import LineUrl, parse_url
@@ -21,6 +23,7 @@ from edge.outlet.board import PilotBoard
 from edge.outlet.settings import BoardSettings
 from edge.station.meter_driver import MeterDriver
 from edge.station.outlet_driver import OutletDriver
+from hil_tests.virtual.line import Line
 from hil_tests.virtual.meter import VirtualMeter
 from hil_tests.virtual.meter_physics import MeterPhysics, Phases
 from hil_tests.virtual.spoil import crc
@@ -319,6 +322,25 @@ async def on_wire(baud: int, *, share: float, seed: int = 1) -> AsyncIterator[So
     finally:
         await line.stop()
         await bus.close()
+
+
+@contextlib.asynccontextmanager
+async def on_pty(path: Path, baud: int, *, share: float, seed: int = 1) -> AsyncIterator[SoakedLine]:
+    """Begun, on a pty behind `path`, in real time."""
+    wire = Line(path, baud=baud, bits_per_char=10)
+    await wire.start()
+    url = f"rtu:{path}?baud={baud}&parity=N"
+    bus = open_bus(url)
+    await bus.start()
+    line = SoakedLine(wire, bus, parse_url(url), share=share, seed=seed,
+                      now_s=asyncio.get_running_loop().time)
+    line.start()
+    try:
+        yield line
+    finally:
+        await line.stop()
+        await bus.close()
+        await wire.stop()
 
 
 class WirePort:

@@ -69,11 +69,6 @@ def counted():
     return len(gc.get_objects())
 
 
-@virtual
-async def test_no_reading_is_old_or_wrong_and_no_renewal_late():
-    await soaked(19200, 1, share=0.02)
-
-
 @pytest.mark.wire
 @pytest.mark.parametrize(("baud", "minutes"), [(9600, 4), (19200, 3), (38400, 2)])
 def test_no_reading_is_old_or_wrong_and_no_renewal_late_for_some_minutes(baud, minutes):
