@@ -1,6 +1,6 @@
 """Eight meters and eight boards on a pty, while answers go wrong in every way there is. In real time:
-it is asserted that all go on and nothing wrong is handed in; how late anything may be is asserted of the
-same line in virtual time (`tests/edge/bus/test_line_hour.py`).
+it is asserted that all go on and nothing wrong is handed in; how late anything may be, of the same line
+in virtual time (`tests/edge/bus/test_line_hour.py`).
 """
 
 import asyncio

@@ -15,7 +15,7 @@ from edge.station.outlet_driver import LOST_S as BOARD_LOST_S
 DEAD = (3, 7)
 WELL = tuple(unit for unit in METERS if unit not in DEAD)
 RENEWED_S = 2.5  # a grant lasts 5
-TOLD_S = 3.0  # a turn of a full line, after the ten seconds
+TOLD_S = 5.0  # of a full line's turns, after the ten seconds; the core counts them by itself
 START_S = 20.0
 
 
