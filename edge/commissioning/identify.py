@@ -9,7 +9,14 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from edge.bus.pdu import READ_HOLDING, read_holding, read_input, registers_of
+from edge.bus.pdu import (
+    READ_HOLDING,
+    identity_of,
+    read_holding,
+    read_identity,
+    read_input,
+    registers_of,
+)
 from edge.bus.port import Bus, BusClass
 from edge.commissioning.plausible import PROBES, likeness
 from edge.commissioning.values import printed
@@ -21,6 +28,7 @@ _SUNSPEC_BASES = (40000, 0, 50000)  # SunSpec Device Information Model Specifica
 _SUNS = (0x5375, 0x6E53)
 _COMMON, _END = 1, 0xFFFF
 _MOST_SUNSPEC_MODELS = 40
+_NAMES = (0, 1)  # objects of an identity: maker, product
 _SURE = 20.0  # points that a product code is worth
 _OTHER_CODE = -2.0  # it may be a variant that we do not know of
 _NO_CODE = -0.001  # no difference, but a later place among equals
@@ -30,8 +38,8 @@ Words = tuple[int, ...]
 
 
 class Product(NamedTuple):
-    """`slugs`: the model; several if they cannot be told apart. `by`: its "code", "sunspec" or the
-    "values" of its registers. `says`: evidence in words.
+    """`slugs`: the model; several if they cannot be told apart. `by`: its "code", "sunspec", the
+    "values" of its registers, or the "name" that it says of itself. `says`: evidence in words.
     """
 
     slugs: tuple[str, ...]
@@ -48,13 +56,13 @@ class Identifier:
         self._read: dict[tuple[int, int, int], Words | None] = {}
 
     async def identify(self) -> Product | None:
-        """The product, or None: nothing that we know."""
+        """The product; without `slugs` if it is none of ours, but says what it is; or None."""
         walked = await self._sunspec()
         if walked is not None:
             return walked
         candidates = await self._candidates()
         if not candidates:
-            return None
+            return await self._by_name()
         best = max(candidates.values())
         tied = [model for model in self._models if candidates.get(model.slug, best - 1) > best - 0.01]
         tied.sort(key=lambda model: -candidates[model.slug])
@@ -62,6 +70,17 @@ class Identifier:
         sure = best >= _SURE - 5
         return Product(slugs=tuple(model.slug for model in tied), by="code" if sure else "values",
                        says=await self._sample(tied[0]))
+
+    async def _by_name(self) -> Product | None:
+        """What a device that is no model of ours says of itself (function 43/14)."""
+        try:
+            answer = await self._bus.transact(self._unit, read_identity(), BusClass.BULK,
+                                              timeout_s=self._timeout_s)
+            objects, _ = identity_of(answer)
+        except (DeviceRefused, DeviceTimeout, BadAnswer):
+            return None
+        named = " ".join(objects[key].strip() for key in _NAMES if objects.get(key, "").strip())
+        return Product(slugs=(), by="name", says=f"it says: {named}") if named else None
 
     async def _candidates(self) -> dict[str, float]:
         """Slug -> points of every model that this may be."""

@@ -44,7 +44,8 @@ class Setting(NamedTuple):
 class Found(Value):
     """A unit that answered. `models`: slugs; several if they cannot be told apart, none: unknown.
 
-    `by`: "code" (the product said so), "sunspec" or "values" (its registers fit); `says`: evidence.
+    `by`: "code" (the product said so), "sunspec", "values" (its registers fit), or "name" (its own, and
+    no model of ours); `says`: evidence.
     """
 
     unit: int

@@ -35,6 +35,8 @@ async def test_a_technician_works_on_the_line_of_a_car_that_charges(tmp_path):
     named = {one["unit"]: one["model"] for one in scan.json["found"]}
     assert {unit: named[unit] for unit in (1, bay["unit"])} == {
         1: "eastron-sdm630", bay["unit"]: "eastron-sdm630"}
+    board = next(one for one in scan.json["found"] if not one["models"])
+    assert board["unit"] == table["evse"][0]["board"]["unit"] and "it says: " in board["says"]
     assert "through the controller" in scan.json["notes"][0] and "38400 8E1" in scan.json["notes"][0]
     assert view["screen"] == "charging" and view["faults"] == []
     assert after["boards"][0]["age_s"] < OLDEST_S and after["faults"] == []
