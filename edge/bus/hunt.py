@@ -13,7 +13,7 @@ from edge.bus.pdu import EXCEPTION_BIT, READ_IDENTITY, identity_size
 
 _LITTLE = 3  # bytes of noise that a driver makes as it switches
 # More noise than this is none, but a damaged frame that may hold anything:
-_BEFORE = 32
+_BEFORE = 16
 _AFTER = 12  # if there was more than a little before
 # Functions whose frames do not say how long they are (application protocol 5 and 6), or not to us:
 _ANY_LENGTH = frozenset((7, 8, 11, 12, 17, 20, 21, 22, 24, *range(65, 73), *range(100, 111)))
@@ -56,7 +56,10 @@ def hunt(expected: Expected, data: bytes) -> Match | None:
             rest = aside(data[:at]).rest
             if len(rest) > _BEFORE or _enclosed(data, rest, end):
                 continue
-            sure = len(rest) <= _LITTLE and not _announced_beyond(data, rest)
+            few = len(rest) <= _LITTLE
+            if not few and _announced(data, tuple(first for first in rest if first + 3 <= at), end):
+                continue  # in a frame that was damaged, by its own account
+            sure = few and not _announced(data, rest, len(data) + 1)
             if not sure and aside(data[end:]).noise > _AFTER:
                 continue  # the middle of something
             match = Match(data[at + 1:end - 2], at, end, sure)
@@ -99,9 +102,9 @@ def _enclosed(data: bytes, starts: tuple[int, ...], end: int) -> bool:
     return False
 
 
-def _announced_beyond(data: bytes, starts: tuple[int, ...]) -> bool:
-    """Whether one of `starts` may be the head of a frame that is longer than what is heard."""
-    return any(first + length > len(data) for first in starts for length in _lengths(data, first))
+def _announced(data: bytes, starts: tuple[int, ...], end: int) -> bool:
+    """Whether one of `starts` may be the head of a frame that says that it reaches to `end`."""
+    return any(first + length >= end for first in starts for length in _lengths(data, first))
 
 
 def _lengths(data: bytes, at: int) -> Iterator[int]:

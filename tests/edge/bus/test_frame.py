@@ -14,6 +14,8 @@ from edge.bus.pdu import (
 )
 
 units = st.integers(1, 247)
+#: Anything, if it is little; of more only what cannot be the head of another device's frame.
+before_it = st.binary(max_size=3) | st.lists(st.sampled_from([0, 0xF8, 0xFF]), max_size=12).map(bytes)
 noise = st.binary(max_size=12)
 repeatable = settings(derandomize=True, deadline=None, max_examples=150)
 
@@ -29,7 +31,7 @@ def test_the_crc_is_that_of_an_independent_implementation(data):
     assert int.from_bytes(crc16(data), "big") == FramerRTU.compute_CRC(data)
 
 
-@given(units, st.sampled_from([read_holding, read_input]), st.integers(1, 125), noise, noise,
+@given(units, st.sampled_from([read_holding, read_input]), st.integers(1, 125), before_it, noise,
        st.binary(min_size=1, max_size=8))
 @repeatable
 def test_an_answer_is_found_behind_and_before_noise(unit, read, count, before, after, fill):
@@ -119,7 +121,7 @@ def test_a_request_that_cannot_be_matched_is_refused(unit, pdu):
         expect(unit, pdu)
 
 
-@given(units, st.lists(st.binary(max_size=20), max_size=7), noise, noise)
+@given(units, st.lists(st.binary(max_size=20), max_size=7), before_it, noise)
 @repeatable
 def test_an_identity_says_itself_how_long_it_is(unit, texts, before, after):
     answer = bytes((43, 14, 2, 0x82, 0, 0, len(texts))) + b"".join(

@@ -83,6 +83,20 @@ def test_in_the_middle_of_a_damaged_frame_nothing_counts():
     assert find(expected, bytes(frame)) is None, "too much before it"
 
 
+def test_a_damaged_frame_that_says_that_it_reaches_over_an_answer_holds_it():
+    expected, inner = expect(1, ASK), frame_of(1, ANSWER)
+    for size in range(2, 9):
+        frame = bytearray(holding(inner, size, 4))
+        frame[-1] ^= 0x20
+        assert find(expected, bytes(frame)) is None, size
+
+
+def test_a_frame_of_another_shape_is_no_answer_however_short():
+    for pdu in (b"\x83\x02", b"\x04\x02", b"\x04\x02\x00\x01", b"\x03\x04\x00\x00\x00\x01"):
+        assert find(expect(1, ASK), frame_of(1, pdu)) is None
+    assert find(expect(1, ASK), frame_of(1, b"\x84\x02")) == b"\x84\x02"
+
+
 def test_two_answers_that_contradict_each_other_are_none():
     expected = expect(1, ASK)
     good, other = frame_of(1, ANSWER), frame_of(1, b"\x04\x04\x00\x00\x00\x00")

@@ -116,6 +116,21 @@ def test_an_echo_that_is_promised_and_never_comes_is_told(on_line):
     on_line(scenario, URL + "&echo=1")
 
 
+def test_a_device_that_keeps_its_answer_until_it_is_asked_again_is_not_believed(on_line):
+    """Its true answer follows the old one; nothing else tells them apart."""
+    async def scenario(owner, port):
+        port.script = lambda _: ()
+        with pytest.raises(DeviceTimeout):
+            await ask(owner)
+        old = frame_of(1, b"\x04\x04\x00\x00\x00\x01")
+        port.script = lambda request: [(0.02, old), (0.06, honest(request)[0][1])]
+        with pytest.raises(BadAnswer):
+            await ask(owner)
+        port.script = honest
+        assert await ask(owner) == ANSWER
+    on_line(scenario)
+
+
 def test_another_master_is_recognised_and_told(on_line):
     async def scenario(owner, port):
         port.script = honest
