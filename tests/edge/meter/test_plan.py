@@ -85,7 +85,7 @@ def test_the_first_fit_is_not_taken_where_another_is_cheaper():
        st.sampled_from([4, 9, 20, 125]), st.sets(st.integers(0, 64), max_size=2),
        st.sampled_from([pace(), pace(19200, "E"), pace(38400), TCP]),
        st.sampled_from([0.0, 0.01, 0.09]))
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=40)
 def test_no_other_way_to_part_the_registers_takes_less_time(values, longest, barriers, line, wait_s):
     limits = Limits(longest, tuple(barriers), (Span(4, 30, 31),))
     wanted = sorted({Span(4, start, start + words) for start, words in values})

@@ -52,12 +52,11 @@ def everything(slug):
 
 @pytest.mark.parametrize("line", sorted(LINES))
 async def test_a_device_that_refuses_every_hole_is_read_completely(line):
-    for slug in slugs():
+    for slug in slugs()[::1 if line == "net" else 4]:  # which merges more
         names = everything(slug)
         device = full_device(slug, strict=True)
         reader = made(slug, device, line)
-        for n in range(3):
-            assert await turn(reader, names) == set(names), (slug, n)
+        assert await turn(reader, names) == set(names), slug
         # it has learned: nothing that it asks for is refused any longer
         await settled(reader, device, names)
 
