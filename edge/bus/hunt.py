@@ -57,7 +57,7 @@ def hunt(expected: Expected, data: bytes) -> Match | None:
             if len(rest) > _BEFORE or _enclosed(data, rest, end):
                 continue
             few = len(rest) <= _LITTLE
-            if not few and _announced(data, tuple(first for first in rest if first + 3 <= at), end):
+            if not few and _announced(data, _heads(data, rest, at), end):
                 continue  # in a frame that was damaged, by its own account
             sure = few and not _announced(data, rest, len(data) + 1)
             if not sure and aside(data[end:]).noise > _AFTER:
@@ -100,6 +100,17 @@ def _enclosed(data: bytes, starts: tuple[int, ...], end: int) -> bool:
             if any(first + length >= end and length in ends for length in crc_ends(frame)):
                 return True
     return False
+
+
+def _heads(data: bytes, rest: tuple[int, ...], before: int) -> tuple[int, ...]:
+    """Where damaged frames may begin: what one announces to be its own begins no other."""
+    heads, free = [], 0
+    for first in rest:
+        lengths = tuple(_lengths(data, first)) if free <= first <= before - 3 else ()
+        if lengths:
+            heads.append(first)
+            free = first + max(lengths)
+    return tuple(heads)
 
 
 def _announced(data: bytes, starts: tuple[int, ...], end: int) -> bool:
