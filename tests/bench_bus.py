@@ -23,6 +23,7 @@ from edge.bus.exact_loop import exact_loop
 from edge.bus.open import open_bus
 from edge.bus.pdu import write_registers
 from edge.bus.port import BusClass
+from edge.bus.url import parse_url
 from edge.meter.catalogue import load
 from edge.meter.meter import Meter
 from hil_tests.bench.line_thread import LineThread
@@ -96,10 +97,11 @@ def beside(baud: int, way: Way, theirs_s: float, ours_s: float) -> Row:
 def ours(line: LineThread, turns: int) -> tuple[list[float], float, str]:
     """Seconds of each cycle; CPU microseconds a request; what passed."""
     async def measure() -> tuple[list[float], float, str]:
-        bus = open_bus(f"rtu:{line.path}?baud={line.baud}&parity=N")
+        bus = open_bus(url := f"rtu:{line.path}?baud={line.baud}&parity=N")
         await bus.start()
         try:
-            meters = [Meter(bus, unit, load(MODEL), str(unit), time.monotonic_ns) for unit in UNITS]
+            meters = [Meter(bus, unit, load(MODEL), str(unit), time.monotonic_ns,
+                            line=parse_url(url)) for unit in UNITS]
             for _ in range(2):
                 await turn(meters)  # the line learns its units' turnaround
             before, asked, taken = wire_s(line.line), bus.stats.requests, list[float]()
@@ -156,9 +158,10 @@ async def pymodbus_turns(line: LineThread, turns: int) -> tuple[list[float], flo
 
 async def urgent(line: LineThread, count: int) -> list[Row]:
     """A revoke among eight meters that are read without a pause: until its first bit is on the wire."""
-    bus = open_bus(f"rtu:{line.path}?baud={line.baud}&parity=N")
+    bus = open_bus(url := f"rtu:{line.path}?baud={line.baud}&parity=N")
     await bus.start()
-    meters = [Meter(bus, unit, load(MODEL), str(unit), time.monotonic_ns) for unit in UNITS]
+    meters = [Meter(bus, unit, load(MODEL), str(unit), time.monotonic_ns, line=parse_url(url))
+              for unit in UNITS]
     reading = [asyncio.create_task(for_ever(meter)) for meter in meters]
     board = next(slave for slave in line.line._slaves.values() if isinstance(slave, EchoBoard))
     revoke, chance, waited = write_registers(1100, (3, 0, 0, 0)), random.Random(7), []
