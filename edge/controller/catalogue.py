@@ -37,6 +37,8 @@ CATALOGUE: dict[FaultCode, FaultKind] = {k.code: k for k in (
           "", _SILENT),
     _kind(_C.SITE_METER, "meter of a circuit silent", "ControlMetering",
           _V.FAILURE, _S.NOTHING, _U.GONE, "", "powermeter/CommunicationFault"),
+    _kind(_C.METER_CONTRADICTS, "meter contradicts itself", "FiscalMetering",
+          _V.FAILURE, _S.ORDERLY, _U.TECHNICIAN, "", "powermeter/VendorError"),
     # 2: relay, interlock, contactor
     _kind(_C.CONTACTOR_WELDED, "contactor welded", "PowerContactor",
           _V.DANGER, _S.AT_ONCE, _U.TECHNICIAN, "CX017",

@@ -24,6 +24,7 @@ from edge.controller.rules import (
     board,
     circuit,
     contactor,
+    contradiction,
     electrical,
     heat,
     life,
@@ -40,8 +41,8 @@ _F = TypeVar("_F", Fault, Found)
 _FLAPS, _GONE = "flaps:", "gone:"  # in `Site.since`
 ACKNOWLEDGED_S = 3.0  # so long an acknowledgement is good
 
-RULES = (board.standing, contactor.standing, life.standing, meter.standing, electrical.standing,
-         circuit.standing, heat.standing, surroundings.standing, station.standing)
+RULES = (board.standing, contactor.standing, life.standing, meter.standing, contradiction.standing,
+         electrical.standing, circuit.standing, heat.standing, surroundings.standing, station.standing)
 
 
 def update(turn: Turn) -> None:

@@ -4,7 +4,7 @@ from typing import TypeVar, assert_never
 
 import msgspec
 
-from edge.controller import cards, fault_register, limits, rebasing, requests, restore
+from edge.controller import cards, crosscheck, fault_register, limits, rebasing, requests, restore
 from edge.controller.effects import AnswerRequest, PriceSession, SaveSession, Stream
 from edge.controller.events import (
     AvailabilityRestored,
@@ -236,7 +236,17 @@ def _reading_taken(turn: Turn, event: ReadingTaken) -> None:
                 suspects=_without(site.suspects, reading.meter_id) if newer else site.suspects)
     for evse_id in turn.outlets:
         restore.metered_while_down(turn, turn.outlets[evse_id], reading)
+        _cross_check(turn, evse_id, reading)
         _meter_session(turn, evse_id, reading)
+
+
+def _cross_check(turn: Turn, evse_id: str, reading: Reading) -> None:
+    """Whether the meter's own numbers can be true together."""
+    evse, known = turn.evse(evse_id), turn.outlets[evse_id].check
+    if evse.meter_id == reading.meter_id:
+        check = crosscheck.taken(known, evse, reading, turn.timers)
+        if check is not known:
+            turn.set(evse_id, check=check)
 
 
 def _meter_session(turn: Turn, evse_id: str, reading: Reading) -> None:

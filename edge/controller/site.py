@@ -126,6 +126,7 @@ class Timers(Value):
     derate_hold_s: float = 60.0  # before more is offered again
     sensor_stale_s: float = 10.0
     frozen_s: float = 600.0  # current flows, and the register stands
+    contradicts_s: float = 30.0  # a meter's power and its currents
     min_off_s: float = 5.0  # doubled from the fourth short charge in a row on, at most 64 times
     short_s: float = 60.0  # a charge that the car ends sooner is a short one
     sample_s: float = 60.0  # periodic TransactionEvent

@@ -1,5 +1,6 @@
 """What the core remembers between two events. All of it is a value; nothing here decides."""
 
+from edge.controller.crosscheck import Checks
 from edge.controller.derate import Held
 from edge.controller.faults import Fault, FaultTally
 from edge.controller.idtoken import Level, TokenRecord
@@ -98,6 +99,7 @@ class Outlet(Value):
     odd_ns: int | None = None  # the pilot is at no known level since
     closed_ns: int | None = None  # proven closed since
     found_closed: bool = False  # at the start, and nothing explained it
+    check: Checks | None = None  # of the billing meter, while it is not idle
     fed_ns: int | None = None  # the relay is off, and the board senses its supply since
     # as asked for
     offer: Offer = Offer()

@@ -128,7 +128,8 @@ def _meters(now: Health) -> Iterator[Finding]:
         if meter.error is None and meter.age_s is not None and meter.age_s < 10.0:
             well += 1
         elif not any(known(now, code, meter.id) for code in (
-                FaultCode.METER_SILENT, FaultCode.METER_IMPLAUSIBLE, FaultCode.SITE_METER)):
+                FaultCode.METER_SILENT, FaultCode.METER_IMPLAUSIBLE, FaultCode.METER_CONTRADICTS,
+                FaultCode.SITE_METER)):
             yield (wrong if meter.bills else attention)(
                 f"meter {meter.id}", f"{meter.where}: {meter.error or 'no reading yet'}",
                 "Check its supply, the A and B wires, unit id, baud rate and parity.")

@@ -25,7 +25,8 @@ C = FaultCode
 LANES: dict[str, tuple[FaultCode, ...]] = {
     "1": (C.CABLE_HOT, C.CABLE_TOO_HOT, C.BREAKER_OPEN, C.TILTED, C.SITE_METER, C.CLOUD_OFFLINE,
           C.DISK_LOW, C.HOT, C.HAMMERING, C.OVERCURRENT, C.EMERGENCY_STOP, C.CAR_MODE),
-    "2": (C.TEMPERATURE, C.BOARD_LOST, C.METER_SILENT, C.METER_IMPLAUSIBLE, C.CONTACTOR_WORN),
+    "2": (C.TEMPERATURE, C.BOARD_LOST, C.METER_SILENT, C.METER_IMPLAUSIBLE, C.METER_CONTRADICTS,
+          C.CONTACTOR_WORN),
     "3": (C.MIRROR_MISMATCH, C.DIODE, C.VENTILATION, C.PILOT_ODD, C.PILOT_SHORT, C.BROWN_OUT,
           C.RESIDUAL_CURRENT, C.SELF_TEST, C.CONTACTOR_NOT_CLOSED, C.PROXIMITY, C.RELAY_STUCK,
           C.INTERLOCK_STUCK, C.CONTACTOR_WELDED),
@@ -38,7 +39,8 @@ QUICK = Choices(
     rules={"auth_timeout_s": 8, "wake_after_s": 0, "replug_s": 1, "disk_low_mb": 60,
            "disk_full_mb": 20},
     timers={"fault_off_s": 1, "min_off_s": 1, "derate_hold_s": 2, "sensor_stale_s": 3,
-            "meter_lost_s": 5, "voltage_s": 1, "voltage_back_s": 2, "overcurrent_s": 3, "overload_s": 1,
+            "meter_lost_s": 8, "contradicts_s": 4, "voltage_s": 1, "voltage_back_s": 2,
+            "overcurrent_s": 3, "overload_s": 1,
             "cloud_lost_s": 2, "clock_lost_s": 2, "hammer_count": 3, "hammer_window_s": 12,
             "hammer_hold_s": 3, "raise_s": 1, "telemetry_s": 0.5},
     journal={"slow_commit_ms": 60}, rated={"rated_cycles": 5}, state_limit_mb=100)

@@ -14,7 +14,7 @@ from hil_tests.virtual.site_file import Choices
 pytestmark = [pytest.mark.site, pytest.mark.timeout(200)]
 
 INJECT = Path(__file__).parents[1] / "support" / "inject"
-QUICK = Choices(timers={"min_off_s": 1, "fault_off_s": 1, "meter_lost_s": 5})
+QUICK = Choices(timers={"min_off_s": 1, "fault_off_s": 1, "meter_lost_s": 8})
 FAILS_AT_EACH_START = {"call": "edge/station/restoring.py:restore", "error": "ValueError",
                        "at_start": True, "again": True}
 

@@ -277,6 +277,7 @@ def table() -> Iterator[tuple[FaultCode, Break]]:
     yield C.SENSOR_LOST, Break(sensor("cabinet", trouble="gone"), sensor("cabinet"))
     yield C.INPUT_LOST, Break(ask("unreadable", bay=False, what="input", where="door"),
                               ask("unreadable", bay=False, what="input", where="door", on=False))
+    yield C.METER_CONTRADICTS, Break(meter("powerless"), meter("true"))
     yield C.SITE_METER, Break(silent(None), silent(None, ends=True))
     yield C.CONTACTOR_WELDED, Break(stop_after(ask("weld")), restore_all("contactor", "breaker"))
     yield C.CONTACTOR_NOT_CLOSED, Break(close_in_vain, restore("contactor"), charging=False)

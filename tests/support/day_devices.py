@@ -125,11 +125,14 @@ class DayMeter:
         wh = bay.register_wh
         if bay.torn:
             bay.torn, wh = False, wh - 9_000
-        refused = self.acceptor.refusal(wh, asked_ns)
+        verdict = self.acceptor.judge(wh, asked_ns)
         amps = min(bay.load_a, bay.drawn_a) if bay.closed and bay.pilot is PilotState.C else 0.0
+        phases = dict.fromkeys(("L1", "L2", "L3")[:len(bay.evse.phases)], amps)
         return Reading(
             meter_id=bay.evse.meter_id, mono_ns=asked_ns, context=context,
-            quality=Quality.GOOD if refused is None else Quality.SUSPECT,
-            energy_import_wh=wh, energy_raw=f"{wh:08x}", energy_scale="1",
-            power_w=None if brief else amps * 690,
-            current_a=PerPhase() if brief else PerPhase(L1=amps, L2=amps, L3=amps))
+            quality=Quality.GOOD if verdict.accepted else Quality.SUSPECT,
+            energy_import_wh=verdict.energy_wh if verdict.accepted else wh,
+            energy_raw=f"{wh:08x}", energy_scale="1",
+            rebased_from_wh=verdict.rebased_from_wh, rebased_why=verdict.rebased_why,
+            power_w=None if brief else amps * 230 * len(phases),
+            current_a=PerPhase() if brief else PerPhase(**phases))

@@ -273,12 +273,13 @@ class World:
             return
         wh, brief = int(bay.energy_wh), context is not ReadingContext.SAMPLE_PERIODIC
         amps = min(bay.load_a, bay.drawn_a) if bay.closed and bay.pilot is PilotState.C else 0.0
+        phases = dict.fromkeys(("L1", "L2", "L3")[:len(bay.evse.phases)], amps)
         self.feed(ReadingTaken(reading=Reading(
             meter_id=bay.evse.meter_id, mono_ns=self.now_ns, context=context,
             quality=Quality.SUSPECT if bay.meter_odd else Quality.GOOD,
             energy_import_wh=0 if bay.meter_odd else wh, energy_raw=f"{wh:08x}", energy_scale="1",
-            power_w=None if brief else amps * 690,
-            current_a=PerPhase() if brief else PerPhase(L1=amps, L2=amps, L3=amps))))
+            power_w=None if brief else amps * 230 * len(bay.evse.phases),
+            current_a=PerPhase() if brief else PerPhase(**phases))))
 
     # the disk
     def stall(self, stalled: bool) -> None:

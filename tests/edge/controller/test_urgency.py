@@ -22,7 +22,8 @@ AT_ONCE = {
     "F101 board lost", "F105 input lost", "F305 pilot at no level", "F403 brown-out",
     "F405 panic temperature", "F418 cable too hot", "F606 restart loop"}
 IN_ORDER = {
-    "F102 meter lost", "F103 meter implausible", "F207 hammering", "F304 proximity", "F307 no card",
+    "F102 meter lost", "F103 meter implausible", "F107 meter contradicts itself", "F207 hammering",
+    "F304 proximity", "F307 no card",
     "F408 soft overcurrent", "F409 overvoltage", "F410 undervoltage", "F414 breaker", "F604 disk full"}
 
 
