@@ -14,7 +14,7 @@ import msgspec
 
 from edge.controller.events import BoardLost, Event, OutletSeen
 from edge.controller.pilot import BoardStatus, PilotState
-from edge.controller.trouble import DeviceError
+from edge.controller.trouble import BadAnswer, DeviceError, DeviceTimeout
 from edge.outlet.opening import drop, open_in_order
 from edge.outlet.settings import BoardSettings
 from edge.station import trace
@@ -221,7 +221,17 @@ class OutletDriver:
                 await asyncio.sleep(0.05)
 
     def renew(self, current_a: float, grant_s: float) -> None:
-        self._spawn(self._once(self.board.renew(current_a, grant_s), "renew"))
+        self._spawn(self._renew(current_a, grant_s))
+
+    async def _renew(self, current_a: float, grant_s: float) -> None:
+        """Again at once if the frame was lost: of those that come each second few may fail in a row."""
+        try:
+            await self.board.renew(current_a, grant_s)
+        except (DeviceTimeout, BadAnswer) as error:
+            log.info("evse %s: renew, once more: %s", self.evse_id, error)
+            await self._once(self.board.renew(current_a, grant_s), "renew")
+        except DeviceError as error:
+            log.warning("evse %s: renew: %s", self.evse_id, error)
 
     def wake(self, pulse_s: float) -> None:
         """State F for so long, once; the board refuses it unless a car rests. Ends the offer."""

@@ -241,6 +241,19 @@ async def test_a_grant_without_an_answer_leaves_the_relay_off(wanted):
 
 
 @virtual
+async def test_a_renewal_whose_frame_is_lost_is_sent_again_at_once_and_no_more():
+    outlet = Outlet()
+    outlet.board.fails = 1
+    outlet.driver.renew(16, 5)
+    await asyncio.sleep(0.05)
+    assert outlet.log == ["renew 16"]
+    outlet.board.fails = 2
+    outlet.driver.renew(16, 5)
+    await asyncio.sleep(0.5)
+    assert outlet.log == ["renew 16"] and not outlet.tasks.failures
+
+
+@virtual
 async def test_a_renewal_or_acknowledgement_that_fails_is_no_failure_of_the_station():
     outlet = Outlet()
     outlet.board.silent = True
