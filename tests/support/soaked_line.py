@@ -16,6 +16,7 @@ from edge.bus.rtu import RtuMaster
 from edge.bus.url import LineUrl, parse_url
 from edge.controller.events import Event, MeterLost, OutletSeen, ReadingTaken
 from edge.controller.reading import Quality, Reading
+from edge.controller.trouble import LineDown
 from edge.meter.catalogue import load
 from edge.meter.meter import Meter
 from edge.outlet import registers as r
@@ -179,6 +180,7 @@ class SoakedLine:
         for slave in self.spoiled.values():
             wire.attach(slave)
         self.polls = 0
+        self.port: WirePort | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._going = True
         self._line = line
@@ -309,13 +311,21 @@ class SoakedLine:
 
 
 @contextlib.asynccontextmanager
-async def on_wire(baud: int, *, share: float, seed: int = 1) -> AsyncIterator[SoakedLine]:
+async def on_wire(baud: int, *, share: float, seed: int = 1,
+                  url: str = "rtu:/dev/wire") -> AsyncIterator[SoakedLine]:
     """Begun, on a wire in memory; the loop's clock is everybody's."""
-    wire = Wire(baud=baud, bits_per_char=10)
-    url = parse_url(f"rtu:/dev/wire?baud={baud}&parity=N")
-    bus = LineOwner(RtuMaster(url, lambda _, on_data, __: WirePort(wire, on_data)))
+    wire, ports = Wire(baud=baud, bits_per_char=10), list[WirePort]()
+    line_url = parse_url(f"{url}?baud={baud}&parity=N")
+
+    def made(_: LineUrl, on_data: Callable[[bytes], None], on_lost: Callable[[], None]) -> WirePort:
+        ports.append(WirePort(wire, on_data, on_lost))
+        return ports[-1]
+
+    bus = LineOwner(RtuMaster(line_url, made))
     await bus.start()
-    line = SoakedLine(wire, bus, url, share=share, seed=seed, now_s=asyncio.get_running_loop().time)
+    line = SoakedLine(wire, bus, line_url, share=share, seed=seed,
+                      now_s=asyncio.get_running_loop().time)
+    line.port = ports[0]
     line.start()
     try:
         yield line
@@ -346,20 +356,32 @@ async def on_pty(path: Path, baud: int, *, share: float, seed: int = 1) -> Async
 class WirePort:
     """A `RawPort` on a wire in memory."""
 
-    def __init__(self, wire: Wire, on_data: Callable[[bytes], None]) -> None:
+    def __init__(self, wire: Wire, on_data: Callable[[bytes], None],
+                 on_lost: Callable[[], None]) -> None:
         self.lost: str | None = "not open"
-        self._wire, self._on_data = wire, on_data
+        self.gone = False  # the adapter is pulled out, the gateway restarts
+        self._wire, self._on_data, self._on_lost = wire, on_data, on_lost
         self._send: Callable[[bytes], None] = lambda _: None
 
     async def open(self) -> None:
         """See `edge.bus.link.RawPort`."""
+        if self.gone:
+            raise LineDown("port", where="wire", got="no such file", expected="an open port")
         self._send = self._wire.connect(self._on_data)
         self.lost = None
+
+    def vanish(self) -> None:
+        """Until `gone` is False again."""
+        self.gone, self.lost = True, "pulled"
+        self._wire.disconnect(self._on_data)
+        self._on_lost()
 
     def pump(self) -> None: ...
 
     def write(self, data: bytes) -> None:
         """See `edge.bus.link.RawPort`."""
+        if self.lost is not None:
+            raise LineDown("port", where="wire", got=self.lost, expected="an open port")
         self._send(data)
 
     def close(self) -> None:
