@@ -39,6 +39,7 @@ async def test_a_line_of_meters_and_boards_goes_on_while_answers_go_wrong(tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 async def test_a_line_of_meters_and_boards_goes_on_for_two_minutes(tmp_path):
     line = await soaked(tmp_path / "tty", 120, share=0.01)
     assert not any(known.lost for known in line.meters.values())

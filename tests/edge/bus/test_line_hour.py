@@ -76,6 +76,7 @@ def test_no_reading_is_old_or_wrong_and_no_renewal_late_for_some_minutes(baud, m
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("baud", [9600, 19200, 38400])
 def test_no_reading_is_old_or_wrong_and_no_renewal_late_for_an_hour(baud):
     virtual(soaked)(baud, 60)

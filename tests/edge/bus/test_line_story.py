@@ -1,5 +1,5 @@
 """A bad day of one line, in virtual time: a meter that dies, one that babbles, one that is late, an
-adapter that is pulled out, a gateway that restarts. The boards keep their grants, the other meters their
+adapter that is pulled out, a gateway that restarts. Boards keep their grants, the other meters their
 turns.
 """
 
