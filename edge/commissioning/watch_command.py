@@ -23,8 +23,8 @@ from edge.meter.meter import Meter
 from edge.meter.model import MeterModel
 
 _HOME, _REST = "\x1b[H\x1b[2J", "\x1b[J"
-_COLUMNS = (("V L1", 7, "voltage_l1", 1), ("V L2", 7, "voltage_l2", 1), ("V L3", 7, "voltage_l3", 1),
-            ("A L1", 8, "current_l1", 2), ("A L2", 8, "current_l2", 2), ("A L3", 8, "current_l3", 2))
+_COLUMNS = (("V L1", 6, "voltage_l1", 1), ("V L2", 6, "voltage_l2", 1), ("V L3", 6, "voltage_l3", 1),
+            ("A L1", 7, "current_l1", 2), ("A L2", 7, "current_l2", 2), ("A L3", 7, "current_l3", 2))
 
 
 class Row(Value):
@@ -117,8 +117,7 @@ def _screen(turn: Turn, line: Line) -> str:
 def table(turn: Turn, where: str) -> list[str]:
     """Lines of text: one for each meter, what it does wrong, and the line."""
     heads = "".join(f"{head:>{width}}" for head, width, _, _ in _COLUMNS)
-    lines = [f"unit {'model':<22}{heads}{'W':>10}{'kWh':>13}{'age':>8}{'answers in':>12}"
-             f"{'timeouts':>10}{'CRC':>5}"]
+    lines = [f"unit {'model':<20}{heads}{'W':>8}{'kWh':>12}{'age':>7}{'in':>7}{'lost':>5}{'CRC':>5}"]
     known = {unit.unit: unit for unit in turn.line.units} if turn.line else {}
     for row in turn.meters:
         cells = "".join(_cell(row.values, name, width, places) for _, width, name, places in _COLUMNS)
@@ -126,8 +125,8 @@ def table(turn: Turn, where: str) -> list[str]:
         unit = known.get(row.unit)
         took = "-" if unit is None or unit.turnaround_ms is None else f"{unit.turnaround_ms:.0f} ms"
         lost, crc = (unit.timeouts, unit.crc_errors) if unit else ("-", "-")
-        lines.append(f"{row.unit:>4} {row.model:<22}{cells}{_watts(row.values)}{_energy(row.values)}"
-                     f"{age:>8}{took:>12}{lost:>10}{crc:>5}")
+        lines.append(f"{row.unit:>4} {row.model:<20}{cells}{_watts(row.values)}{_energy(row.values)}"
+                     f"{age:>7}{took:>7}{lost:>5}{crc:>5}")
         if row.error:
             lines.append(f"     {row.error}")
     return [*lines, "", _line(turn, where)]
@@ -158,13 +157,13 @@ def _watts(values: Shown) -> str:
     if total is None:
         phases = [value for n in "123" if (value := _number(values, f"power_l{n}")) is not None]
         total = sum(phases) if phases else _number(values, "import_power")
-    return f"{'-' if total is None else f'{total:.0f}':>10}"
+    return f"{'-' if total is None else f'{total:.0f}':>8}"
 
 
 def _energy(values: Shown) -> str:
     value = next((v for name in ("energy_import_fine", "energy_import", "energy_total")
                   if (v := _number(values, name)) is not None), None)
-    return f"{'-' if value is None else f'{value:.3f}':>13}"
+    return f"{'-' if value is None else f'{value:.3f}':>12}"
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
