@@ -18,10 +18,11 @@ from edge.bus.pdu import (
     registers_of,
 )
 from edge.bus.port import Bus, BusClass
-from edge.commissioning.plausible import PROBES, likeness
+from edge.commissioning.plausible import implausible
 from edge.commissioning.values import printed
 from edge.controller.trouble import BadAnswer, DeviceRefused, DeviceTimeout
 from edge.meter.decode import value_of
+from edge.meter.likeness import likeness, probe_quantities
 from edge.meter.model import MeterModel, Register
 
 _SUNSPEC_BASES = (40000, 0, 50000)  # SunSpec Device Information Model Specification, 6.3
@@ -29,8 +30,9 @@ _SUNS = (0x5375, 0x6E53)
 _COMMON, _END = 1, 0xFFFF
 _MOST_SUNSPEC_MODELS = 40
 _NAMES = (0, 1)  # objects of an identity: maker, product
-_SURE = 20.0  # points that a product code is worth
-_OTHER_CODE = -2.0  # it may be a variant that we do not know of
+_SURE = 2.0  # that a product code is worth, where likeness is 0 to 1
+_OTHER_CODE = -0.2  # it may be a variant that we do not know of
+_SAME = 0.01  # a difference that says nothing
 _NO_CODE = -0.001  # no difference, but a later place among equals
 _MOST_TIE_BREAKS = 16
 
@@ -64,10 +66,10 @@ class Identifier:
         if not candidates:
             return await self._by_name()
         best = max(candidates.values())
-        tied = [model for model in self._models if candidates.get(model.slug, best - 1) > best - 0.01]
+        tied = [model for model in self._models if candidates.get(model.slug, best - 1) > best - _SAME]
         tied.sort(key=lambda model: -candidates[model.slug])
         tied = await self._untied(tied)
-        sure = best >= _SURE - 5
+        sure = best >= _SURE
         return Product(slugs=tuple(model.slug for model in tied), by="code" if sure else "values",
                        says=await self._sample(tied[0]))
 
@@ -92,12 +94,12 @@ class Identifier:
             volts = model.register("voltage_l1") or model.register("voltage")
             values = await self._values([] if volts is None else [volts])
             if (volts is not None and values.get(volts.quantity) is None) \
-                    or likeness(model, values).against:
+                    or implausible(model, values):
                 continue
-            values = await self._values(_probes(model))
-            seen = likeness(model, values)
-            if values and not seen.against:
-                found[model.slug] = seen.points + code
+            values = await self._values(filter(None, map(model.register, probe_quantities(model))))
+            alike = 0.0 if implausible(model, values) else likeness(model, values)
+            if alike > 0:
+                found[model.slug] = alike + code
         return found
 
     async def _code(self, model: MeterModel) -> float:
@@ -191,10 +193,6 @@ class Identifier:
             except (DeviceTimeout, BadAnswer):
                 pass  # once more: a disturbance must not name another product
         return None
-
-
-def _probes(model: MeterModel) -> list[Register]:
-    return [register for name in PROBES if (register := model.register(name)) is not None]
 
 
 def _place(register: Register) -> tuple[int, int, str, str]:

@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from edge.commissioning.plausible import implausible, likeness
+from edge.commissioning.plausible import implausible
 from edge.meter.catalogue import load
 
-SDM630, SDM120 = load("eastron-sdm630"), load("eastron-sdm120")
+SDM630 = load("eastron-sdm630")
 
 
 def values(**numbers):
@@ -38,16 +38,3 @@ def test_what_meters_show_is_well(well):
 ])
 def test_what_no_meter_shows_is_named_with_its_unit(strange, said):
     assert implausible(SDM630, values(**strange))[0] == said
-
-
-def test_a_power_that_is_volts_times_amperes_is_evidence():
-    fits = values(voltage_l1=230, current_l1=10, power=2300)
-    for other in (values(voltage_l1=230, current_l1=10, power=23),
-                  values(voltage_l1=230, current_l1=10, power=23000)):
-        assert likeness(SDM630, fits).points > likeness(SDM630, other).points
-
-
-def test_phases_without_voltage_speak_for_a_meter_of_one_phase():
-    one = values(voltage=230, frequency=50, power_factor=1)
-    three = values(voltage_l1=230, voltage_l2=0, voltage_l3=0, frequency=50, power_factor=1)
-    assert likeness(SDM120, one).points > likeness(SDM630, three).points
