@@ -91,6 +91,13 @@ def test_a_damaged_frame_that_says_that_it_reaches_over_an_answer_holds_it():
         assert find(expected, bytes(frame)) is None, size
 
 
+def test_a_damaged_frame_costs_no_answer_that_follows_it():
+    expected, good = expect(1, ASK), frame_of(1, ANSWER)
+    bad = frame_of(1, b"\x04\x04\x42\xf6\xe9\x79")[:-1] + b"\x00"  # 04 42 in its middle is no head
+    for before in (bad, bad[:5], frame_of(9, b"\x04\x04\x04\x04\x42\x42")[:-1] + b"\x00"):
+        assert find(expected, before + good) == ANSWER
+
+
 def test_a_frame_of_another_shape_is_no_answer_however_short():
     for pdu in (b"\x83\x02", b"\x04\x02", b"\x04\x02\x00\x01", b"\x03\x04\x00\x00\x00\x01"):
         assert find(expect(1, ASK), frame_of(1, pdu)) is None

@@ -67,6 +67,27 @@ def test_after_a_failure_the_line_is_drained_and_silent_before_the_next_request(
     assert figures.units[0].bad == 1 and figures.units[0].noise_bytes > 0
 
 
+def test_who_else_speaks_is_let_finish_although_his_adapter_pauses(on_line):
+    async def scenario(owner, port):
+        port.script = honest
+        await ask(owner)
+        frame = frame_of(9, b"\x04\x3a" + bytes(58))
+        port.deliver(frame[:30])
+        asyncio.get_running_loop().call_later(0.016, port.deliver, frame[30:])
+        began_s = now_s()
+        assert await ask(owner) == ANSWER
+        return port.written[1][0] - began_s
+    assert on_line(scenario) == pytest.approx(0.016 + 0.025, abs=0.001)
+
+
+def test_an_answer_that_begins_in_time_may_end_after_it(on_line):
+    async def scenario(owner, port):
+        whole = frame_of(1, ANSWER)
+        port.script = lambda _: [(0.1, whole[:2]), (0.116, whole[2:4]), (0.132, whole[4:])]
+        return await ask(owner, timeout_s=0.1)
+    assert on_line(scenario) == ANSWER
+
+
 def test_an_answer_in_doubt_counts_only_when_the_line_is_silent(on_line):
     """Three bytes that may begin a long frame: what follows may belong to it."""
     async def scenario(owner, port):
