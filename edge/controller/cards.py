@@ -127,7 +127,7 @@ def _take_back(turn: Turn, token: IdToken) -> bool:
 def assign(turn: Turn) -> None:
     """Give a waiting card to the outlet where a car was plugged in; forget what waited too long."""
     cards = [c for c in turn.site.cards if turn.now_ns < c.until_ns]
-    for outlet in sorted(turn.outlets.values(), key=lambda o: (o.plugged_ns or 0, o.evse_id)):
+    for outlet in sorted(turn.judged(), key=lambda o: (o.plugged_ns or 0, o.evse_id)):
         if outlet.phase is Phase.AWAITING_CARD and outlet.card is None and _serves(turn, outlet):
             for card in cards:
                 if outlet.evse_id in card.evse_ids:

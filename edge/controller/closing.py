@@ -47,7 +47,7 @@ def rested(turn: Turn, outlet: Outlet) -> bool:
     """
     timers = turn.timers
     opened_ns, fault_ns = outlet.opened_at_ns, outlet.fault_open_ns
-    return (turn.now_ns >= outlet.not_before_ns
+    return (turn.reached(outlet.not_before_ns)
             and (opened_ns is None or turn.past(opened_ns, min_off_s(turn, outlet)))
             and (fault_ns is None or turn.past(fault_ns, timers.fault_off_s)))
 

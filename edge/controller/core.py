@@ -12,6 +12,7 @@ from edge.controller import (
     intake,
     moves,
     offers,
+    resting,
     restore,
     upkeep,
     wearing,
@@ -28,22 +29,45 @@ MAX_MOVES = 8  # per outlet and event: a bound against a table that would chase 
 
 
 def step(site: Site, stamped: Stamped) -> tuple[Site, tuple[Effect, ...]]:
-    """Take one event in. Never raises for anything that an event can say."""
+    """Take one event in. Never raises for anything that an event can say.
+
+    Nearly always it concerns one EVSE and only that is judged; the outcome is that of judging all.
+    """
+    turn = _taken_in(site, stamped)
+    taken_in = dict(turn.outlets)
+    few = resting.few(site, turn, stamped)
+    turn.changed.clear()
+    if few is not None and site.rest is not None:
+        turn.judge_only(few, site.rest)
+        _judge(turn)
+        if turn.reaches_others:
+            turn = _taken_in(site, stamped)
+            turn.changed.clear()
+            few = None
+    if few is None:
+        _judge(turn)
+    return turn.result(resting.noted(turn, site.rest, taken_in))
+
+
+def _taken_in(site: Site, stamped: Stamped) -> Turn:
     turn = Turn(site, stamped.at)
     clockwork.watch(turn)
     intake.take(turn, stamped.event)
+    return turn
+
+
+def _judge(turn: Turn) -> None:
     fault_register.update(turn)
     cards.assign(turn)
     offers.share_out(turn)
     for _ in range(MAX_PASSES):  # a move of one outlet changes what others may have
-        moved = [_settle(turn, evse_id) for evse_id in turn.outlets]
+        moved = [_settle(turn, outlet.evse_id) for outlet in turn.judged()]
         if not any(moved):
             break
     offers.settle(turn)
     upkeep.run(turn)
     restore.keep_alive(turn)
     wearing.run(turn)
-    return turn.result()
 
 
 def _settle(turn: Turn, evse_id: str) -> bool:
@@ -54,10 +78,12 @@ def _settle(turn: Turn, evse_id: str) -> bool:
         if outlet.restored is not None:
             if not restore.resolve(turn, outlet):
                 break
+            turn.reaches_others = True
             offers.share_out(turn)
         found = next_move(turn, turn.outlets[evse_id])
         if found is None:
             break
+        turn.reaches_others = True
         sign, move = found
         moves.make(turn, evse_id, sign, move.to, move.do)
         offers.share_out(turn)

@@ -43,12 +43,14 @@ ACKNOWLEDGED_S = 3.0  # so long an acknowledgement is good
 
 RULES = (board.standing, contactor.standing, life.standing, meter.standing, contradiction.standing,
          electrical.standing, circuit.standing, heat.standing, surroundings.standing, station.standing)
+RULES_OF_EVSES = (board.standing, contactor.standing, life.standing, meter.standing,
+                  contradiction.standing, electrical.standing, heat.standing)
 
 
 def update(turn: Turn) -> None:
     """Raise what began, clear what ended by the rule of its kind."""
     standing: dict[str, Found] = {}
-    for rule in RULES:
+    for rule in RULES if turn.few is None else RULES_OF_EVSES:
         for found in rule(turn):
             key = fault_key(found.code, found.where)
             standing[key] = _widened(standing.get(key, found), found)
@@ -60,11 +62,19 @@ def update(turn: Turn) -> None:
         if key not in turn.faults:
             _raise(turn, found)
         else:
-            turn.faults[key] = _widened(turn.faults[key], found)
-    for key, fault in list(turn.faults.items()):
+            _widen(turn, key, found)
+    for key, fault in _judged(turn):
         gone = key not in standing and _may_clear(turn, fault)
         if _for_long(turn, key, gone=gone):
             _end(turn, fault)
+
+
+def _judged(turn: Turn) -> list[tuple[str, Fault]]:
+    """The faults whose causes this step has looked for."""
+    if turn.few is None or not turn.faults:
+        return list(turn.faults.items())
+    where = {place for evse_id in turn.few for place in (evse_id, turn.evse(evse_id).meter_id)}
+    return [(key, fault) for key, fault in turn.faults.items() if fault.where in where]
 
 
 def _for_long(turn: Turn, key: str, *, gone: bool) -> bool:
@@ -85,6 +95,13 @@ def _widened(what: _F, by: Found) -> _F:
     return msgspec.structs.replace(what, evse_ids=tuple(sorted(_reach(what) | _reach(by))))
 
 
+def _widen(turn: Turn, key: str, by: Found) -> None:
+    fault = _widened(turn.faults[key], by)
+    if fault is not turn.faults[key]:
+        turn.reaches_others = True
+        turn.faults[key] = fault
+
+
 def restore(turn: Turn, tally: FaultTally) -> None:
     """What was known before this start; a fault that stood stands on."""
     key = fault_key(tally.code, tally.where)
@@ -97,6 +114,7 @@ def restore(turn: Turn, tally: FaultTally) -> None:
 
 
 def _raise(turn: Turn, found: Found) -> None:
+    turn.reaches_others = True
     board = turn.outlets[found.evse_id].board if found.evse_id is not None else None
     fault = Fault(code=found.code, where=found.where, detail=found.detail, evse_id=found.evse_id,
                   evse_ids=found.evse_ids, since_utc=turn.at.utc if turn.at.clock_ok else None,
@@ -166,6 +184,7 @@ def withdraw(turn: Turn, fault: Fault) -> None:
 
 
 def _end(turn: Turn, fault: Fault) -> None:
+    turn.reaches_others = True
     key = fault_key(fault.code, fault.where)
     del turn.faults[key]
     for flag in (_FLAPS, _GONE):

@@ -87,9 +87,14 @@ def budgets_of(turn: Turn) -> Budgets:
     return found
 
 
+def by_wall_clock(turn: Turn) -> bool:
+    """Whether one of them ends at a moment that only a wall clock can tell."""
+    return any(limit.until_ns is None and limit.until_utc is not None for limit in _all(turn).values())
+
+
 def _over(turn: Turn, limit: Limit) -> bool:
     if limit.until_ns is not None:
-        return turn.now_ns >= limit.until_ns
+        return turn.reached(limit.until_ns)
     until_ms = parse_ms(limit.until_utc) if turn.at.clock_ok else None
     now_ms = None if until_ms is None else parse_ms(turn.at.utc)
     return until_ms is not None and now_ms is not None and now_ms >= until_ms

@@ -19,16 +19,24 @@ RETELL_S = 2.0  # a board that says otherwise is told again (it was reset, or a 
 
 def share_out(turn: Turn) -> None:
     """Compute the shares of everybody with a live transaction and nothing that stops it."""
-    wants = []
-    for outlet in turn.outlets.values():
-        asks = outlet.phase in LIVE or (outlet.card is not None and pilot(outlet) in PLUGGED_IN)
-        if asks and not turn.stands(outlet.evse_id, Stops.AT_ONCE, Stops.CUT, Stops.PAUSE):
-            began_ns = outlet.began_ns if outlet.phase in LIVE else turn.now_ns
-            cap = None if outlet.paused else limits.cap_of(turn, outlet)
-            cap_a, because = (0.0, "request") if outlet.paused else cap or (None, "")
-            wants.append(Want(evse_id=outlet.evse_id, began_ns=began_ns, cap_a=cap_a, because=because))
+    if turn.few is not None:  # who wants what he wanted has the share that he had
+        if any(_want(turn, outlet) != turn.wants.get(outlet.evse_id) for outlet in turn.judged()):
+            turn.reaches_others = True
+        return
+    wants = [want for outlet in turn.outlets.values() if (want := _want(turn, outlet)) is not None]
+    turn.wants = {want.evse_id: want for want in wants}
     turn.budgets = limits.budgets_of(turn)
     turn.shares = allocate(turn.plan, wants, turn.budgets)
+
+
+def _want(turn: Turn, outlet: Outlet) -> Want | None:
+    asks = outlet.phase in LIVE or (outlet.card is not None and pilot(outlet) in PLUGGED_IN)
+    if not asks or turn.stands(outlet.evse_id, Stops.AT_ONCE, Stops.CUT, Stops.PAUSE):
+        return None
+    began_ns = outlet.began_ns if outlet.phase in LIVE else turn.now_ns
+    cap = None if outlet.paused else limits.cap_of(turn, outlet)
+    cap_a, because = (0.0, "request") if outlet.paused else cap or (None, "")
+    return Want(evse_id=outlet.evse_id, began_ns=began_ns, cap_a=cap_a, because=because)
 
 
 def committed_a(turn: Turn, outlet: Outlet) -> float:
@@ -46,16 +54,17 @@ def committed_a(turn: Turn, outlet: Outlet) -> float:
 
 def settle(turn: Turn) -> None:
     """Bring every offer to its share. All that lower go first."""
-    committed = {o.evse_id: committed_a(turn, o) for o in turn.outlets.values()}
-    for outlet in list(turn.outlets.values()):
+    before = list(turn.outlets.values())
+    for outlet in turn.judged():
         target, because = turn.shares.get(outlet.evse_id, (0.0, ""))
         if not _may_offer(turn, outlet) or target < MIN_A:
             _keep_x1(turn, outlet, because if target < MIN_A else _waits(turn, outlet))
         elif target < outlet.offer.current_a:
             _tell(turn, outlet, target, because, raised=False)
-    for outlet in list(turn.outlets.values()):
+    committed: dict[str, float] = {}
+    for outlet in turn.judged():
         if _may_offer(turn, outlet):
-            _raise(turn, outlet, committed)
+            _raise(turn, outlet, before, committed)
 
 
 def _may_offer(turn: Turn, outlet: Outlet) -> bool:
@@ -67,7 +76,7 @@ def _waits(turn: Turn, outlet: Outlet) -> str:
     """Why nothing is offered although there is a share."""
     if outlet.phase not in OFFERING:
         return ""
-    staggered = turn.now_ns < outlet.not_before_ns and not outlet.woken
+    staggered = not turn.reached(outlet.not_before_ns) and not outlet.woken
     return "stagger" if staggered else "rest"
 
 
@@ -81,7 +90,8 @@ def _keep_x1(turn: Turn, outlet: Outlet, because: str) -> None:
         withdraw_offer(turn, outlet, because)
 
 
-def _raise(turn: Turn, outlet: Outlet, committed: dict[str, float]) -> None:
+def _raise(turn: Turn, outlet: Outlet, before: list[Outlet], committed: dict[str, float]) -> None:
+    """`committed` is filled from what was `before` any offer moved, if anybody needs it."""
     offer, board = outlet.offer, outlet.board
     if board is None or outlet.board_error is not None:
         return
@@ -93,6 +103,9 @@ def _raise(turn: Turn, outlet: Outlet, committed: dict[str, float]) -> None:
     behind = differs and board.offered_a < offer.current_a - SLACK_A
     if target <= offer.current_a and not behind:
         return  # nothing to raise: as with nearly every event, so the room is not even looked for
+    turn.reaches_others = True  # what they let go of may be what this one waits for
+    if not committed:
+        committed |= {o.evse_id: committed_a(turn, o) for o in before}
     target = min(target, headroom(turn.plan, outlet.evse_id, committed, turn.budgets))
     if target < MIN_A:
         return

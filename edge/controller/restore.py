@@ -90,7 +90,7 @@ def metered_while_down(turn: Turn, outlet: Outlet, reading: Reading) -> None:
 
 def keep_alive(turn: Turn) -> None:
     """Keep each open session anew a few times in `resume_s`, also where nothing happens in it."""
-    for outlet in list(turn.outlets.values()):
+    for outlet in turn.judged():
         session = outlet.session
         if session is None or session.ended is not None or session.saved is None:
             continue

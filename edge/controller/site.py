@@ -140,6 +140,7 @@ class Timers(Value):
     mirror_agree_s: float = 1.0
     start_read_s: float = 2.0  # after that the last one from behind an open contactor starts it
     end_read_s: float = 30.0  # after that the last register value that was seen ends the session
+    whole_s: float = 1.0  # so often everything is judged, whoever is at rest (`resting.py`)
     card_dead_s: float = 3.0  # a card that started a session does not stop it so soon after
 
 

@@ -8,6 +8,7 @@ from edge.controller.phase import Phase
 from edge.controller.pilot import BoardStatus
 from edge.controller.reading import Reading
 from edge.controller.session import Session, StopReason
+from edge.controller.share import Want
 from edge.controller.site import SitePlan
 from edge.controller.snapshot import ReceiptView
 from edge.controller.struct import Value
@@ -75,6 +76,22 @@ class ClockState(Value):
     ok: bool = False
     mono_ns: int = 0
     utc_ms: int = 0
+
+
+class Rest(Value):
+    """What the last steps found out and need not find out again (`resting.py`).
+
+    `until_ns`: of each EVSE that is at rest, when the first of its waits is over; "": of everything
+    that belongs to no EVSE alone. Missing: it has not come to rest.
+    """
+
+    at_ns: int  # the last step
+    whole_ns: int  # the last one that judged everything
+    boot: int
+    clock_ok: bool
+    until_ns: dict[str, int]
+    wants: dict[str, Want]
+    shares: dict[str, tuple[float, str]]
 
 
 class Outlet(Value):
@@ -182,6 +199,7 @@ class Site(Value):
     ack_age_s: float | None = None
     telemetry_ns: int = 0
     event_id: int = 0
+    rest: Rest | None = None
 
 
 def initial(plan: SitePlan) -> Site:

@@ -1,5 +1,7 @@
 """One step under way: the state as it changes and the effects as they gather. Lives for one event."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from edge.controller.catalogue import CATALOGUE
@@ -7,12 +9,14 @@ from edge.controller.effects import Effect, Record, Stream
 from edge.controller.events import Header
 from edge.controller.faults import Fault, FaultCode, Stops
 from edge.controller.session import Instant
-from edge.controller.share import NO_BUDGETS, Budgets
+from edge.controller.share import NO_BUDGETS, Budgets, Want
 from edge.controller.site import Evse, SitePlan, Timers
-from edge.controller.state import Outlet, Site
+from edge.controller.state import Outlet, Rest, Site
 from edge.controller.struct import Value
 
 NS = 1_000_000_000
+NEVER_NS = 2**62
+SITE = ""  # in `Turn.until_ns`: what belongs to no EVSE alone
 
 
 class Turn:
@@ -27,7 +31,13 @@ class Turn:
         self.withdrawn: dict[str, Fault] = {}  # that a technician asks to end in this step
         self.effects: list[Effect] = []
         self.shares: dict[str, tuple[float, str]] = {}  # amperes and what set them, per EVSE
+        self.wants: dict[str, Want] = {}  # who asks for current
         self.budgets: Budgets = NO_BUDGETS  # what is left of each fuse
+        self.few: tuple[str, ...] | None = None  # EVSEs that are judged; None: everything is
+        self.reaches_others = False  # what came of judging a few concerns others, too
+        self.changed: set[str] = set()  # fields of the site
+        self.until_ns: dict[str, int] = {}  # the first wait of each EVSE that is not over
+        self._waits: str = SITE  # whose waits are noted
         self.used_ids: set[str] = set()
         self._evses = {evse.id: evse for evse in site.plan.evses}
 
@@ -50,6 +60,7 @@ class Turn:
 
     def change(self, **changes: object) -> None:
         """Replace fields of the site (not outlets or faults, which gather here)."""
+        self.changed.update(changes)
         self.site = msgspec.structs.replace(self.site, **changes)
 
     def emit(self, *effects: Effect) -> None:
@@ -62,7 +73,28 @@ class Turn:
 
     def past(self, since_ns: int | None, wait_s: float) -> bool:
         """Whether `wait_s` have passed since a moment; never since an unknown one."""
-        return since_ns is not None and self.now_ns - since_ns >= wait_s * NS
+        if since_ns is None:
+            return False
+        wait_ns = wait_s * NS
+        return self.now_ns - since_ns >= wait_ns or self._waits_until(since_ns + int(wait_ns))
+
+    def reached(self, moment_ns: int) -> bool:
+        """Whether a moment has come. Time is compared here and in `past` only: what has not come yet
+        is noted, so that an EVSE at rest is judged again when it comes.
+        """
+        return self.now_ns >= moment_ns or self._waits_until(moment_ns)
+
+    def _waits_until(self, moment_ns: int) -> bool:
+        if moment_ns < self.until_ns.get(self._waits, NEVER_NS):
+            self.until_ns[self._waits] = moment_ns
+        return False
+
+    def judged(self) -> Iterator[Outlet]:
+        """The outlets that this step judges, each as it is by then. To be gone through to the end."""
+        for evse_id in self.few if self.few is not None else list(self.outlets):
+            self._waits = evse_id
+            yield self.outlets[evse_id]
+        self._waits = SITE
 
     def lasting(self, key: str, stands: bool, began_ns: int | None = None) -> int | None:
         """Since when something stands without a break (from `began_ns`, or now, on); None: it does
@@ -89,9 +121,13 @@ class Turn:
     def has(self, code: FaultCode, where: str) -> bool:
         return fault_key(code, where) in self.faults
 
-    def result(self) -> tuple[Site, tuple[Effect, ...]]:
+    def judge_only(self, few: tuple[str, ...], rest: Rest) -> None:
+        """All others are at rest, and so is what belongs to none alone."""
+        self.few, self.wants, self.shares = few, rest.wants, rest.shares
+
+    def result(self, rest: Rest | None = None) -> tuple[Site, tuple[Effect, ...]]:
         """The state after this event, and what shall be done."""
-        site = msgspec.structs.replace(self.site, outlets=self.outlets, faults=self.faults)
+        site = msgspec.structs.replace(self.site, outlets=self.outlets, faults=self.faults, rest=rest)
         return site, tuple(self.effects)
 
 

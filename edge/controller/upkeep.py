@@ -25,15 +25,16 @@ from edge.controller.records import (
 )
 from edge.controller.signs import at_rest, is_end, wants_start_reading
 from edge.controller.state import Outlet
-from edge.controller.turn import NS, Turn
+from edge.controller.turn import Turn
 
 ASK_AGAIN_S = 1.0
 REOPEN_S = 1.0
 
 
 def run(turn: Turn) -> None:
-    for evse_id in turn.outlets:
-        _renew(turn, turn.outlets[evse_id])
+    for outlet in turn.judged():
+        evse_id = outlet.evse_id
+        _renew(turn, outlet)
         _reopen(turn, turn.outlets[evse_id])
         _ask_start(turn, turn.outlets[evse_id])
         _ask_end(turn, turn.outlets[evse_id])
@@ -41,7 +42,8 @@ def run(turn: Turn) -> None:
         _status(turn, turn.outlets[evse_id])
         _expire(turn, turn.outlets[evse_id])
         _note_idle(turn, turn.outlets[evse_id])
-    limits.expire(turn)
+    if turn.few is None:
+        limits.expire(turn)
     _telemetry(turn)
 
 
@@ -161,7 +163,7 @@ def _status(turn: Turn, outlet: Outlet) -> None:
 
 
 def _expire(turn: Turn, outlet: Outlet) -> None:
-    if outlet.message is not None and turn.now_ns >= outlet.message_until_ns:
+    if outlet.message is not None and turn.reached(outlet.message_until_ns):
         turn.set(outlet.evse_id, message=None)
     if (outlet.receipt is not None and outlet.phase is not Phase.FINISHED
             and turn.past(outlet.receipt_ns, turn.timers.receipt_s)):
@@ -170,7 +172,7 @@ def _expire(turn: Turn, outlet: Outlet) -> None:
 
 def _telemetry(turn: Turn) -> None:
     """One row for all outlets (one commit per period spares the SD card)."""
-    if turn.now_ns - turn.site.telemetry_ns < turn.timers.telemetry_s * NS:
+    if not turn.past(turn.site.telemetry_ns, turn.timers.telemetry_s):
         return
     turn.change(telemetry_ns=turn.now_ns)
     fresh = {m: r for m, r in turn.site.readings.items()

@@ -23,7 +23,7 @@ KEEP_S = 3600.0
 def run(turn: Turn) -> None:
     """After everything of this event was decided."""
     told = {effect.evse_id for effect in turn.effects if isinstance(effect, OpenContactor)}
-    for outlet in list(turn.outlets.values()):
+    for outlet in turn.judged():
         if outlet.pi_mirror_closed is None or turn.site.started_ns is None:
             continue
         if outlet.pi_mirror_closed:

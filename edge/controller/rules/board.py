@@ -30,7 +30,7 @@ _BOARD_FAULTS = {
 
 def standing(turn: Turn) -> Standing:
     """Faults of every board, its car and its cable."""
-    for outlet in turn.outlets.values():
+    for outlet in turn.judged():
         yield from _of(turn, outlet)
 
 

@@ -68,7 +68,7 @@ def _note_hammering(turn: Turn, outlet: Outlet) -> None:
 
 def standing(turn: Turn) -> Standing:
     """Faults that mirrors, relay and the board's sense of it show."""
-    for outlet in list(turn.outlets.values()):
+    for outlet in turn.judged():
         note_timers(turn, outlet)
         yield from _of(turn, turn.outlets[outlet.evse_id])
 

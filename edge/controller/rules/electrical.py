@@ -25,11 +25,11 @@ def standing(turn: Turn) -> Standing:
     """Faults of every car's current and of every outlet's supply."""
     volts_matter = any(key.startswith((_OVER, _UNDER, _BACK))
                        for keys in (turn.site.since, turn.faults) for key in keys)
-    for evse in turn.plan.evses:
+    for outlet in turn.judged():
+        evse = turn.evse(outlet.evse_id)
         reading = turn.site.readings.get(evse.meter_id)
         if reading is None:
             continue
-        outlet = turn.outlets[evse.id]
         yield from _overcurrent(turn, evse, outlet, reading)
         if volts_matter or not _well(turn, evse, reading):
             yield from _voltage(turn, evse, outlet, reading)

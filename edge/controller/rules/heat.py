@@ -21,10 +21,10 @@ BOARD = "temperature:board"
 
 def standing(turn: Turn) -> Standing:
     """Faults that temperatures show; the caps that they set are renewed on the way."""
-    for sensor in turn.plan.sensors:
+    for sensor in turn.plan.sensors if turn.few is None else ():
         yield from _of_sensor(turn, sensor)
-    for evse in turn.plan.evses:
-        yield from _of_board(turn, evse, turn.outlets[evse.id])
+    for outlet in turn.judged():
+        yield from _of_board(turn, turn.evse(outlet.evse_id), outlet)
 
 
 def _of_sensor(turn: Turn, sensor: Sensor) -> Standing:

@@ -9,7 +9,7 @@ from edge.controller.wear import worn_share
 
 def standing(turn: Turn) -> Standing:
     """Near the end of its rated life; found closed where nothing explained it."""
-    for outlet in list(turn.outlets.values()):
+    for outlet in turn.judged():
         if outlet.found_closed:
             yield at_evse(outlet.evse_id, FaultCode.FOUND_CLOSED,
                           "closed at the start, and no session in the journal explains it")

@@ -30,28 +30,35 @@ BACKWARD_A = -1.0
 def standing(turn: Turn) -> Standing:
     """Faults of the meters that bill, and of those that watch a circuit."""
     owners = {e.meter_id: e for e in turn.plan.evses}
-    for meter_id in (*owners, *turn.plan.site_meters):
-        evse = owners.get(meter_id)
-        good = turn.site.readings.get(meter_id)
-        if evse is not None and good is not None and _frozen(turn, evse, good):
-            yield Found(code=FaultCode.METER_IMPLAUSIBLE, where=meter_id, evse_id=evse.id,
-                        detail=_frozen_at(good.energy_import_wh))
-            continue
-        since = turn.site.started_ns
-        if good is not None:  # no bill may rest on an old register, whatever the currents say
-            since = good.mono_ns if evse is None else good.energy_ns
-        if not turn.past(since, turn.timers.meter_lost_s) or _rests(turn, evse):
-            continue
-        suspect = turn.site.suspects.get(meter_id)
-        age_s = (turn.now_ns - (since or 0)) // NS
-        silent = turn.site.meter_errors.get(meter_id, f"no reading for {age_s} s")
-        if evse is None:
-            yield Found(code=FaultCode.SITE_METER, where=meter_id, detail=silent)
-        elif suspect is not None and not turn.past(suspect.mono_ns, turn.timers.meter_lost_s):
-            why = implausible(evse, suspect) or f"register reads {suspect.energy_raw}"
-            yield Found(code=FaultCode.METER_IMPLAUSIBLE, where=meter_id, evse_id=evse.id, detail=why)
-        else:
-            yield Found(code=FaultCode.METER_SILENT, where=meter_id, evse_id=evse.id, detail=silent)
+    for outlet in turn.judged():
+        evse = turn.evse(outlet.evse_id)
+        if owners[evse.meter_id] is evse:
+            yield from _of(turn, evse.meter_id, evse)
+    for meter_id in turn.plan.site_meters if turn.few is None else ():
+        yield from _of(turn, meter_id, owners.get(meter_id))
+
+
+def _of(turn: Turn, meter_id: str, evse: Evse | None) -> Standing:
+    good = turn.site.readings.get(meter_id)
+    if evse is not None and good is not None and _frozen(turn, evse, good):
+        yield Found(code=FaultCode.METER_IMPLAUSIBLE, where=meter_id, evse_id=evse.id,
+                    detail=_frozen_at(good.energy_import_wh))
+        return
+    since = turn.site.started_ns
+    if good is not None:  # no bill may rest on an old register, whatever the currents say
+        since = good.mono_ns if evse is None else good.energy_ns
+    if not turn.past(since, turn.timers.meter_lost_s) or _rests(turn, evse):
+        return
+    suspect = turn.site.suspects.get(meter_id)
+    age_s = (turn.now_ns - (since or 0)) // NS
+    silent = turn.site.meter_errors.get(meter_id, f"no reading for {age_s} s")
+    if evse is None:
+        yield Found(code=FaultCode.SITE_METER, where=meter_id, detail=silent)
+    elif suspect is not None and not turn.past(suspect.mono_ns, turn.timers.meter_lost_s):
+        why = implausible(evse, suspect) or f"register reads {suspect.energy_raw}"
+        yield Found(code=FaultCode.METER_IMPLAUSIBLE, where=meter_id, evse_id=evse.id, detail=why)
+    else:
+        yield Found(code=FaultCode.METER_SILENT, where=meter_id, evse_id=evse.id, detail=silent)
 
 
 def doubt(turn: Turn, reading: Reading) -> str | None:

@@ -1,0 +1,74 @@
+"""Which EVSEs an event leaves at rest, so that nearly every step judges one instead of all. Pure.
+
+An EVSE is at rest when judging it has changed nothing. As long as no fact that it is judged by is
+another one, judging it again changes nothing either, until the first moment that it waited for
+(`Turn.past` and `Turn.reached` note them) has come. So only those are judged that the event tells
+something new of, that are not at rest, or whose moment has come. What belongs to no EVSE alone
+(circuits, sensors, inputs, the station) has a moment of its own, and once a second everything is
+judged anyway.
+
+Whatever reaches further than the EVSE it began at (a move, a fault, another share) is taken in anew by
+a step that judges everything: `core.step` gives the same state and effects either way.
+"""
+
+from edge.controller import limits
+from edge.controller.events import OutletSeen, ReadingTaken, Stamped, Tick
+from edge.controller.phase import Phase
+from edge.controller.state import Outlet, Rest, Site
+from edge.controller.turn import NEVER_NS, NS, SITE, Turn
+
+_AT_REST = frozenset({Phase.VACANT, Phase.AWAITING_CARD, Phase.READY, Phase.CHARGING, Phase.PAUSED,
+                      Phase.FINISHED})  # all others pass within seconds
+_NEWS = frozenset({"clock", "readings", "suspects", "meter_errors"})  # that an event may bring to a few
+_OWN = frozenset({"telemetry_ns", "event_id", "registers"})  # that change no judgement made anew
+
+
+def few(before: Site, turn: Turn, stamped: Stamped) -> tuple[str, ...] | None:
+    """The EVSEs that need to be judged after an event was taken in; None: everything does."""
+    rest, at, event = before.rest, stamped.at, stamped.event
+    if (rest is None or not rest.at_ns <= at.mono_ns < rest.until_ns.get(SITE, 0)
+            or at.mono_ns - rest.whole_ns >= turn.timers.whole_s * NS
+            or (at.boot, at.clock_ok) != (rest.boot, rest.clock_ok)
+            or not turn.changed <= _NEWS or turn.withdrawn or turn.effects
+            or not isinstance(event, OutletSeen | ReadingTaken | Tick)):
+        return None
+    told = ""
+    if isinstance(event, ReadingTaken):
+        told = event.reading.meter_id
+        if (turn.site.suspects != before.suspects or turn.site.meter_errors != before.meter_errors
+                or all(evse.meter_id != told for evse in turn.plan.evses)):
+            return None
+    return tuple(
+        evse_id for evse_id, outlet in turn.outlets.items()
+        if rest.until_ns.get(evse_id, 0) <= at.mono_ns or outlet is not before.outlets[evse_id]
+        or turn.evse(evse_id).meter_id == told)
+
+
+def noted(turn: Turn, before: Rest | None, taken_in: dict[str, Outlet]) -> Rest:
+    """Who is at rest after a step. `taken_in`: the outlets before any of them was judged."""
+    whole_ns, moments = turn.now_ns, {}
+    if turn.few is not None and before is not None:
+        whole_ns, moments = before.whole_ns, dict(before.until_ns)
+    calm = turn.changed <= _OWN and not turn.reaches_others
+    for evse_id in turn.outlets if turn.few is None else turn.few:
+        outlet = turn.outlets[evse_id]
+        if calm and outlet is taken_in[evse_id] and _may_rest(turn, outlet):
+            moments[evse_id] = turn.until_ns.get(evse_id, NEVER_NS)
+        else:
+            moments.pop(evse_id, None)
+    if turn.few is None and calm and "telemetry_ns" not in turn.changed and not _restless(turn):
+        moments[SITE] = turn.until_ns.get(SITE, NEVER_NS)
+    return Rest(at_ns=turn.now_ns, whole_ns=whole_ns, boot=turn.at.boot, clock_ok=turn.at.clock_ok,
+                until_ns=moments, wants=turn.wants, shares=turn.shares)
+
+
+def _may_rest(turn: Turn, outlet: Outlet) -> bool:
+    return (outlet.phase in _AT_REST and outlet.card is None and outlet.restored is None
+            and (not turn.faults or not turn.faults_of(outlet.evse_id)))
+
+
+def _restless(turn: Turn) -> bool:
+    """What is rare, and whose waits are not noted: waiting cards, heat, overloads."""
+    site = turn.site
+    return bool(site.cards or site.caps or site.overloads or turn.withdrawn
+                or limits.by_wall_clock(turn))

@@ -1,0 +1,108 @@
+"""Judging a few EVSEs only comes to what judging all of them does."""
+
+import random
+
+import msgspec
+from both_ways import difference
+from core_desk import BERT, Desk, plan
+from golden import FOLDER, STORIES
+from happenings import HAPPENINGS
+from world import PLAN, World
+
+from edge.controller.effects import Effect
+from edge.controller.events import Stamped
+from edge.controller.site import SitePlan
+from edge.controller.state import Site, initial
+from edge.recorder.segment import Segment
+
+
+def patient(some: SitePlan) -> SitePlan:
+    """One that judges everything only where it must: the look once a second would hide much."""
+    return msgspec.structs.replace(some, timers=msgspec.structs.replace(some.timers, whole_s=1e9))
+
+
+class Watched(Desk):
+    """Keeps the story, and counts the steps that judged everything and those that judged a few."""
+
+    def __init__(self) -> None:
+        self.story: list[Stamped] = []
+        self.whole = self.narrow = 0
+        super().__init__(plan(2, fuse_a=20.0))
+
+    def took(self, before: Site, stamped: Stamped, effects: tuple[Effect, ...]) -> None:
+        self.story.append(stamped)
+        judged_all = self.site.rest is None or self.site.rest.whole_ns == self.site.rest.at_ns
+        self.whole, self.narrow = self.whole + judged_all, self.narrow + (not judged_all)
+
+
+def drawn(seed: int, happenings: int) -> list[Stamped]:
+    world = World(patient(PLAN))
+    world.start()
+    draw = random.Random(seed)
+    for _ in range(happenings):
+        HAPPENINGS[draw.choice([*sorted(HAPPENINGS), *["charge"] * 8])](
+            world, draw.choice("123"), draw.randrange(10))
+        world.wait(draw.choice((0.1, 0.5, 1.0, 3.0, 7.0)))
+    return world.script
+
+
+def test_random_stories_come_out_the_same_however_few_are_judged() -> None:
+    told = judged_few = 0
+    for seed in range(4):
+        story = drawn(seed, 10)
+        differs, narrow = difference(initial(patient(PLAN)), story)
+        assert differs is None, (seed, differs)
+        told, judged_few = told + len(story), judged_few + narrow
+    assert judged_few > told / 10
+
+
+def test_the_golden_stories_come_out_the_same_however_few_are_judged() -> None:
+    judged_few = 0
+    for name in STORIES:
+        segment = Segment(FOLDER / name)
+        site, _ = segment.keyframe()
+        begun = msgspec.structs.replace(site, plan=patient(site.plan), rest=None)
+        differs, narrow = difference(begun, [recorded.stamped for recorded in segment.steps()])
+        assert differs is None, (name, differs)
+        judged_few += narrow
+    assert judged_few > 500
+
+
+def cable(desk: Watched) -> None:
+    """One car's cable turns out to be a thin one: the others get what it leaves, at once."""
+    desk.devices["1"].proximity_a = 6
+
+
+def clock(desk: Watched) -> None:
+    """It is not trusted any more: a fault of the station, of no event that says so."""
+    desk.clock_ok = False
+
+
+def silence(desk: Watched) -> None:
+    """Nobody says anything of an outlet: only time passes."""
+    desk.devices["1"].board_answers = desk.devices["1"].meter_answers = False
+
+
+def test_what_concerns_others_and_what_only_time_brings_comes_out_the_same() -> None:
+    for happens in (cable, clock, silence):
+        desk = Watched()
+        desk.charge()
+        desk.charge("2", BERT)
+        desk.run(8, step_s=0.5)
+        assert desk.narrow > desk.whole / 4
+        happens(desk)
+        for _ in range(3):
+            desk.run(25, step_s=0.5)
+        differs, _ = difference(initial(patient(desk.site.plan)), desk.story)
+        assert differs is None, (happens.__doc__, differs)
+
+
+def test_a_site_at_rest_and_one_that_charges_are_judged_whole_about_once_a_second() -> None:
+    desk = Watched()
+    for charging in (False, True):
+        if charging:
+            desk.charge()
+        desk.run(10)
+        desk.whole = desk.narrow = 0
+        desk.run(10)
+        assert desk.narrow > 3 * desk.whole > 0
