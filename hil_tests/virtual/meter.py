@@ -20,7 +20,7 @@ from hil_tests.virtual.sunspec_map import EXPONENTS, Layout, layout
 
 __all__ = ["SHOWN", "MeterPhysics", "Phases", "Sample", "VirtualMeter"]
 
-SHOWN = ("true", "frozen", "nan", "negative", "powerless")
+SHOWN = ("true", "frozen", "nan", "negative")
 _READS = (3, 4)
 _BAD_FUNCTION, _BAD_ADDRESS, _BAD_VALUE = 1, 2, 3
 _PER_UNIT = {"kWh": 1000.0, "MWh": 1e6, "kvarh": 1000.0, "kW": 1000.0, "Pct": 0.01}
@@ -103,19 +103,13 @@ class VirtualMeter:
         return self.map.spot(self.map.billed or "energy_import")
 
     def show(self, how: str) -> None:
-        """What the billing register shows from now on: one of `SHOWN`; "powerless": it is well, and
-        the power register says that nothing flows.
-        """
+        """What the billing register shows from now on: one of `SHOWN`."""
         if how not in SHOWN:
             raise ValueError(f"how: got {how!r}, expected one of {', '.join(SHOWN)}")
         spot = self.billing_spot()
         frozen = self.physics.sample().import_wh / _PER_UNIT[spot.unit]
         shown = {"frozen": frozen, "nan": math.nan, "negative": -1.0}
-        powers = [spot.address for spot in self.map.spots if spot.quantity == "power"]
-        for address in (spot.address, *powers):
-            self.forced.pop(address, None)
-        if how == "powerless":
-            self.forced.update(dict.fromkeys(powers, 0.0))
+        self.forced.pop(spot.address, None)
         if how in shown:
             encode(spot, shown[how], self._exponent(spot))
             self.forced[spot.address] = shown[how]

@@ -98,6 +98,13 @@ def meter(how: str) -> Act:
     return act
 
 
+def shows(**values: float) -> Act:
+    """What this bay's meter shows of some quantities, and truly of all others."""
+    async def act(place: Place) -> None:
+        await place.rig("shows", meter=f"bay-{place.evse}", values=values or None)
+    return act
+
+
 def contact(which: str, state: str) -> Act:
     """A contact at the Pi."""
     return ask("input", bay=False, input=which, state=state)
@@ -277,7 +284,7 @@ def table() -> Iterator[tuple[FaultCode, Break]]:
     yield C.SENSOR_LOST, Break(sensor("cabinet", trouble="gone"), sensor("cabinet"))
     yield C.INPUT_LOST, Break(ask("unreadable", bay=False, what="input", where="door"),
                               ask("unreadable", bay=False, what="input", where="door", on=False))
-    yield C.METER_CONTRADICTS, Break(meter("powerless"), meter("true"))
+    yield C.METER_CONTRADICTS, Break(shows(power_l1=0.0, power_l2=0.0, power_l3=0.0), shows())
     yield C.SITE_METER, Break(silent(None), silent(None, ends=True))
     yield C.CONTACTOR_WELDED, Break(stop_after(ask("weld")), restore_all("contactor", "breaker"))
     yield C.CONTACTOR_NOT_CLOSED, Break(close_in_vain, restore("contactor"), charging=False)

@@ -55,8 +55,24 @@ def nonsense(world: World, evse_id: str, n: int) -> None:
 def no_numbers(world: World, evse_id: str, n: int) -> None:
     bay, nan = world.bays[evse_id], float("nan")
     world.feed(ReadingTaken(reading=Reading(
-        meter_id=bay.evse.meter_id, mono_ns=world.now_ns, energy_import_wh=int(bay.energy_wh),
+        meter_id=bay.evse.meter_id, mono_ns=world.now_ns, energy_import_wh=bay.register_wh,
         power_w=nan, current_a=PerPhase(L1=nan, L2=float("inf")))))
+
+
+def exchange(world: World, evse_id: str, n: int) -> None:
+    """Another meter; its acceptor believes it at once, for what it refuses before is `meter odd`."""
+    bay = world.bays[evse_id]
+    if n > 5:  # under a session that has metered something
+        charge(world, evse_id, n)
+        world.wait(4)
+    if not bay.meter_silent and not bay.meter_odd and (bay.closed or bay.evse.meter_on_supply_side):
+        before_wh, before = bay.register_wh, bay.slow
+        bay.exchange()
+        world.read(bay, rebased_from_wh=before_wh, rebased_why="exchanged")
+        if before is not None and n % 2:  # an answer of before that was late
+            world.feed(ReadingTaken(reading=Reading(
+                meter_id=bay.evse.meter_id, mono_ns=world.now_ns, energy_import_wh=before[0],
+                energy_mono_ns=before[1], power_w=0.0)))
 
 
 def toggle(name: str):  # type: ignore[no-untyped-def]
@@ -151,6 +167,7 @@ HAPPENINGS = {
     "mirror": toggle("mirror_lies"),
     "meter silent": toggle("meter_silent"),
     "meter odd": toggle("meter_odd"),
+    "another meter": exchange,
     "disk": lambda w, _e, _n: w.stall(not w.stalled),
     "kill": lambda w, _e, n: (w._pass(n * 0.5), w.start()),
     "stop": lambda w, e, _n: ask(w, "session.stop", evse_id=e),

@@ -54,6 +54,7 @@ QUANTUM_S = 0.1
 GRANT_LIFE_S = 5.0
 STOP_S = 6.0
 RAISE_S = 5.02
+SLOW_S = 4.0
 CAR_IN = (PilotState.B, PilotState.C, PilotState.D)
 
 PLAN = SitePlan(
@@ -98,7 +99,19 @@ class Bay:
         self.mirror_lies = False
         # meter
         self.meter_silent = self.meter_odd = False
-        self.energy_wh = 10_000.0
+        self.energy_wh = 10_000.0  # that flowed, and so did what the first meter counted before
+        self.exchanges, self.offset_wh = 0, 0
+        self.slow: tuple[int, int] | None = None  # register and when it was read last
+
+    @property
+    def register_wh(self) -> int:
+        """What the meter shows: of each that was put in, other numbers."""
+        return int(self.energy_wh) + self.offset_wh
+
+    def exchange(self) -> None:
+        """Another meter, with a higher or a lower register."""
+        self.exchanges, self.slow = self.exchanges + 1, None
+        self.offset_wh = 10**9 * (7 * self.exchanges % 11) + 10**6 * self.exchanges
 
     @property
     def closed(self) -> bool:
@@ -267,18 +280,25 @@ class World:
             self.feed(OutletSeen(evse_id=evse_id, board=status, relay_on=bay.relay,
                                  pi_mirror_closed=bay.closed))
 
-    def read(self, bay: Bay, context: ReadingContext = ReadingContext.SAMPLE_PERIODIC) -> None:
+    def read(self, bay: Bay, context: ReadingContext = ReadingContext.SAMPLE_PERIODIC,
+             **changes: object) -> None:
+        """The register in a tier of its own: carried for some seconds, unless it is asked for."""
         dead = not bay.evse.meter_on_supply_side and not bay.closed
         if bay.meter_silent or dead:
+            bay.slow = None
             return
-        wh, brief = int(bay.energy_wh), context is not ReadingContext.SAMPLE_PERIODIC
+        brief = context is not ReadingContext.SAMPLE_PERIODIC
+        if bay.slow is None or brief or bay.meter_odd or self.now_ns - bay.slow[1] >= SLOW_S * NS:
+            bay.slow = bay.register_wh, self.now_ns
+        wh, slow_ns = bay.slow
+        carried = {} if slow_ns == self.now_ns else {"energy_mono_ns": slow_ns}
         amps = min(bay.load_a, bay.drawn_a) if bay.closed and bay.pilot is PilotState.C else 0.0
         phases = dict.fromkeys(("L1", "L2", "L3")[:len(bay.evse.phases)], amps)
         self.feed(ReadingTaken(reading=Reading(
             meter_id=bay.evse.meter_id, mono_ns=self.now_ns, context=context,
             quality=Quality.SUSPECT if bay.meter_odd else Quality.GOOD,
             energy_import_wh=0 if bay.meter_odd else wh, energy_raw=f"{wh:08x}", energy_scale="1",
-            power_w=None if brief else amps * 230 * len(bay.evse.phases),
+            power_w=None if brief else amps * 230 * len(bay.evse.phases), **carried, **changes,
             current_a=PerPhase() if brief else PerPhase(**phases))))
 
     # the disk

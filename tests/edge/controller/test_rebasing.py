@@ -159,6 +159,22 @@ def test_a_register_that_may_have_moved_since_starts_nothing(desk, why):
     assert desk.outlet().session.start_reading is None
 
 
+def test_a_start_register_from_before_the_car_asked_is_none(desk):
+    desk.plug()
+    desk.tap()
+    desk.until(lambda: desk.devices["1"].pwm_on)
+    desk.devices["1"].meter_answers = False
+    desk.ask()
+    desk.until(lambda: desk.outlet().phase == "preparing", 5)
+    asked_ns = desk.outlet().since_ns
+    for energy_ns, taken in ((asked_ns - 1, False), (asked_ns, True)):
+        desk.run(0.1)
+        desk.feed(ReadingTaken(reading=Reading(
+            meter_id="bay-1", mono_ns=desk.now_ns, energy_import_wh=1_000, energy_mono_ns=energy_ns,
+            context=ReadingContext.TRANSACTION_BEGIN)))
+        assert (desk.outlet().session.start_reading is not None) is taken
+
+
 def test_an_end_register_is_waited_for_for_half_a_minute_and_then_estimated(desk):
     desk.charge()
     metered(desk, 300)
