@@ -2,7 +2,9 @@ import json
 
 import pytest
 
-from edge.commissioning.command import main
+from edge.bus.url import parse_url
+from edge.commissioning.command import main, with_factory_setting
+from edge.meter.catalogue import load
 
 
 def test_models_are_listed_for_machines(capsys):
@@ -24,6 +26,17 @@ def test_models_are_listed_for_people(capsys):
 def test_wrong_arguments_say_what_is_wrong(capsys, model, url, said):
     assert main(["read", "--model", model, "--url", url, "--unit", "1"]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    ("rtu:/dev/x", "rtu:/dev/x?baud=19200&parity=E&stop=1"),
+    ("rtu:/dev/x?baud=9600", "rtu:/dev/x?baud=9600&parity=E&stop=1"),
+    ("rtu:/dev/x?parity=N&echo=1", "rtu:/dev/x?baud=19200&parity=N&stop=1"),
+    ("tcp://h", "tcp:h:502"),
+])
+def test_what_a_url_leaves_out_is_the_models_factory_setting(text, told):
+    assert str(with_factory_setting(text, load("abb-b23"))) == told
+    assert with_factory_setting(text, None) == parse_url(text)
 
 
 def test_a_unit_out_of_range_is_refused(capsys):

@@ -13,18 +13,18 @@ MODELS = models()
 
 
 class Direct:
-    """A `Bus` without a wire. `trouble` is raised for the first so many questions."""
+    """A `Bus` without a wire. `trouble` is raised at the question of this number."""
 
-    def __init__(self, meter, trouble=None, times=0):
+    def __init__(self, meter, trouble=None, at=0):
         self.meter, self.asked = meter, 0
-        self._trouble, self._times = trouble, times
+        self._trouble, self._at = trouble, at
 
     def turnaround_s(self, unit):
         return 0.01
 
     async def transact(self, unit, pdu, klass, *, timeout_s=None):
         self.asked += 1
-        if self._trouble is not None and self.asked <= self._times:
+        if self._trouble is not None and self.asked == self._at:
             raise self._trouble("x", where="", got="", expected="")
         frame = self.meter.answer(frame_of(unit, pdu))
         if frame is None:
@@ -66,7 +66,8 @@ async def test_what_a_product_says_of_itself_beats_its_values():
 
 async def test_sunspec_is_found_by_its_walk_and_says_who_made_it():
     named = await product(Direct(meter("sunspec-213")))
-    assert (named.slugs, named.by) == (("sunspec-213",), "sunspec") and "213" in named.says
+    assert (named.slugs, named.by) == (("sunspec-213",), "sunspec")
+    assert named.says == "Example Meters EX-3 with SunSpec models 213"
 
 
 async def test_evidence_can_be_compared_with_the_display():
@@ -74,18 +75,24 @@ async def test_evidence_can_be_compared_with_the_display():
 
 
 async def test_a_disturbance_names_no_other_product():
-    for trouble in (BadAnswer, DeviceTimeout):
-        named = await product(Direct(meter("eastron-sdm630"), trouble, times=1))
-        assert named.slugs == ("eastron-sdm630",)
+    device = meter("siemens-pac2200")
+    for at in range(1, 60):
+        for trouble in (BadAnswer, DeviceTimeout):
+            assert (await product(Direct(device, trouble, at))).slugs == ("siemens-pac2200",), at
 
 
 async def test_values_that_no_mains_has_name_nothing():
-    strange = meter("siemens-pac2200")
-    strange.put({f"voltage_l{n}": 3.2e-41 for n in (1, 2, 3)})
-    named = await product(Direct(strange))
-    assert named is None or "siemens-pac2200" not in named.slugs
+    for odd in ({f"voltage_l{n}": 3.2e-41 for n in (1, 2, 3)}, {"frequency": 500.0}):
+        strange = meter("siemens-pac2200")
+        strange.put(odd)
+        named = await product(Direct(strange))
+        assert named is None or "siemens-pac2200" not in named.slugs
+
+
+async def test_registers_that_only_one_of_two_has_tell_them_apart():
+    assert (await product(Direct(meter("wago-879", holes="refused")))).slugs == ("wago-879",)
 
 
 async def test_a_line_that_goes_is_not_a_product():
     with pytest.raises(LineDown):
-        await product(Direct(meter("abb-b23"), LineDown, times=1))
+        await product(Direct(meter("abb-b23"), LineDown, at=1))
