@@ -124,10 +124,6 @@ class EnergyAcceptor:
             return self._rebase(seen, "reset" if energy_wh < base.energy_wh else "exchanged")
         return Verdict(refused=why)
 
-    def refusal(self, energy_wh: int | None, mono_ns: int) -> str | None:
-        """Why this value is not believed; `None`: it is."""
-        return self.judge(energy_wh, mono_ns).refused
-
     def _believe(self, seen: _Seen) -> Verdict:
         self._base, self._candidate = seen, None
         return Verdict(energy_wh=seen.energy_wh)
