@@ -79,7 +79,7 @@ class Server:
 
 
 @pytest.mark.parametrize("kind", ["rtu+tcp", "tcp"])
-async def test_a_server_that_reboots_or_goes_deaf_comes_back(kind, record_property):
+async def test_a_server_that_reboots_or_goes_deaf_comes_back(kind):
     server = Server(mbap=kind == "tcp")
     await server.up()
     bus = open_bus(f"{kind}://127.0.0.1:{server.port}")
@@ -96,11 +96,11 @@ async def test_a_server_that_reboots_or_goes_deaf_comes_back(kind, record_proper
         with pytest.raises(LineDown):
             await ask(bus)
         await server.up()
-        record_property("rebooted_s", await until_it_answers(bus))
+        print(f"{kind}: back {await until_it_answers(bus):.2f} s after a reboot")
         server.deaf = server.connections
         with pytest.raises(DeviceTimeout):
             await ask(bus)
-        record_property("deaf_s", await until_it_answers(bus))
+        print(f"{kind}: {await until_it_answers(bus):.2f} s to leave one that is deaf")
         assert server.connections > server.deaf, "the old connection was given up"
     finally:
         await bus.close()
@@ -129,7 +129,7 @@ async def test_an_adapter_that_came_back_under_another_number_is_found(tmp_path)
     second = plug()
     asyncio.get_running_loop().add_reader(second, heard)
     try:
-        await until_it_answers(bus)
+        print(f"adapter: back in {await until_it_answers(bus):.2f} s under its new number")
         assert bus.figures().downs >= 1
     finally:
         asyncio.get_running_loop().remove_reader(second)

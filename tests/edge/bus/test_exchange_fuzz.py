@@ -225,7 +225,7 @@ def test_no_wrong_value_is_taken_whatever_is_heard(url):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("url", ["rtu:/dev/x?baud=19200", "tcp://x"])
-def test_no_wrong_value_is_taken_in_a_hundred_thousand_cases(url, record_property):
+def test_no_wrong_value_is_taken_in_a_hundred_thousand_cases(url):
     tally = run(url, LONG, 20261121)
     judge(tally, LONG)
     print(f"{url}: {tally.right} right, {tally.refused} refused, {len(tally.wrong)} wrong where "
