@@ -6,7 +6,7 @@ request more. With limits of length, barriers and holes in play the first fit is
 the blocks are chosen so that the whole takes the least time there is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
@@ -118,6 +118,43 @@ def plan(spans: Iterable[Span], pace: Pace, turnaround_s: float, limits: Limits,
             blocks.append(Block(function=block.function, address=block.start,
                                 count=block.end - block.start, spans=inside))
     return tuple(blocks)
+
+
+def told_apart(blocks: Iterable[Block], shapes: dict[tuple[int, int], int], known: Sequence[Span],
+               limits: Limits) -> tuple[Block, ...]:
+    """The blocks, none as long as another of its function at another address: in RTU nothing else
+    tells a late answer from the one that was asked for. `shapes`: function and length -> address of
+    those that were planned before; these are added.
+
+    One that must be longer takes a neighbour of `known` in; where there is none it stays as it is.
+    """
+    starts = {(span.function, span.start): span for span in sorted(known)}
+    ends = {(span.function, span.end): span for span in sorted(known)}
+    told = []
+    for block in blocks:
+        for span in _longer(block.span, starts, ends, limits):
+            shape = span.function, span.end - span.start
+            if shapes.setdefault(shape, span.start) == span.start:
+                told.append(Block(function=span.function, address=span.start, count=shape[1],
+                                  spans=block.spans))
+                break
+        else:
+            told.append(block)
+    return tuple(told)
+
+
+def _longer(span: Span, starts: dict[tuple[int, int], Span], ends: dict[tuple[int, int], Span],
+            limits: Limits) -> Iterator[Span]:
+    """The span itself, and with more and more of what follows it, then of what stands before it."""
+    yield span
+    for behind in (True, False):
+        grown = span
+        while (more := starts.get((span.function, grown.end)) if behind
+               else ends.get((span.function, grown.start))) is not None:
+            grown = Span(span.function, min(grown.start, more.start), max(grown.end, more.end))
+            if not limits.allow(grown):
+                break
+            yield grown
 
 
 def _cheapest(units: list[Span], pace: Pace, turnaround_s: float, limits: Limits) -> list[Span]:

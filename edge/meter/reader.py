@@ -11,7 +11,7 @@ from edge.meter.image import Image
 from edge.meter.learnt import Learnt
 from edge.meter.model import MeterModel, Register
 from edge.meter.pace import TURNAROUND_S, Pace
-from edge.meter.plan import Block, Span, limits_of, plan, spans_of, ties_of
+from edge.meter.plan import Block, Span, limits_of, plan, spans_of, ties_of, told_apart
 
 _HALVED = (2, 3)  # illegal address, illegal value: for a block that a device does not want whole
 _SILENT_TURNS = 3  # as many timeouts of one block in a row, and its halves are tried
@@ -33,6 +33,7 @@ class RegisterReader:
         self._answers = 0
         self._answers_at: dict[Span, int] = {}  # how many answers there were at its first timeout
         self._plans: dict[tuple[str, ...], tuple[Block, ...]] = {}
+        self._shapes: dict[tuple[int, int], int] = {}  # function, length -> address of its block
         self._planned = (0.0, -1)  # with this turnaround, and this version of what was learnt
         self._base: int | None = 0 if model.sunspec is None else None
         self._starts = sunspec.STARTS
@@ -74,6 +75,7 @@ class RegisterReader:
             planned_s, version = turnaround_s, -1
         if version != self._learnt.version:
             self._plans.clear()
+            self._shapes.clear()
             self._planned = planned_s, self._learnt.version
         known = self._plans.get(quantities)
         if known is None:
@@ -86,8 +88,18 @@ class RegisterReader:
         spans = [span for register in wanted for span in spans_of(register)]
         if self.model.sunspec is not None and spans:
             spans.append(_HEADER)
-        return plan(spans, self._pace, turnaround_s, self._learnt.limits,
-                    ties_of(self.model, wanted))
+        blocks = plan(spans, self._pace, turnaround_s, self._learnt.limits, ties_of(self.model, wanted))
+        return told_apart(blocks, self._shapes, self._known(), self._learnt.limits)
+
+    def _known(self) -> list[Span]:
+        """What may be read along with anything. A SunSpec model has no holes."""
+        spans = [span for register in self.model.registers
+                 if not register.optional and self._why_missing(register) is None
+                 for span in spans_of(register)]
+        if self.model.sunspec is None:
+            return spans
+        end = max((span.end for span in spans), default=0)
+        return [Span(sunspec.HOLDING, at, at + 1) for at in range(end)]
 
     def _why_missing(self, register: Register) -> str | None:
         return next((why for span in spans_of(register)
