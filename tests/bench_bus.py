@@ -24,6 +24,7 @@ from edge.bus.open import open_bus
 from edge.bus.pdu import write_registers
 from edge.bus.port import BusClass
 from edge.bus.url import parse_url
+from edge.controller.trouble import DeviceError
 from edge.meter.catalogue import load
 from edge.meter.meter import Meter
 from hil_tests.bench.line_thread import LineThread
@@ -103,13 +104,15 @@ def ours(line: LineThread, turns: int) -> tuple[list[float], float, str]:
             meters = [Meter(bus, unit, load(MODEL), str(unit), time.monotonic_ns,
                             line=parse_url(url)) for unit in UNITS]
             for _ in range(2):
-                await turn(meters)  # the line learns its units' turnaround
+                with suppress(DeviceError):
+                    await turn(meters)  # the line learns its units' turnaround
             before, asked, taken = wire_s(line.line), bus.stats.requests, list[float]()
             cpu_ns = time.thread_time_ns()
-            for _ in range(turns):
+            while len(taken) < turns:
                 start_s = time.monotonic()
-                await turn(meters)
-                taken.append(time.monotonic() - start_s)
+                with suppress(DeviceError):  # a machine that stalls; what it cost stays in the CPU time
+                    await turn(meters)
+                    taken.append(time.monotonic() - start_s)
             asked, cpu_ns = bus.stats.requests - asked, time.thread_time_ns() - cpu_ns
             passed_s = (wire_s(line.line) - before) / turns
             return taken, cpu_ns / 1e3 / asked, (
@@ -170,7 +173,8 @@ async def urgent(line: LineThread, count: int) -> list[Row]:
         for _ in range(count):
             await asyncio.sleep(chance.uniform(0.01, 0.06))
             asked_s = time.monotonic()
-            await bus.transact(BOARD, revoke, BusClass.REVOKE, timeout_s=0.3)
+            with suppress(DeviceError):
+                await bus.transact(BOARD, revoke, BusClass.REVOKE, timeout_s=0.3)
             waited.append((board.heard_s - (len(revoke) + 3) * line.line.char_s - asked_s) * 1e3)
     finally:
         for task in reading:
@@ -186,7 +190,8 @@ async def urgent(line: LineThread, count: int) -> list[Row]:
 
 async def for_ever(meter: Meter) -> None:
     while True:
-        await meter.read_values(VALUES, BusClass.METER_FAST)
+        with suppress(DeviceError):
+            await meter.read_values(VALUES, BusClass.METER_FAST)
 
 
 class EchoBoard:
