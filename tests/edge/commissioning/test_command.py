@@ -29,13 +29,13 @@ def test_wrong_arguments_say_what_is_wrong(capsys, model, url, said):
 
 
 @pytest.mark.parametrize(("text", "told"), [
-    ("rtu:/dev/x", "rtu:/dev/x?baud=19200&parity=E&stop=1"),
-    ("rtu:/dev/x?baud=9600", "rtu:/dev/x?baud=9600&parity=E&stop=1"),
-    ("rtu:/dev/x?parity=N&echo=1", "rtu:/dev/x?baud=19200&parity=N&stop=1"),
+    ("rtu:/dev/x", "rtu:/dev/x?baud=2400&parity=N&stop=1"),
+    ("rtu:/dev/x?baud=9600", "rtu:/dev/x?baud=9600&parity=N&stop=1"),
+    ("rtu:/dev/x?parity=E&echo=1", "rtu:/dev/x?baud=2400&parity=E&stop=1"),
     ("tcp://h", "tcp:h:502"),
 ])
 def test_what_a_url_leaves_out_is_the_models_factory_setting(text, told):
-    assert str(with_factory_setting(text, load("abb-b23"))) == told
+    assert str(with_factory_setting(text, load("eastron-sdm120"))) == told
     assert with_factory_setting(text, None) == parse_url(text)
 
 

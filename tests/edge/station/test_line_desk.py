@@ -113,6 +113,12 @@ async def test_trouble_arrives_as_what_it_was(desk, line, trouble):
     assert type(there) is trouble and str(there) == str(line.says)
 
 
+async def test_a_refusal_keeps_its_code(desk, line):
+    line.says = DeviceRefused("refused", where="", got="", expected="", code=2)
+    there = raised(done(await ask(desk)).trouble)
+    assert isinstance(there, DeviceRefused) and there.code == 2
+
+
 async def test_one_read_at_a_time_for_each_client(desk, line):
     line.gate.clear()
     first = asyncio.create_task(ask(desk))
