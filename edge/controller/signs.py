@@ -120,16 +120,15 @@ _PREDICATES: Mapping[Sign, Callable[[Turn, Outlet], bool]] = {
 
 def next_move(turn: Turn, outlet: Outlet) -> tuple[Sign, Move] | None:
     """The most urgent sign that has a move in this phase, if any is true now."""
-    for sign in _BY_PHASE[outlet.phase]:
-        if _PREDICATES[sign](turn, outlet):
-            move = TABLE[outlet.phase, sign]
-            if move is not None:
-                return sign, move
+    for sign, move, stands in _BY_PHASE[outlet.phase]:
+        if stands(turn, outlet):
+            return sign, move
     return None
 
 
-_BY_PHASE: Mapping[Phase, tuple[Sign, ...]] = {
-    phase: tuple(sign for sign in Sign if TABLE[phase, sign] is not None) for phase in Phase
+_BY_PHASE: Mapping[Phase, tuple[tuple[Sign, Move, Callable[[Turn, Outlet], bool]], ...]] = {
+    phase: tuple((sign, move, _PREDICATES[sign]) for sign in Sign
+                 if (move := TABLE[phase, sign]) is not None) for phase in Phase
 }
 
 

@@ -22,11 +22,14 @@ def note_timers(turn: Turn, outlet: Outlet) -> None:
               and board is not None and board.mirror_closed is False)
     _note_mirrors(turn, outlet, differ=mirrors_differ)
     fed = off and board is not None and outlet.board_error is None and board.request
-    since = {"stuck_ns": stuck, "fallen_ns": fallen, "fed_ns": fed,
-             "open_ns": is_open(outlet), "odd_ns": _is_odd(outlet)}
-    changes = {name: (getattr(outlet, name) or turn.now_ns) if stands else None
-               for name, stands in since.items()}
-    if any(getattr(outlet, name) != value for name, value in changes.items()):
+    changes: dict[str, int | None] = {}
+    for name, since_ns, stands in (
+            ("stuck_ns", outlet.stuck_ns, stuck), ("fallen_ns", outlet.fallen_ns, fallen),
+            ("fed_ns", outlet.fed_ns, fed), ("open_ns", outlet.open_ns, is_open(outlet)),
+            ("odd_ns", outlet.odd_ns, _is_odd(outlet))):
+        if stands is (since_ns is None):
+            changes[name] = turn.now_ns if stands else None
+    if changes:
         turn.set(outlet.evse_id, **changes)
     _note_hammering(turn, outlet)
 

@@ -48,7 +48,7 @@ def _of_sensor(turn: Turn, sensor: Sensor) -> Standing:
         yield Found(code=FaultCode.SENSOR_LOST, where=sensor.id, evse_ids=sensor.evse_ids, detail=why)
     if share is not None and capped and (share < 1.0 or not back):
         yield Found(code=hot, where=sensor.id, evse_ids=sensor.evse_ids, detail=_shown(celsius))
-    if _panics(turn, fault_key(too_hot, sensor.id), celsius, sensor.panic_c):
+    if _panics(turn, too_hot, sensor.id, celsius, sensor.panic_c):
         yield Found(code=too_hot, where=sensor.id, evse_ids=sensor.evse_ids, detail=_shown(celsius))
 
 
@@ -75,7 +75,7 @@ def _of_board(turn: Turn, evse: Evse, outlet: Outlet) -> Standing:
             _cap(turn, BOARD, evse.id, held.current_a)  # not known any more: as it was
         if key in turn.site.caps:
             yield at_evse(evse.id, FaultCode.HOT, _shown(celsius))
-    if _panics(turn, fault_key(FaultCode.TEMPERATURE, evse.id), celsius, BOARD_PANIC_C):
+    if _panics(turn, FaultCode.TEMPERATURE, evse.id, celsius, BOARD_PANIC_C):
         yield at_evse(evse.id, FaultCode.TEMPERATURE, _shown(celsius))
 
 
@@ -96,11 +96,12 @@ def _cap(turn: Turn, name: str, evse_id: str, target_a: float | None) -> bool:
     return now is not None
 
 
-def _panics(turn: Turn, key: str, celsius: float | None, panic_c: float) -> bool:
+def _panics(turn: Turn, code: FaultCode, where: str, celsius: float | None, panic_c: float) -> bool:
     """From `panic_c` on; then until well below it for the hold. Unknown ends nothing."""
     hot = celsius is not None and celsius >= panic_c
     if not hot and not turn.site.since:
         return False  # as it nearly always is
+    key = fault_key(code, where)
     panic, cool = f"panic:{key}", f"cool:{key}"
     stands = hot or panic in turn.site.since
     well = celsius is not None and celsius < panic_c - PANIC_BACK_C
