@@ -35,7 +35,7 @@ MODELS = ("eastron-sdm630", "eastron-sdm630", "abb-b23", "carlo-gavazzi-em340", 
 METERS = tuple(range(1, 9))
 BOARDS = tuple(range(11, 19))
 KINDS = ("silent", "late", "held", "swapped", "truncated", "noise_before", "noise_after", "bad_crc",
-         "wrong_unit", "wrong_function", "wrong_count", "exception", "echo")
+         "wrong_unit", "wrong_function", "wrong_count", "exception", "echo", "flipped")
 GRANT_S, RENEW_S = 5.0, 1.0
 _RECENT_S = 3.0  # a device that answers with its last answer tells the truth of then
 _NEAR = 0.011  # of a value, or of its unit: steps of the coarsest register
@@ -144,6 +144,10 @@ class Spoiled:
                 kind = "silent"
             self.spoiled[kind] = self.spoiled.get(kind, 0) + 1
             noise = self._chance.randbytes(self._chance.randint(1, 12))
+            if kind == "flipped":
+                at = self._chance.randrange(len(said))
+                flipped = said[at] ^ 1 << self._chance.randrange(8)
+                return said[:at] + bytes((flipped,)) + said[at + 1:]
             code = self._chance.choice((b"\x04", b"\x06", b"\x0b"))
             self._wire.fault(kind, self.unit, delay_s=self._chance.uniform(0.01, 0.9), times=1,
                              data=code if kind == "exception" else noise)
