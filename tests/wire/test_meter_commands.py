@@ -205,15 +205,16 @@ async def test_a_line_that_a_controller_owns_is_read_through_it(tmp_path):
     there = {1: ("eastron-sdm630", 9600), 4: ("abb-b23", 9600), 5: ("abb-b23", 19200)}
     async with line_with(tmp_path, there), controlled(tmp_path) as asked:
         url = f"rtu:{tmp_path / 'by-id'}?baud=19200"
-        done = await read(tmp_path, url, 1, "--model", "eastron-sdm630", "--json")
-        model = await read(tmp_path, url, 1, "--model", "abb-b23")
-        silent = await read(tmp_path, url, 9, "--model", "abb-b23")
-        scan = await run("scan", "--port", str(tmp_path / "by-id"), "--run-dir", str(tmp_path),
-                         "--units", "1,4,5", "--json")
-        golden = await run("record", "--url", url, "--unit", "4", "--model", "abb-b23", "--out",
-                           str(tmp_path / "g"), "--seconds", "1", "--run-dir", str(tmp_path))
-        watch = await run("watch", "--url", url, "--unit", "4", "--model", "abb-b23", "--run-dir",
-                          str(tmp_path), "--turns", "2", "--interval", "0.1", "--json")
+        done, model, silent, scan, golden, watch = await asyncio.gather(  # it serves them in turn
+            read(tmp_path, url, 1, "--model", "eastron-sdm630", "--json"),
+            read(tmp_path, url, 1, "--model", "abb-b23"),
+            read(tmp_path, url, 9, "--model", "abb-b23"),
+            run("scan", "--port", str(tmp_path / "by-id"), "--run-dir", str(tmp_path),
+                "--units", "1,4,5", "--json"),
+            run("record", "--url", url, "--unit", "4", "--model", "abb-b23", "--out",
+                str(tmp_path / "g"), "--seconds", "2", "--run-dir", str(tmp_path)),
+            run("watch", "--url", url, "--unit", "4", "--model", "abb-b23", "--run-dir",
+                str(tmp_path), "--turns", "2", "--interval", "0.1", "--json"))
     assert done.status == 0 and done.json["values"]["power"]["value"] == 4830.0
     assert asked.count(TRANSACT) > 10
     assert "looks like eastron-sdm630" in model.err, "the same words as on a port of our own"

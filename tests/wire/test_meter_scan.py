@@ -27,8 +27,8 @@ def on(tmp_path, *more):
 
 async def test_five_models_at_two_bauds_are_all_named(tmp_path):
     async with line_with(tmp_path, FIVE):
-        done = await run("scan", *on(tmp_path, "--units", "1-8,20", "--bauds", "9600,19200",
-                                     "--json"))
+        done = await run("scan", *on(tmp_path, "--units", "1-5,7,20", "--bauds", "9600,19200",
+                                     "--parities", "N", "--json"))
     assert done.status == 0 and done.json["complete"] and done.json["notes"] == []
     found = {one["unit"]: one for one in done.json["found"]}
     assert {unit: (one["model"], one["baud"]) for unit, one in found.items()} == FIVE
@@ -92,10 +92,11 @@ async def test_gateways_are_scanned_by_their_units(tmp_path):
     server = SerialServer(wire)
     ports = await gateway.start(), await server.start()
     try:
-        modbus = await run("scan", "--url", f"tcp://127.0.0.1:{ports[0]}", "--run-dir", str(tmp_path),
-                           "--units", "1-12", "--json")
-        serial = await run("scan", "--url", f"rtu+tcp://127.0.0.1:{ports[1]}", "--run-dir",
-                           str(tmp_path), "--units", "3-6", "--timeout-ms", "200", "--json")
+        modbus, serial = await asyncio.gather(
+            run("scan", "--url", f"tcp://127.0.0.1:{ports[0]}", "--run-dir", str(tmp_path),
+                "--units", "1-12", "--json"),
+            run("scan", "--url", f"rtu+tcp://127.0.0.1:{ports[1]}", "--run-dir", str(tmp_path),
+                "--units", "3-6", "--timeout-ms", "200", "--json"))
     finally:
         await gateway.stop()
         await server.stop()
