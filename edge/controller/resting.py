@@ -38,10 +38,11 @@ def few(before: Site, turn: Turn, stamped: Stamped) -> tuple[str, ...] | None:
         if (turn.site.suspects != before.suspects or turn.site.meter_errors != before.meter_errors
                 or all(evse.meter_id != told for evse in turn.plan.evses)):
             return None
-    return tuple([
+    found = tuple([
         evse_id for evse_id, outlet in turn.outlets.items()
         if outlet is not before.outlets[evse_id] or rest.until_ns.get(evse_id, 0) <= at.mono_ns
         or (told and turn.evse(evse_id).meter_id == told)])
+    return found if len(found) < max(len(turn.outlets), 2) else None
 
 
 def noted(turn: Turn, before: Rest | None, taken_in: dict[str, Outlet]) -> Rest:
