@@ -33,7 +33,6 @@ _NAMES = (0, 1)  # objects of an identity: maker, product
 _SURE = 2.0  # that a product code is worth, where likeness is 0 to 1
 _OTHER_CODE = -0.2  # it may be a variant that we do not know of
 _SAME = 0.01  # a difference that says nothing
-_NO_CODE = -0.001  # no difference, but a later place among equals
 _MOST_TIE_BREAKS = 16
 
 Words = tuple[int, ...]
@@ -67,7 +66,7 @@ class Identifier:
             return await self._by_name()
         best = max(candidates.values())
         tied = [model for model in self._models if candidates.get(model.slug, best - 1) > best - _SAME]
-        tied.sort(key=lambda model: -candidates[model.slug])
+        tied.sort(key=_known, reverse=True)
         tied = await self._untied(tied)
         sure = best >= _SURE
         return Product(slugs=tuple(model.slug for model in tied), by="code" if sure else "values",
@@ -109,7 +108,7 @@ class Identifier:
             return 0.0
         words = await self._words(told.function, told.address, told.count)
         if words is None or not any(words):
-            return _NO_CODE
+            return 0.0
         return _SURE if "".join(f"{word:04x}" for word in words) in told.values else _OTHER_CODE
 
     async def _untied(self, tied: list[MeterModel]) -> list[MeterModel]:
@@ -193,6 +192,12 @@ class Identifier:
             except (DeviceTimeout, BadAnswer):
                 pass  # once more: a disturbance must not name another product
         return None
+
+
+def _known(model: MeterModel) -> tuple[int, int]:
+    """What more sources describe, or has more variants, is met more often: a first guess, no more."""
+    return (sum(register.confirmed for register in model.registers),
+            len(model.identity.values) if model.identity else 0)
 
 
 def _place(register: Register) -> tuple[int, int, str, str]:

@@ -28,7 +28,9 @@ def probe_quantities(model: MeterModel) -> tuple[str, ...]:
     picked = dict.fromkeys(name for name in wanted
                            if name != "energy_export" and model.register(name) is not None)
     energies = [name for name in picked if name.startswith("energy")]
-    return tuple(name for name in picked if name not in energies[1:])
+    # Some variants lack an optional one, and are told by the next.
+    sure = next((n for n, name in enumerate(energies) if not _optional(model, name)), 0)
+    return tuple(name for name in picked if name not in energies[sure + 1:])
 
 
 def likeness(model: MeterModel, values: Values) -> float:

@@ -39,13 +39,13 @@ class VirtualMeter:
 
     `holes`: registers between those of the map are "zeros", or "refused". `baud`: that its port is set
     to; None: whatever the line speaks. `sunspec`: where a SunSpec model is found. `product`: which of
-    the products of its identity it is.
+    the products of its identity it is; None: an older one, which has no such register.
     """
 
     def __init__(self, unit: int, model: str = "eastron-sdm630", *,
                  physics: MeterPhysics | None = None, turnaround_s: float = 0.008,
                  baud: int | None = None, holes: str = "zeros", sunspec: Layout | None = None,
-                 product: int = 0) -> None:
+                 product: int | None = 0) -> None:
         if holes not in ("zeros", "refused"):
             raise ValueError(f"holes: got {holes!r}, expected 'zeros' or 'refused'")
         self.unit, self.model, self.turnaround_s, self.baud = unit, model, turnaround_s, baud
@@ -57,7 +57,8 @@ class VirtualMeter:
         self.refuse_above: tuple[int, int] | None = None  # more registers at once: this exception
         self.requests = 0
         self.refusals: list[tuple[int, int]] = []  # address and count of what was refused
-        self._product, self._holes = product, holes
+        self._identity = None if product is None else self.map.identity
+        self._product, self._holes = product or 0, holes
         self._layout = sunspec
         if self.map.sunspec is not None and sunspec is None:
             self._layout = layout(self.map.sunspec, unit=unit)
@@ -143,7 +144,7 @@ class VirtualMeter:
         return struct.pack(f">BB{count}H", pdu[0], 2 * count, *words)
 
     def _words(self, function: int, address: int, count: int) -> list[int]:
-        identity, end = self.map.identity, address + count
+        identity, end = self._identity, address + count
         spots = [spot for spot in self.map.spots if self.map.alike or spot.function == function]
         if not spots and (identity is None or identity.function != function):
             raise Refused(_BAD_FUNCTION)
@@ -183,7 +184,7 @@ class VirtualMeter:
         if self._layout is not None:
             known = self._layout.words
             return {at: known[at] for at in range(address, end) if at in known}
-        identity, there = self.map.identity, {}
+        identity, there = self._identity, {}
         if self._holes == "zeros" and spots:
             first = min(spot.address for spot in spots)
             first = 0 if first < self.map.max_block else first

@@ -64,6 +64,14 @@ async def test_what_a_product_says_of_itself_beats_its_values():
         assert (named.slugs, named.by) == ((slug,), "code")
 
 
+@pytest.mark.parametrize("slug", ["eastron-sdm630", "carlo-gavazzi-em340"])
+async def test_without_its_code_a_product_is_the_first_guess_among_its_like(slug):
+    device = meter(slug, holes="refused", product=None)
+    device.absent |= {"energy_import_fine", "energy_export_fine"}  # of the older EM340
+    named = await product(Direct(device))
+    assert named is not None and named.slugs[0] == slug and named.by == "values", named
+
+
 async def test_sunspec_is_found_by_its_walk_and_says_who_made_it():
     named = await product(Direct(meter("sunspec-213")))
     assert (named.slugs, named.by) == (("sunspec-213",), "sunspec")
