@@ -68,10 +68,16 @@ def wh_per_count(register: Register, exponent: int | None = None) -> Decimal:
 
 
 def energy_wh(register: Register, words: Sequence[int], exponent: int | None = None) -> int | None:
-    """Energy in whole Wh, rounded to the nearest once, from the raw register."""
+    """Energy in whole Wh, rounded to the nearest once, from the raw register.
+
+    For a whole register of a SunSpec model, which no such meter may lack: its accumulator at 0 has not
+    counted yet, or a new site could never begin; where there is no accumulator, its exponent is missing.
+    """
     value = value_of(register, words, exponent)
     if value is None:
-        return None
+        begins = (register.type is RegisterType.ACC32 and not any(words)
+                  and (register.scale_register is None or exponent_of(exponent) is not None))
+        return 0 if begins else None
     return int((value * _WH[register.unit]).to_integral_value(rounding=ROUND_HALF_EVEN))
 
 

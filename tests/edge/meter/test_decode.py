@@ -141,6 +141,14 @@ def test_energy_in_counts_follows_the_exponent():
     assert energy_wh(energy, [0, 1234], 0x8000) is None
 
 
+def test_an_accumulator_that_has_not_counted_yet_is_a_register_at_zero():
+    energy = register("acc32", "0.001", scale_register=54)
+    assert (energy_wh(energy, [0, 0], 0), energy_wh(energy, [0, 0], 0xFFFF)) == (0, 0)
+    assert energy_wh(energy, [0, 0], 0x8000) is energy_wh(energy, [0, 0]) is None, "there is none"
+    assert energy_wh(register("uint32", sentinel="00000000"), [0, 0]) is None
+    assert value_of(energy, [0, 0], 0) is None, "what is shown of a phase may well be not there"
+
+
 def test_a_sign_that_means_nothing_is_dropped():
     for raw, wanted in (("fffffc18", 1000), ("000003e8", 1000), ("00000000", 0)):
         assert value("int32", raw, magnitude=True) == wanted
