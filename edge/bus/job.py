@@ -7,6 +7,7 @@ from edge.bus.port import BusClass
 from edge.controller.trouble import DeviceError, DeviceRefused, DeviceTimeout
 
 _AGED_S = 0.3  # a meter waits for boards so long at most, give or take their turn
+_OLD_S = 2.0  # a board for meters; it is lost after 3
 
 # Modbus Application Protocol v1.1b3, 7
 _EXCEPTIONS = {1: "illegal function", 2: "illegal data address", 3: "illegal data value",
@@ -28,11 +29,15 @@ class Job:
     def klass(self) -> BusClass:
         return BusClass(self.order[0])
 
-    def rank(self, now_s: float) -> tuple[int, int]:
-        """A meter that has waited counts as a board: boards that fill a line would starve it."""
-        meter = BusClass.METER_FAST <= self.klass <= BusClass.METER_SLOW
-        aged = meter and now_s - self.since_s > _AGED_S
-        return (BusClass.BOARD if aged else self.order[0]), self.order[1]
+    def rank(self, now_s: float) -> tuple[float, int]:
+        """A meter that has waited counts as a board: boards that fill a line would starve it. A board
+        that has waited for all of those goes before them: one lost frame more, and it is given up.
+        """
+        waited_s, klass = now_s - self.since_s, self.klass
+        if klass is BusClass.BOARD and waited_s > _OLD_S:
+            return (BusClass.GRANT + BusClass.BOARD) / 2, self.order[1]
+        aged = BusClass.METER_FAST <= klass <= BusClass.METER_SLOW and waited_s > _AGED_S
+        return (BusClass.BOARD if aged else klass), self.order[1]
 
     def settle(self, outcome: bytes | DeviceError) -> None:
         """Tell the one who asked, if he still waits."""

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from edge.bus.job import Job
 from edge.bus.link import WireCounts
 from edge.bus.owner import LineOwner
 from edge.bus.pdu import read_input, write_register
@@ -375,3 +376,13 @@ def test_what_cannot_be_matched_never_reaches_the_line(on_line):
             await owner.transact(1, b"\x2b\x0e\x01", BusClass.BULK)
         return link.sent
     assert on_line(scenario) == []
+
+
+async def test_a_board_that_waits_behind_a_full_line_of_meters_comes_before_them_and_after_grants():
+    pdu, done = ENERGY, asyncio.get_running_loop().create_future()
+    jobs = {name: Job((klass, n), 1 + n, pdu, None, since_s, done) for n, (name, klass, since_s) in
+            enumerate((("meter", BusClass.METER_FAST, 0.0), ("old", BusClass.BOARD, 0.5),
+                       ("young", BusClass.BOARD, 1.5), ("grant", BusClass.GRANT, 1.5)))}
+    for now_s, order in ((2.4, ["grant", "meter", "old", "young"]),
+                         (2.6, ["grant", "old", "meter", "young"])):
+        assert sorted(jobs, key=lambda name: jobs[name].rank(now_s)) == order
