@@ -72,11 +72,12 @@ def points(session: Session, now: Now | None = None) -> list[Point]:
     """The corners of a session, in order; the last one is its end (or `now`)."""
     end = session.ended or (now.at if now else session.began)
     clock = Clock([session.began, *(period.start for period in session.periods), end])
-    start_wh = session.start_reading.energy_import_wh if session.start_reading else None
+    start_wh = session.start_wh  # 0 of a new meter
     total_wh = metered_wh(session, now)
     found = [Point(at=clock.second(session.began), energy_wh=0, charging=not session.periods)]
     for period in session.periods:
-        at, energy_wh = clock.second(period.start), period.energy_wh - (start_wh or period.energy_wh)
+        at = clock.second(period.start)
+        energy_wh = 0 if start_wh is None else period.energy_wh - start_wh
         found.append(Point(
             at=max(at, found[-1].at), charging=period.charging, ev_idle=period.ev_idle,
             energy_wh=min(max(energy_wh, found[-1].energy_wh), total_wh)))

@@ -1,5 +1,6 @@
 """When a session's instants were, if the clock is set back while nobody looks."""
 
+import msgspec
 import pytest
 
 from edge.billing.timeline import points
@@ -43,3 +44,15 @@ def test_an_untrusted_clock_that_has_gone_on_is_better_than_none():
     charging = at(20, 1, "2025-11-21T10:00:20.000Z", ok=False)
     found = points(session(began, charging, at(5, 2, "2025-11-21T10:05:10.000Z", ok=False)))
     assert (found[-1].at - found[0].at).total_seconds() == 300
+
+
+@pytest.mark.parametrize("start_wh", [0, 7])
+def test_what_was_metered_before_a_change_stays_before_it_also_of_a_new_meter(start_wh):
+    began, charging, idle, ended = (at(s, 1, f"2026-11-21T10:00:{s}.000Z", ok=True)
+                                    for s in (10, 20, 30, 40))
+    told = msgspec.structs.replace(
+        session(began, charging, ended), last_wh=start_wh + 900,
+        start_reading=Reading(meter_id="m", mono_ns=0, energy_import_wh=start_wh),
+        periods=(Period(start=charging, energy_wh=start_wh, charging=True),
+                 Period(start=idle, energy_wh=start_wh + 800, charging=False, ev_idle=True)))
+    assert [corner.energy_wh for corner in points(told)] == [0, 0, 800, 900]
