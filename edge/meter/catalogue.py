@@ -9,7 +9,7 @@ from edge.meter.model import Billing, MeterModel
 from edge.meter.model_file import BadModel, parse
 from edge.meter.soundness import BILLED, problems
 
-_FINEST_BILLED_WH = 10
+FINEST_BILLED_WH = 10  # a bill may rest on steps of this, and on finer ones
 
 
 def slugs() -> tuple[str, ...]:
@@ -61,10 +61,10 @@ def why_not_billable(model: MeterModel, exponent: int | None = None) -> str | No
     if model.billing.quantity not in BILLED:
         return (f"{model.name}: got {model.billing.quantity} as billing register, "
                 "expected imported energy (a sum may hold export too)")
-    step_wh = _step_wh(model, model.billing, exponent)
-    if step_wh > _FINEST_BILLED_WH:
+    step_wh = billing_step_wh(model, model.billing, exponent)
+    if step_wh > FINEST_BILLED_WH:
         return (f"{model.name}: got a register in steps of {step_wh.normalize():f} Wh, "
-                f"expected {_FINEST_BILLED_WH} Wh or finer")
+                f"expected {FINEST_BILLED_WH} Wh or finer")
     return None
 
 
@@ -113,7 +113,8 @@ def _told_apart(model: MeterModel, other: MeterModel) -> bool:
     return same_place and not set(mine.values) & set(theirs.values)
 
 
-def _step_wh(model: MeterModel, billing: Billing, exponent: int | None) -> Decimal:
+def billing_step_wh(model: MeterModel, billing: Billing, exponent: int | None = None) -> Decimal:
+    """The step of the billing register; `exponent` as in `why_not_billable`."""
     register, power = model.register(billing.quantity), exponent_of(exponent)
     moves = register is not None and register.scale_register is not None and power is not None
     return billing.resolution_wh.scaleb(power) if moves and power else billing.resolution_wh

@@ -71,7 +71,7 @@ def energy_wh(register: Register, words: Sequence[int], exponent: int | None = N
     """Energy in whole Wh, rounded to the nearest once, from the raw register.
 
     For a whole register of a SunSpec model, which no such meter may lack: its accumulator at 0 has not
-    counted yet, or a new site could never begin; where there is no accumulator, its exponent is missing.
+    counted yet, or a new site could never begin; where none is there, its exponent is missing.
     """
     value = value_of(register, words, exponent)
     if value is None:

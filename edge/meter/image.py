@@ -33,7 +33,7 @@ class Image:
         """In the register's unit, exact; `None`: not read, or not available."""
         if register is None or not self.holds(register):
             return None
-        return value_of(register, self._own(register), self._exponent(register))
+        return value_of(register, self._own(register), self.exponent(register))
 
     def number(self, register: Register | None) -> float | None:
         """As a float."""
@@ -44,17 +44,18 @@ class Image:
         """In whole Wh, rounded to the nearest once; `None`: not read, or not available."""
         if register is None or not self.holds(register):
             return None
-        return energy_wh(register, self._own(register), self._exponent(register))
+        return energy_wh(register, self._own(register), self.exponent(register))
 
     def energy_raw(self, register: Register) -> tuple[str, str]:
         """Of a register that it holds: its words in hex, and Wh per count as decimal text."""
-        count_wh = wh_per_count(register, self._exponent(register))
+        count_wh = wh_per_count(register, self.exponent(register))
         return raw_hex(register, self._own(register)), format(count_wh.normalize(), "f")
+
+    def exponent(self, register: Register) -> int | None:
+        """Of a register that it holds: the word that scales it; `None`: it needs none."""
+        scale = register.scale_register
+        return None if scale is None else self._words[register.function, scale]
 
     def _own(self, register: Register) -> tuple[int, ...]:
         return tuple(self._words[register.function, at]
                      for at in range(register.address, register.end))
-
-    def _exponent(self, register: Register) -> int | None:
-        scale = register.scale_register
-        return None if scale is None else self._words[register.function, scale]

@@ -14,9 +14,10 @@ from edge.bus.url import LineUrl
 from edge.controller.reading import PerPhase, Quality, Reading, ReadingContext
 from edge.controller.trouble import BadAnswer, DeviceError, DeviceRefused, DeviceTimeout
 from edge.meter.acceptor import EnergyAcceptor, Verdict
+from edge.meter.catalogue import FINEST_BILLED_WH, billing_step_wh
 from edge.meter.compose import has_any, per_phase, power_w
 from edge.meter.image import Image
-from edge.meter.model import MeterModel
+from edge.meter.model import MeterModel, Register
 from edge.meter.pace import factory_pace, pace_of
 from edge.meter.plan import Block
 from edge.meter.reader import RegisterReader
@@ -61,10 +62,12 @@ class Meter:
 
     def __init__(self, bus: Bus, unit: int, model: MeterModel, meter_id: str,
                  clock_ns: Callable[[], int], *, acceptor: EnergyAcceptor | None = None,
-                 line: LineUrl | None = None, slow_s: float = SLOW_S, spread: float = 0.0) -> None:
+                 line: LineUrl | None = None, slow_s: float = SLOW_S, spread: float = 0.0,
+                 billed: bool = False) -> None:
         """`line`: that the bus is on; without it: one that is set as the meter left its factory.
         `slow_s`: period of the slow tier; `spread`: of it, 0 to 1, this meter's is shifted, so that the
-        meters of a line take turns with it.
+        meters of a line take turns with it. `billed`: a bill rests on it, so that a device that turns
+        out to count too coarsely gives no reading at all.
         """
         self.meter_id, self.unit, self.model = meter_id, unit, model
         self._clock_ns = clock_ns
@@ -78,6 +81,8 @@ class Meter:
         self._silent_turns = _DEAD_TURNS  # in a row, in which nothing was answered
         self._refusals = 0  # slow turns in a row whose energy was refused
         self.refused: str | None = None  # why the last energy value is suspect
+        self._billed = billed
+        self._coarse: BadAnswer | None = None  # why no bill may rest on it, as its device told last
         self._energy: _Energy | None = None
         self._voltage: _Voltage | None = None
         self._frequency: _Frequency | None = None
@@ -104,6 +109,7 @@ class Meter:
             raise self._reader.refusal(names)
         if due and whole and not self._doubted():
             self._set_due(asked_ns)
+        self._raise_if_coarse()
         self._take_rest(image, asked_ns)
         return self._reading(image, context, asked_ns)
 
@@ -128,6 +134,7 @@ class Meter:
         if not image.holds(self._billing):
             raise self._reader.refusal(self.tiers.on_demand)
         self._take_energy(image, asked_ns)
+        self._raise_if_coarse()
         self._take_rest(image, asked_ns)
         return self._reading(image, context, asked_ns, alone=True)
 
@@ -216,6 +223,10 @@ class Meter:
         if register is None or not image.holds(register) or image.judged:
             return
         image.judged = True
+        self._coarse = self._too_coarse(image, register)
+        if self._coarse is not None:
+            self._energy = None
+            return
         read_wh = image.energy_wh(register)
         verdict = self.acceptor.judge(read_wh, asked_ns)
         self.refused = verdict.refused
@@ -225,6 +236,20 @@ class Meter:
             Quality.GOOD if verdict.accepted else Quality.SUSPECT)
         if verdict.rebased_from_wh is not None:
             self._rebased = verdict
+
+    def _too_coarse(self, image: Image, register: Register) -> BadAnswer | None:
+        """Some devices choose the exponent, and so the step, themselves."""
+        billing = self.model.billing
+        if not self._billed or billing is None:
+            return None
+        step_wh = billing_step_wh(self.model, billing, image.exponent(register))
+        return None if step_wh <= FINEST_BILLED_WH else BadAnswer(
+            "billing register", where=self._reader.where, got=f"steps of {step_wh.normalize():f} Wh",
+            expected=f"{FINEST_BILLED_WH} Wh or finer")
+
+    def _raise_if_coarse(self) -> None:
+        if self._coarse is not None:
+            raise self._coarse.with_traceback(None)
 
     def _take_rest(self, image: Image, asked_ns: int) -> None:
         """At the end of a turn."""

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from edge.bus.url import parse_url
-from edge.meter.catalogue import load as load_model
 from edge.meter.pace import TURNAROUND_S, pace_of
 from edge.meter.turn_time import FILLED, LineTime, line_time, meter_time
 from edge.outlet.registers import FAST_COUNT
+from edge.station.config_meters import model_of
 from edge.station.config_sections import BusSection, MeterSection, Site
 
 
@@ -18,16 +18,29 @@ def lines(site: Site) -> Iterator[str]:
             if meter.bus == bus.id:
                 side = "supply side" if meter.supply_side else "behind the contactor"
                 yield f"    unit {meter.unit}: meter {meter.id}, {meter.model}, {side}"
+                yield from _too_small(site, meter)
         for evse in site.evses:
             if evse.board.bus == bus.id:
                 yield f"    unit {evse.board.unit}: pilot board of evse {evse.id}"
         yield from _time(site, bus)
 
 
+def _too_small(site: Site, meter: MeterSection) -> Iterator[str]:
+    """Energy that flows faster than a meter can count is refused, and without it nobody charges."""
+    most_a = model_of(meter).max_current_a
+    above = [(f"circuit {circuit.id}", circuit.fuse_a) for circuit in site.circuits
+             if circuit.meter == meter.id and circuit.fuse_a > most_a]
+    above += [(f"evse {evse.id}", evse.max_a) for evse in site.evses
+              if evse.meter == meter.id and evse.max_a > most_a]
+    for what, flows_a in above:
+        yield (f"      advice: {meter.model} counts up to {most_a:g} A and {what} has {flows_a:g} A; "
+               "if this one has transformers, say for how much by max_current_a")
+
+
 def time_of(site: Site, bus: BusSection) -> LineTime:
     """Of the devices of one line, each as quick as most are."""
     pace = pace_of(parse_url(bus.url))
-    meters = ((meter_time(load_model(m.model), pace), m.period_s, m.energy_period_s)
+    meters = ((meter_time(model_of(m), pace), m.period_s, m.energy_period_s)
               for m in site.meters if m.bus == bus.id)
     boards = sum(evse.board.bus == bus.id for evse in site.evses)
     return line_time(meters, boards, FAST_COUNT, pace)

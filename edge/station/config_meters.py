@@ -1,11 +1,21 @@
 """Whether each meter of a site's file may stand where it stands: known, billable, with the phases."""
 
+import msgspec
+
 from edge.meter import catalogue
 from edge.meter.model import MeterModel
 from edge.station.config_read import Findings, Key, one_of, toml_text
 from edge.station.config_sections import MeterSection, Site
 
 _NAMED = 3  # models named where several would do
+
+
+def model_of(meter: MeterSection) -> MeterModel:
+    """Its model, as it stands at this site. Raises `ValueError` for one that is unknown."""
+    model = catalogue.load(meter.model)
+    if meter.max_current_a is None:
+        return model
+    return msgspec.structs.replace(model, max_current_a=meter.max_current_a)
 
 
 def check_meter_models(site: Site, findings: Findings) -> None:

@@ -100,7 +100,11 @@ class BusSection(Value):
 
 
 class MeterSection(Value):
-    """`[[meter]]`: `supply_side` false: behind the contactor, so dead while that is open."""
+    """`[[meter]]`: `supply_side` false: behind the contactor, so dead while that is open.
+
+    `max_current_a`: the most that can flow through it, where that is not what its model says: a variant
+    with transformers counts more, and energy that seems to flow faster than it can is refused.
+    """
 
     id: Id
     bus: Ref
@@ -112,6 +116,7 @@ class MeterSection(Value):
         "seconds from 0.2 to 5 between two readings of its currents and power"))] = 1.0
     energy_period_s: Annotated[float, Meta(ge=1, le=8, description=(
         "seconds from 1 to 8 between two readings of its energy and voltages"))] = 4.0
+    max_current_a: Annotated[float, amperes(1, 10_000)] | None = None
 
 
 class BoardSection(Value):

@@ -18,7 +18,6 @@ from edge.controller.faults import FaultCode
 from edge.journal.journal import Journal
 from edge.journal.walk import Walk
 from edge.link.server import LinkServer
-from edge.meter.catalogue import load as load_model
 from edge.meter.meter import Meter
 from edge.outlet.board_service import BoardService
 from edge.outlet.gpio import Gpio, RpiGpio
@@ -30,6 +29,7 @@ from edge.station.claiming import Line, claim_outlets, make_safe
 from edge.station.clock import Clock, computer_boot
 from edge.station.config import MB, to_plan
 from edge.station.config_journal import keep_days
+from edge.station.config_meters import model_of
 from edge.station.config_sections import Site
 from edge.station.disk_watch import DiskWatch, room
 from edge.station.health import HealthReport, recorder_health
@@ -93,7 +93,7 @@ async def running(site: Site, software: str, guard: Guard, notifier: Notifier, r
             outlets, found = claim_outlets(site, lines, gpio, station)
         guard.make_safe = station.make_safe = partial(make_safe, outlets)
         stack.callback(make_safe, outlets)
-        meters = _meters(site, lines, station)
+        meters = meters_of(site, lines, station)
         tokens = await TokenLookup.open(state_dir)
         stack.push_async_callback(tokens.close)
         services = {e.id: BoardService(lines[e.board.bus], e.board.unit) for e in site.evses}
@@ -142,11 +142,13 @@ async def _opened(server: LinkServer) -> None:
         raise OSError(f"{server.path}: {error}") from error
 
 
-def _meters(site: Site, lines: Mapping[str, Line], station: Station) -> dict[str, MeterDriver]:
+def meters_of(site: Site, lines: Mapping[str, Line], station: Station) -> dict[str, MeterDriver]:
+    """Each with its place on its line. A bill rests on those that an outlet has."""
     urls = {bus.id: parse_url(bus.url) for bus in site.buses}
+    billed = {evse.meter for evse in site.evses}
     return {m.id: MeterDriver(
-        m.id, Meter(lines[m.bus], m.unit, load_model(m.model), m.id, station.clock.mono_ns,
-                    line=urls[m.bus], slow_s=m.energy_period_s, spread=share),
+        m.id, Meter(lines[m.bus], m.unit, model_of(m), m.id, station.clock.mono_ns,
+                    line=urls[m.bus], slow_s=m.energy_period_s, spread=share, billed=m.id in billed),
         hand_in=station.hand_in, clock_ns=station.clock.mono_ns, spawn=station.spawn,
         period_s=m.period_s, phase_s=share * m.period_s)
         for m, share in zip(site.meters, shares([m.bus for m in site.meters]), strict=True)}

@@ -6,7 +6,7 @@ from register_device import RegisterDevice, refusal, silence
 from edge.bus.port import BusClass
 from edge.bus.url import parse_url
 from edge.controller.reading import PerPhase, Quality, ReadingContext
-from edge.controller.trouble import DeviceRefused, DeviceTimeout, LineDown
+from edge.controller.trouble import BadAnswer, DeviceRefused, DeviceTimeout, LineDown
 from edge.meter.acceptor import EnergyAcceptor
 from edge.meter.catalogue import load
 from edge.meter.meter import Meter
@@ -324,3 +324,38 @@ async def test_a_unit_that_answers_is_asked_for_all_blocks_at_once_and_another_f
         with pytest.raises(DeviceTimeout):
             await meter.read()
         assert device.told() == asked
+
+
+def sunspec_203(**options):
+    """At 40002, with 1000 W, 4 A, and 5 kWh in steps of 1 Wh."""
+    device = RegisterDevice()
+    device.put(3, 40000, b"SunS" + bytes.fromhex("00cb0069") + bytes(2 * 105) + bytes.fromhex("ffff"))
+    device.put(3, 40002 + 3, bytes.fromhex("0004"))
+    device.put(3, 40002 + 18, bytes.fromhex("03e8"))
+    device.put(3, 40002 + 46, bytes.fromhex("00001388"))
+    return device, made("sunspec-203", device, **options)
+
+
+async def test_a_device_that_counts_too_coarsely_bills_nobody_and_says_why():
+    device, meter = sunspec_203(billed=True)
+    grid = made("sunspec-203", device)
+    assert (await meter.read()).energy_import_wh == 5000
+    for exponent, fine in ((2, False), (1, True), (10, False), (0xFFFE, True)):
+        device.put(3, 40002 + 54, exponent.to_bytes(2, "big"))
+        await meter_of_exponent(meter, device, fine)
+    assert (await grid.read()).power_w == 1000.0
+    device.put(3, 40002 + 54, bytes.fromhex("0002"))
+    device.pass_s(4)
+    assert (await grid.read()).power_w == 1000.0, "a meter that guards a fuse need not bill"
+
+
+async def meter_of_exponent(meter, device, fine):
+    """All of a period's turns, and a reading on demand."""
+    device.pass_s(4)
+    for turn in range(4):
+        question = meter.read_energy(BEGIN) if turn == 1 else meter.read()
+        if fine:
+            await question
+        else:
+            with pytest.raises(BadAnswer, match=r"steps of 10+ Wh, expected 10 Wh or finer"):
+                await question

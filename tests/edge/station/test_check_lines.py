@@ -66,3 +66,19 @@ def test_the_example_is_checked_with_its_line(example, capsys):
     out = capsys.readouterr().out
     assert "a full turn of 3 meters and 2 boards: " in out
     assert time_of(example, example.buses[0]).requests == 8
+
+
+def test_a_meter_that_is_too_small_for_its_fuse_or_its_outlet_is_asked_about(example):
+    assert "max_current_a" not in said(example)
+    asked = []
+    for meter_id, model, max_current_a in (
+            ("main", "eastron-sdm120", None), ("bay-1", "carlo-gavazzi-em340", None),
+            ("bay-1", "carlo-gavazzi-em340", 31), ("main", "eastron-sdm120", 250)):
+        meters = tuple(msgspec.structs.replace(meter, model=model, max_current_a=max_current_a)
+                       if meter.id == meter_id else meter for meter in example.meters)
+        text = said(msgspec.structs.replace(example, meters=meters))
+        asked.append([line.strip() for line in text.splitlines() if "max_current_a" in line])
+    assert asked[0] == ["advice: eastron-sdm120 counts up to 45 A and circuit grid has 63 A; if this "
+                        "one has transformers, say for how much by max_current_a"]
+    assert asked[1] == asked[3] == []
+    assert "counts up to 31 A and evse 1 has 32 A" in asked[2][0]

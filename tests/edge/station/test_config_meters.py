@@ -2,8 +2,10 @@
 
 from site_texts import changed, problems, written
 
+from edge.meter.acceptor import EnergyAcceptor
 from edge.meter.catalogue import models, why_not_billable
 from edge.station.config import load
+from edge.station.config_meters import model_of
 
 
 def of_bay(slug):
@@ -50,3 +52,20 @@ def test_a_fuse_is_guarded_by_a_meter_of_currents_and_of_a_load(tmp_path):
         assert said in line and 'because circuit "grid" is guarded by it' in line
     for slug in ("carlo-gavazzi-em24", "sunspec-203", "dzg-dvh4013", "solaredge-se-mtr-3y"):
         assert load(written(tmp_path, of_fuse(slug))).meters[0].model == slug
+
+
+def test_a_variant_with_transformers_is_told_how_much_may_flow(tmp_path):
+    text = of_fuse("janitza-b-series")
+    small, = [m for m in load(written(tmp_path, text)).meters if m.id == "main"]
+    large, = [m for m in load(written(tmp_path, text.replace(
+        "energy_period_s = 4.0", "max_current_a = 250", 1))).meters if m.id == "main"]
+    taken = []
+    for meter in (small, large):
+        model = model_of(meter)
+        acceptor = EnergyAcceptor.of(model, model.register("energy_import"))
+        acceptor.judge(0, 0)
+        taken.append(acceptor.judge(4 * 40, 4 * 10**9).refused is None)  # 208 A on each phase
+    assert taken == [False, True]
+    for wrong in ("0", "20000", '"250"'):
+        line, = problems(tmp_path, text.replace("energy_period_s = 4.0", f"max_current_a = {wrong}", 1))
+        assert line.startswith("site.toml: meter[0].max_current_a: got "), line
