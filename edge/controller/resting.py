@@ -12,14 +12,24 @@ a step that judges everything: `core.step` gives the same state and effects eith
 """
 
 from edge.controller import limits
-from edge.controller.events import OutletSeen, ReadingTaken, Stamped, Tick
+from edge.controller.derate import is_cool
+from edge.controller.events import (
+    CloudSeen,
+    InputSeen,
+    OutletSeen,
+    ReadingTaken,
+    SensorSeen,
+    Stamped,
+    Tick,
+)
 from edge.controller.phase import Phase
 from edge.controller.state import Outlet, Rest, Site
 from edge.controller.turn import NEVER_NS, NS, SITE, Turn
 
 _AT_REST = frozenset({Phase.VACANT, Phase.AWAITING_CARD, Phase.READY, Phase.CHARGING, Phase.PAUSED,
                       Phase.FINISHED})  # all others pass within seconds
-_NEWS = frozenset({"clock", "readings", "suspects", "meter_errors"})  # that an event may bring to a few
+_NEWS = frozenset({"clock", "readings", "sensors", "pending", "ack_age_s"})  # of few, or of nobody
+_KINDS = OutletSeen | ReadingTaken | InputSeen | SensorSeen | CloudSeen | Tick
 _OWN = frozenset({"telemetry_ns", "event_id", "registers"})  # that change no judgement made anew
 
 
@@ -29,20 +39,31 @@ def few(before: Site, turn: Turn, stamped: Stamped) -> tuple[str, ...] | None:
     if (rest is None or not rest.at_ns <= at.mono_ns < rest.until_ns.get(SITE, 0)
             or at.mono_ns - rest.whole_ns >= turn.timers.whole_s * NS
             or (at.boot, at.clock_ok) != (rest.boot, rest.clock_ok)
-            or not turn.changed <= _NEWS or turn.withdrawn or turn.effects
-            or not isinstance(event, OutletSeen | ReadingTaken | Tick)):
+            or turn.withdrawn or turn.effects or not isinstance(event, _KINDS)
+            or any(getattr(turn.site, name) != getattr(before, name) for name in turn.changed - _NEWS)
+            or ("sensors" in turn.changed and not _cool(before, turn))):
         return None
-    told = ""
-    if isinstance(event, ReadingTaken):
-        told = event.reading.meter_id
-        if (turn.site.suspects != before.suspects or turn.site.meter_errors != before.meter_errors
-                or all(evse.meter_id != told for evse in turn.plan.evses)):
-            return None
+    told = event.reading.meter_id if isinstance(event, ReadingTaken) else ""
+    if told and all(evse.meter_id != told for evse in turn.plan.evses):
+        return None  # of a circuit
     found = tuple([
         evse_id for evse_id, outlet in turn.outlets.items()
         if outlet is not before.outlets[evse_id] or rest.until_ns.get(evse_id, 0) <= at.mono_ns
         or (told and turn.evse(evse_id).meter_id == told)])
     return found if len(found) < max(len(turn.outlets), 2) else None
+
+
+def _cool(before: Site, turn: Turn) -> bool:
+    """Whether all sensors that are told of were and are far from what anybody waits for."""
+    if turn.faults:
+        return False
+    for sensor in turn.plan.sensors:
+        was, now = before.sensors.get(sensor.id), turn.site.sensors.get(sensor.id)
+        if was is not now and not all(
+                one is not None and is_cool(sensor.curve, one.celsius)
+                and (one.celsius or 0.0) < sensor.panic_c for one in (was, now)):
+            return False
+    return True
 
 
 def noted(turn: Turn, before: Rest | None, taken_in: dict[str, Outlet]) -> Rest:

@@ -10,8 +10,8 @@ from happenings import HAPPENINGS
 from world import PLAN, World
 
 from edge.controller.effects import Effect
-from edge.controller.events import Stamped
-from edge.controller.site import SitePlan
+from edge.controller.events import SensorSeen, Stamped
+from edge.controller.site import Sensor, SensorPlace, SitePlan, Timers
 from edge.controller.state import Site, initial
 from edge.recorder.segment import Segment
 
@@ -27,7 +27,9 @@ class Watched(Desk):
     def __init__(self) -> None:
         self.story: list[Stamped] = []
         self.whole = self.narrow = 0
-        super().__init__(plan(2, fuse_a=20.0))
+        sensor = Sensor(id="cabinet", place=SensorPlace.CABINET, evse_ids=("1", "2"))
+        super().__init__(msgspec.structs.replace(
+            plan(2, fuse_a=20.0), sensors=(sensor,), timers=Timers(sensor_stale_s=3600.0)))
 
     def took(self, before: Site, stamped: Stamped, effects: tuple[Effect, ...]) -> None:
         self.story.append(stamped)
@@ -78,17 +80,24 @@ def clock(desk: Watched) -> None:
     desk.clock_ok = False
 
 
+def heat(desk: Watched) -> None:
+    """A sensor says so, once, as often before that it is cool."""
+    desk.feed(SensorSeen(sensor_id="cabinet", celsius=86.0))
+
+
 def silence(desk: Watched) -> None:
     """Nobody says anything of an outlet: only time passes."""
     desk.devices["1"].board_answers = desk.devices["1"].meter_answers = False
 
 
 def test_what_concerns_others_and_what_only_time_brings_comes_out_the_same() -> None:
-    for happens in (cable, clock, silence):
+    for happens in (cable, clock, heat, silence):
         desk = Watched()
         desk.charge()
         desk.charge("2", BERT)
-        desk.run(8, step_s=0.5)
+        for celsius in (20.0, 21.0, 20.0):
+            desk.feed(SensorSeen(sensor_id="cabinet", celsius=celsius))
+            desk.run(3, step_s=0.5)
         assert desk.narrow > desk.whole / 4
         happens(desk)
         for _ in range(3):
