@@ -50,6 +50,11 @@ class Learnt:
             self._longest = max(left.count, right.count), until_ns
         self.version += 1
 
+    def refuse(self, span: Span, now_ns: int) -> None:
+        """It was refused for what was read along beside it."""
+        self._holes[span] = now_ns + round(LONG_S * 1e9)
+        self.version += 1
+
     def miss(self, span: Span, why: str, now_ns: int, *, optional: bool) -> None:
         """A value was refused alone."""
         before = self._missing.get(span)

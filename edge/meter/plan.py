@@ -42,6 +42,11 @@ class Block(Value):
     def covers(self, span: Span) -> bool:
         return _contains(self.span, span)
 
+    @property
+    def is_grown(self) -> bool:
+        """Whether it begins before what is wanted, or ends behind it, to be as long as no other."""
+        return self.span != block_of(self.spans).span
+
     def halves(self) -> tuple["Block", "Block"]:
         """Two blocks instead of this one, parted at the gap that is nearest to the middle, if it has
         one. Raises `ValueError` for a block of one span.

@@ -11,7 +11,7 @@ from edge.meter.image import Image
 from edge.meter.learnt import Learnt
 from edge.meter.model import MeterModel, Register
 from edge.meter.pace import TURNAROUND_S, Pace
-from edge.meter.plan import Block, Span, limits_of, plan, spans_of, ties_of, told_apart
+from edge.meter.plan import Block, Span, block_of, limits_of, plan, spans_of, ties_of, told_apart
 
 _HALVED = (2, 3)  # illegal address, illegal value: for a block that a device does not want whole
 _SILENT_TURNS = 3  # as many timeouts of one block in a row, and its halves are tried
@@ -134,6 +134,10 @@ class RegisterReader:
             if refused.code not in _HALVED:
                 raise
             self._answers += 1
+            if block.is_grown:
+                if await self._parts(block_of(block.spans), image, klass, timeout_s):
+                    self._learnt.refuse(block.span, self._clock_ns())
+                return False
             if len(block.spans) == 1:
                 self._miss(block.spans[0], refused.got)
                 return False
@@ -176,7 +180,10 @@ class RegisterReader:
         if (turns >= _SILENT_TURNS and len(block.spans) == 1
                 and self._answers - self._answers_at[span] >= _SILENT_TURNS):
             del self._silent[span]
-            self._miss(span, "no answer, while other registers of it are answered")
+            if block.is_grown:
+                self._learnt.refuse(span, self._clock_ns())
+                return
+            self._miss(block.spans[0], "no answer, while other registers of it are answered")
 
     def _miss(self, span: Span, why: str) -> None:
         registers = [each for each in self.model.registers if span in spans_of(each)]

@@ -239,6 +239,28 @@ async def test_blocks_follow_the_turnaround_that_was_measured_but_not_its_every_
         assert reader.blocks(names) is blocks
 
 
+async def test_what_was_only_read_along_to_make_a_block_longer_costs_no_value():
+    for trouble in ("refuses", "silent"):
+        device = RegisterDevice()
+        reader = made("solaredge-se-mtr-3y", device)
+        fast = tiers_of(reader.model).fast
+        names = (*fast, *tiers_of(reader.model).slow)
+        reader.blocks(fast)
+        grown, = [block for block in reader.blocks(names) if (block.address, block.count) == (1110, 4)]
+        assert [tuple(span) for span in grown.spans] == [(4, 1112, 1114)]
+        getattr(device, trouble).add((4, 1110))
+        for _ in range(6):
+            for block in (*reader.blocks(fast), *reader.blocks(names)):
+                try:
+                    await reader.fetch(block, Image(), BusClass.BULK)
+                except DeviceTimeout:
+                    assert trouble == "silent"
+        assert reader.missing(names) == {}
+        device.told()
+        assert await turn(reader, names) == set(names)
+        assert (4, 1112, 2) in device.told()
+
+
 # --- SunSpec
 
 
