@@ -220,7 +220,8 @@ class Meter:
         in which the meter gave them.
         """
         register = self._billing
-        if register is None or not image.holds(register) or image.judged:
+        if (register is None or not image.holds(register) or image.judged
+                or not self._reader.proven(image)):
             return
         image.judged = True
         self._coarse = self._too_coarse(image, register)

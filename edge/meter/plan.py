@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from edge.controller.struct import Value
+from edge.meter import sunspec
 from edge.meter.model import MeterModel, Register
 from edge.meter.pace import Pace
 
@@ -25,6 +26,9 @@ class Span(NamedTuple):
     function: int
     start: int
     end: int
+
+
+HEADER_SPAN = Span(sunspec.HOLDING, 0, sunspec.HEADER)
 
 
 class Block(Value):

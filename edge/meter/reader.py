@@ -11,7 +11,17 @@ from edge.meter.image import Image
 from edge.meter.learnt import Learnt
 from edge.meter.model import MeterModel, Register
 from edge.meter.pace import TURNAROUND_S, Pace
-from edge.meter.plan import Block, Span, block_of, limits_of, plan, spans_of, ties_of, told_apart
+from edge.meter.plan import (
+    HEADER_SPAN,
+    Block,
+    Span,
+    block_of,
+    limits_of,
+    plan,
+    spans_of,
+    ties_of,
+    told_apart,
+)
 
 _HALVED = (2, 3)  # illegal address, illegal value: for a block that a device does not want whole
 _SILENT_TURNS = 3  # as many timeouts of one block in a row, and its halves are tried
@@ -87,7 +97,7 @@ class RegisterReader:
                   if self._why_missing(register) is None]
         spans = [span for register in wanted for span in spans_of(register)]
         if self.model.sunspec is not None and spans:
-            spans.append(_HEADER)
+            spans.append(HEADER_SPAN)
         blocks = plan(spans, self._pace, turnaround_s, self._learnt.limits, ties_of(self.model, wanted))
         return told_apart(blocks, self._shapes, self._known(), self._learnt.limits)
 
@@ -219,16 +229,17 @@ class RegisterReader:
                             expected=f"{need} registers of model {self.model.sunspec}")
         self._base = found.address
 
+    def proven(self, image: Image) -> bool:
+        """Whether what was read is where it should be, by what was read with it."""
+        return self.model.sunspec in (None, image.word(sunspec.HOLDING, 0))
+
     def _check_model(self, image: Image) -> None:
         """The id stands in the first register; where it does not any longer, nothing else is right."""
         found = image.word(sunspec.HOLDING, 0) if self.model.sunspec is not None else None
-        lost = self.model.sunspec is not None and self._learnt.missing(_HEADER) is not None
+        lost = self.model.sunspec is not None and self._learnt.missing(HEADER_SPAN) is not None
         if not lost and (found is None or found == self.model.sunspec):
             return
         self._base = None
         self._learnt.forget()
         raise BadAnswer("SunSpec model", where=self.where, expected=f"model {self.model.sunspec}",
                         got="a refusal" if found is None else f"model {found}")
-
-
-_HEADER = Span(sunspec.HOLDING, 0, sunspec.HEADER)

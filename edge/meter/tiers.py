@@ -2,7 +2,7 @@
 
 from edge.controller.struct import Value
 from edge.meter.model import MeterModel
-from edge.meter.plan import Span, limits_of, spans_of
+from edge.meter.plan import HEADER_SPAN, Span, limits_of, spans_of
 
 _PAIR_WORDS = 16  # export is read with import on demand too where it lies no further away
 
@@ -25,10 +25,11 @@ def tiers_of(model: MeterModel) -> Tiers:
     slow = tuple(name for name in dict.fromkeys((billing, *model.slow)) if name not in model.fast)
     export = "energy_export"
     fast = [register for name in model.fast if (register := model.register(name)) is not None]
+    header = () if model.sunspec is None else (HEADER_SPAN,)  # nothing is right where that is not
     return Tiers(
         fast=model.fast, slow=slow, billing=billing, export=export,
         on_demand=(billing, export) if _is_pair(model, billing, export) else (billing,),
-        fast_spans=frozenset(span for register in fast for span in spans_of(register)))
+        fast_spans=frozenset((*header, *(span for register in fast for span in spans_of(register)))))
 
 
 def _is_pair(model: MeterModel, billing: str, export: str) -> bool:

@@ -359,3 +359,31 @@ async def meter_of_exponent(meter, device, fine):
         else:
             with pytest.raises(BadAnswer, match=r"steps of 10+ Wh, expected 10 Wh or finer"):
                 await question
+
+
+async def test_what_was_read_where_a_map_may_have_moved_from_is_not_believed():
+    device, meter = sunspec_203()
+    assert (await meter.read()).energy_import_wh == 5000
+    device.put(3, 40002, bytes.fromhex("00a00030"))  # another model is there now
+    device.put(3, 40002 + 46, bytes.fromhex("00001389"))
+    for troubles in ([silence()], [None, silence()], []):
+        device.pass_s(4)
+        device.troubles = list(troubles)
+        with pytest.raises((DeviceTimeout, BadAnswer)):
+            await meter.read()
+        assert meter.acceptor.accepted_wh == 5000, troubles
+        device.pass_s(20)
+
+
+async def test_a_header_that_is_asked_for_alone_fails_its_turn():
+    device, meter = sunspec_203()
+    await meter.read()
+    device.refuses = {(3, 40002 + 2)}  # `current`, which lies between the header and what is wanted
+    for _ in range(2):
+        device.pass_s(4)
+        assert (await meter.read()).power_w == 1000.0
+    assert (3, 40002, 2) in device.told()
+    device.put(3, 40002, bytes.fromhex("00a00030"))
+    device.pass_s(1)
+    with pytest.raises(BadAnswer, match="got model 160"):
+        await meter.read()
