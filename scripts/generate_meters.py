@@ -29,6 +29,10 @@ connect something, please report what you saw.
   doubt. A sum of import and export is never billed. It says nothing of calibration law. `forecourt
   check` refuses the others at an outlet, and names a model that would do; at a fuse most of them may
   stand.
+  Some devices choose the exponent of their steps themselves: one that turns out to count more coarsely
+  gives no reading at an outlet, and fault F102 says why.
+* The largest current of each model is often a guess, said below, and energy that seems to flow faster is
+  refused. For a variant with transformers say `max_current_a` in its `[[meter]]`.
 * **Told by** is what says which product it is. Where nothing does, the values themselves must: volts,
   hertz, and watts that fit volts times amperes. *Twins* cannot be told apart even so: look at the type
   plate.
