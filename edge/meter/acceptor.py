@@ -135,8 +135,6 @@ class EnergyAcceptor:
 
     def _misfit(self, before: _Seen, now: _Seen) -> str | None:
         """Why one value cannot follow another."""
-        if now.energy_wh == 0 and before.energy_wh > 0:
-            return f"0 Wh after {before.energy_wh} Wh"
         if now.energy_wh < before.energy_wh:
             return f"{now.energy_wh} Wh after {before.energy_wh} Wh, backward"
         most_wh = self._most_wh(before, now)

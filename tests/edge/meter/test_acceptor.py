@@ -69,7 +69,20 @@ def test_after_a_restart_no_more_is_believed_than_can_have_flowed_meanwhile():
 def test_a_first_value_beyond_any_register_is_refused():
     judge = EnergyAcceptor(36_000)
     assert "beyond" in judge.judge(10**40, S).refused
+    assert "beyond" in judge.judge(10**13 + 1, S).refused
     assert judge.judge(1000, 2 * S).accepted
+    assert EnergyAcceptor(36_000).judge(10**13, S).accepted
+
+
+def test_a_held_or_a_seen_value_is_of_its_own_time_also_if_it_comes_late():
+    judge = EnergyAcceptor(36_000, mantissa_bits=24, unit_wh=1000)
+    judge.judge(131_073_016, 0)
+    assert judge.judge(131_073_000, 3600 * S).energy_wh == 131_073_016
+    assert "more than" in judge.judge(131_090_000, 3601 * S).refused, "the hour is over"
+    judge = acceptor(1000, at_s=1000)
+    assert judge.judge(1010, 900 * S).accepted, "two tasks may ask one after the other"
+    judge.judge(1020, 1000 * S)
+    assert judge.judge(1030, 500 * S).accepted
 
 
 @pytest.mark.parametrize(("resumed", "first_wh", "why"), [
@@ -96,6 +109,29 @@ def test_fast_readings_alone_confirm_nothing():
     assert not any(verdict.accepted for verdict in verdicts)
 
 
+def test_few_readings_however_far_apart_confirm_nothing():
+    judge = acceptor(1_000_000)
+    verdicts, _ = feed(judge, [7] * 5, 4, period_s=60)
+    assert [verdict.accepted for verdict in verdicts] == [False, False, False, False, True]
+    assert verdicts[-1].rebased_why == "reset"
+
+
+def test_a_meter_that_is_put_in_idle_is_found_although_its_register_stands():
+    for first_wh, why in ((1_100_000, "exchanged"), (999_999, "reset")):
+        verdicts, _ = feed(acceptor(1_000_000), [first_wh] * 6, 4)
+        assert [v.accepted for v in verdicts] == [False] * 5 + [True], first_wh
+        assert verdicts[-1].rebased_why == why
+
+
+def test_two_meters_that_answer_by_turns_are_neither():
+    judge = acceptor(1_000_000)
+    verdicts, _ = feed(judge, [5_000, 1_000_000] * 20, 4)
+    assert [v.accepted for v in verdicts] == [False, True] * 20
+    judge = acceptor(1_000_000)
+    verdicts, _ = feed(judge, [50, 70, 60] * 12, 4)
+    assert not any(v.accepted for v in verdicts), "it fits the first of them, but not the last"
+
+
 def test_one_value_that_is_shown_again_and_again_confirms_nothing():
     judge = acceptor(1_000_000)
     assert not judge.judge(5, 4 * S).accepted
@@ -105,7 +141,7 @@ def test_one_value_that_is_shown_again_and_again_confirms_nothing():
 def test_a_reset_that_was_a_glitch_is_forgotten_with_the_first_old_value():
     judge = acceptor(1_000_000)
     for from_s in (4, 24, 44, 64):
-        verdicts, after_s = feed(judge, [5, 5, 6, 6], from_s)
+        verdicts, after_s = feed(judge, [5, 5, 5, 5], from_s)
         assert not any(verdict.accepted for verdict in verdicts)
         assert judge.judge(1_000_000, after_s * S).accepted
 
@@ -137,6 +173,7 @@ def test_a_meter_that_starts_with_zeros_costs_nothing_but_time():
     (42_949_672_950, 0, True),  # uint32 of 0.01 kWh
     (999_999_950, 900, False),  # more than can have flowed
     (998_000_000, 10, False),
+    (999_999_000, 10, False), (10**9, 30, True), (10**9 + 1, 30, False),
 ])
 def test_a_register_that_is_full_begins_at_zero(before_wh, after_wh, wrapped):
     judge = EnergyAcceptor(36_000, full_wh=(10**9, 2**32 * 10))
@@ -145,6 +182,24 @@ def test_a_register_that_is_full_begins_at_zero(before_wh, after_wh, wrapped):
     assert verdict.accepted == wrapped
     assert verdict.rebased_from_wh == (before_wh if wrapped else None)
     assert verdict.rebased_why == ("wrapped" if wrapped else "")
+
+
+def test_over_a_gap_only_a_register_that_was_nearly_full_can_have_begun_at_zero():
+    for before_wh, wrapped in ((999_200_000, True), (998_900_000, False)):
+        judge = acceptor(before_wh)
+        verdict = judge.judge(0, 40 * 3600 * S)
+        assert verdict.accepted is wrapped, "1.8 MWh can have flowed"
+
+
+def test_a_register_is_full_at_nines_or_where_its_words_end():
+    for slug, full_wh in (("bernecker-mpm3pm", 2**32 * 10), ("orno-we525", 2**31 * 10),
+                          ("sunspec-203", 2**32), ("eastron-sdm630", None), ("abb-b23", None)):
+        model = load(slug)
+        known = [10**digits for digits in range(8, 13)] + [full_wh] * (full_wh is not None)
+        for full in (*known, 10**7, 10**13):
+            judge = EnergyAcceptor.of(model, model.register(model.billing.quantity))
+            judge.judge(full - 3, 0)
+            assert (judge.judge(2, 4 * S).rebased_why == "wrapped") is (full in known), (slug, full)
 
 
 def float32(kwh):
@@ -164,7 +219,7 @@ def test_a_float_that_rounds_to_the_step_below_is_held_at_the_value_before():
     judge = EnergyAcceptor(36_000, mantissa_bits=24, unit_wh=1000)
     judge.judge(131_073_016, 0)
     assert judge.judge(131_073_000, S) == (131_073_016, None, None, "")
-    assert "backward" in judge.judge(131_072_980, 2 * S).refused
+    assert "backward" in judge.judge(131_072_990, 2 * S).refused
 
 
 def test_of_a_model_it_knows_the_steps():
@@ -172,7 +227,25 @@ def test_of_a_model_it_knows_the_steps():
     judge = EnergyAcceptor.of(model, model.register("energy_import"))
     judge.judge(131_073_016, 0)
     assert judge.judge(131_073_000, S).energy_wh == 131_073_016
-    assert "backward" in judge.judge(131_072_980, 2 * S).refused
+    assert "backward" in judge.judge(131_072_990, 2 * S).refused
+    model = load("siemens-pac2200")  # a double of Wh: no step that anybody sees
+    judge = EnergyAcceptor.of(model, model.register("energy_import"))
+    judge.judge(524_290_016, 0)
+    assert "backward" in judge.judge(524_290_014, S).refused
+
+
+@pytest.mark.parametrize(("slug", "most_wh"), [("eastron-sdm630", 28), ("abb-b23", 27)])
+def test_of_a_model_it_knows_the_most_that_can_flow(slug, most_wh):
+    """79 350 W and 51 577 W, 1.25 times, in the register's own second; and a step, 1 or 10 Wh."""
+    model = load(slug)
+    for wh, well in ((most_wh, True), (most_wh + 1, False)):
+        judge = EnergyAcceptor.of(model, model.register("energy_import"))
+        judge.judge(1_000, 0)
+        assert judge.judge(1_000 + wh, 0).accepted is well
+    judge = EnergyAcceptor.of(model, None)
+    judge.judge(1_000, 0)
+    assert judge.judge(1_000 + most_wh, 0).accepted
+    assert not judge.judge(1_000 + 2 * most_wh + 1, 0).accepted
 
 
 class Flow:
