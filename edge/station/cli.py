@@ -4,15 +4,33 @@ Imports no room: a command's code loads when it is called, so that `forecourt ch
 card reader's library does not.
 """
 
+import os
+import select
 import sys
 from importlib.metadata import EntryPoint, entry_points, version
 
 GROUP = "forecourt.commands"
+_NOBODY_READS = 128 + 13  # what a shell shows of a program that SIGPIPE has ended
 
 
 def main() -> None:
-    """Entry point of the program; exits with the command's status."""
-    sys.exit(run(sys.argv[1:]))
+    """Entry point of the program; exits with the command's status, 141 if nobody reads what it prints."""
+    try:
+        status = run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not _closed(sys.stdout.fileno()):
+            raise  # of something else that the command talked to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to be flushed
+        status = _NOBODY_READS
+    sys.exit(status)
+
+
+def _closed(descriptor: int) -> bool:
+    """Whether it is a pipe that nobody reads, as that of `forecourt meter models | head`."""
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(what & select.POLLERR for _, what in poll.poll(0))
 
 
 def run(argv: list[str]) -> int:
