@@ -24,6 +24,7 @@ class Learnt:
         self._limits = limits
         self._longest: tuple[int, int] | None = None  # registers, until
         self._holes: dict[Span, int] = {}
+        self._exact: set[Span] = set()
         self._missing: dict[Span, Missing] = {}
 
     @property
@@ -31,7 +32,7 @@ class Learnt:
         """What the model says, and what the device has taught."""
         longest = self._limits.max_block if self._longest is None else self._longest[0]
         return Limits(min(longest, self._limits.max_block), self._limits.barriers,
-                      (*self._limits.holes, *self._holes, *self._missing))
+                      (*self._limits.holes, *self._holes, *self._missing), frozenset(self._exact))
 
     def missing(self, span: Span) -> str | None:
         """Why a value is not asked for now; `None`: it is."""
@@ -50,9 +51,9 @@ class Learnt:
             self._longest = max(left.count, right.count), until_ns
         self.version += 1
 
-    def refuse(self, span: Span, now_ns: int) -> None:
-        """It was refused for what was read along beside it."""
-        self._holes[span] = now_ns + round(LONG_S * 1e9)
+    def leave(self, span: Span) -> None:
+        """It is answered, and was not when it was longer than anybody wants it: so for good."""
+        self._exact.add(span)
         self.version += 1
 
     def miss(self, span: Span, why: str, now_ns: int, *, optional: bool) -> None:
@@ -93,5 +94,6 @@ class Learnt:
         """Another device, or the same at another address."""
         self._longest = None
         self._holes.clear()
+        self._exact.clear()
         self._missing.clear()
         self.version += 1

@@ -17,6 +17,7 @@ from edge.meter.model import MeterModel, Register
 from edge.meter.pace import Pace
 
 _Cost = tuple[int, int, int]  # ns; of plans that take as long, fewer requests, fewer registers
+_VALUE_WORDS = 2  # of most values; some devices refuse the half of one
 _TIED_WORDS = 32  # further apart than this, reading two together costs more than it is worth
 
 
@@ -65,11 +66,14 @@ class Block(Value):
 
 
 class Limits(NamedTuple):
-    """What a block must not be: too long, across a barrier, or over a hole."""
+    """What a block must not be: too long, across a barrier, or over a hole; and those that must not be
+    made longer than they are.
+    """
 
     max_block: int
     barriers: tuple[int, ...] = ()
     holes: tuple[Span, ...] = ()
+    exact: frozenset[Span] = frozenset()
 
     def allow(self, span: Span) -> bool:
         return (span.end - span.start <= self.max_block
@@ -135,7 +139,8 @@ def told_apart(blocks: Iterable[Block], shapes: dict[tuple[int, int], int], know
     tells a late answer from the one that was asked for. `shapes`: function and length -> address of
     those that were planned before; these are added.
 
-    One that must be longer takes a neighbour of `known` in; where there is none it stays as it is.
+    One that must be longer takes a neighbour of `known` in; where there is none, what follows it, as in
+    a gap. A device that refuses that is read without it.
     """
     starts = {(span.function, span.start): span for span in sorted(known)}
     ends = {(span.function, span.end): span for span in sorted(known)}
@@ -154,8 +159,12 @@ def told_apart(blocks: Iterable[Block], shapes: dict[tuple[int, int], int], know
 
 def _longer(span: Span, starts: dict[tuple[int, int], Span], ends: dict[tuple[int, int], Span],
             limits: Limits) -> Iterator[Span]:
-    """The span itself, and with more and more of what follows it, then of what stands before it."""
+    """The span itself, and with more and more of what follows it, then of what stands before it, last
+    with registers that nobody knows.
+    """
     yield span
+    if span in limits.exact:
+        return
     for behind in (True, False):
         grown = span
         while (more := starts.get((span.function, grown.end)) if behind
@@ -163,6 +172,10 @@ def _longer(span: Span, starts: dict[tuple[int, int], Span], ends: dict[tuple[in
             grown = Span(span.function, min(grown.start, more.start), max(grown.end, more.end))
             if not limits.allow(grown):
                 break
+            yield grown
+    for values in (1, 2, 3):
+        grown = Span(span.function, span.start, span.end + values * _VALUE_WORDS)
+        if grown.end <= 0x10000 and limits.allow(grown):
             yield grown
 
 

@@ -124,7 +124,7 @@ class RegisterReader:
         await self._find(klass, timeout_s)
         turns = self._silent.get(block.span, 0)
         try:
-            if turns >= _SILENT_TURNS and len(block.spans) > 1:
+            if turns >= _SILENT_TURNS and (len(block.spans) > 1 or block.is_grown):
                 await self._past_silence(block, image, klass, timeout_s, turns)
             else:
                 await self._parts(block, image, klass, timeout_s)
@@ -145,8 +145,9 @@ class RegisterReader:
                 raise
             self._answers += 1
             if block.is_grown:
-                if await self._parts(block_of(block.spans), image, klass, timeout_s):
-                    self._learnt.refuse(block.span, self._clock_ns())
+                wanted = block_of(block.spans)
+                if await self._parts(wanted, image, klass, timeout_s):
+                    self._learnt.leave(wanted.span)
                 return False
             if len(block.spans) == 1:
                 self._miss(block.spans[0], refused.got)
@@ -174,12 +175,15 @@ class RegisterReader:
         """A unit that is dead costs no more than by its whole block; one that only does not answer
         this block does answer half of it.
         """
-        left, right = block.halves()
-        await self._parts(left if turns % 2 else right, image, klass, timeout_s)
+        parts = (block_of(block.spans),) if block.is_grown else block.halves()
+        await self._parts(parts[turns % 2 - 1], image, klass, timeout_s)
         try:
             await self._parts(block, image, klass, timeout_s)
         except DeviceTimeout:
-            self._learnt.part(left, right, self._clock_ns())
+            if block.is_grown:
+                self._learnt.leave(parts[0].span)
+            else:
+                self._learnt.part(*block.halves(), self._clock_ns())
 
     def _stayed_silent(self, block: Block) -> None:
         """A value that stays silent alone, while others of the unit answer, is as good as refused."""
@@ -187,13 +191,10 @@ class RegisterReader:
         turns = self._silent[span] = self._silent.get(span, 0) + 1
         if turns == 1:
             self._answers_at[span] = self._answers
-        if (turns >= _SILENT_TURNS and len(block.spans) == 1
+        if (turns >= _SILENT_TURNS and len(block.spans) == 1 and not block.is_grown
                 and self._answers - self._answers_at[span] >= _SILENT_TURNS):
             del self._silent[span]
-            if block.is_grown:
-                self._learnt.refuse(span, self._clock_ns())
-                return
-            self._miss(block.spans[0], "no answer, while other registers of it are answered")
+            self._miss(span, "no answer, while other registers of it are answered")
 
     def _miss(self, span: Span, why: str) -> None:
         registers = [each for each in self.model.registers if span in spans_of(each)]

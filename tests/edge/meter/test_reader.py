@@ -1,5 +1,6 @@
 """How a device's refusals are met: read in parts, and remembered."""
 
+import contextlib
 import functools
 import struct
 
@@ -240,25 +241,34 @@ async def test_blocks_follow_the_turnaround_that_was_measured_but_not_its_every_
 
 
 async def test_what_was_only_read_along_to_make_a_block_longer_costs_no_value():
-    for trouble in ("refuses", "silent"):
-        device = RegisterDevice()
-        reader = made("solaredge-se-mtr-3y", device)
-        fast = tiers_of(reader.model).fast
-        names = (*fast, *tiers_of(reader.model).slow)
-        reader.blocks(fast)
-        grown, = [block for block in reader.blocks(names) if (block.address, block.count) == (1110, 4)]
-        assert [tuple(span) for span in grown.spans] == [(4, 1112, 1114)]
-        getattr(device, trouble).add((4, 1110))
-        for _ in range(6):
-            for block in (*reader.blocks(fast), *reader.blocks(names)):
-                try:
-                    await reader.fetch(block, Image(), BusClass.BULK)
-                except DeviceTimeout:
-                    assert trouble == "silent"
-        assert reader.missing(names) == {}
-        device.told()
-        assert await turn(reader, names) == set(names)
-        assert (4, 1112, 2) in device.told()
+    for slug, unknown in (("solaredge-se-mtr-3y", (1110, 1114, 1117)), ("schneider-iem3000", (3211,)),
+                          ("finder-7m24", (2538,)), ("dzg-dvh4013", (16642,))):
+        for trouble in ("refuses", "silent"):
+            device = RegisterDevice()
+            reader, tiers = made(slug, device), tiers_of(load(slug))
+            names = (*tiers.fast, *tiers.slow)
+            device.told()
+            getattr(device, trouble).update((function, at) for at in unknown for function in (3, 4))
+            for _ in range(5):
+                await bold_turn(reader, (tiers.fast, names, tiers.on_demand))
+            vain = [sum(at <= register < at + count for _, at, count in device.asked)
+                    for register in unknown]
+            assert 0 < max(vain) <= (4 if trouble == "silent" else 1), (slug, trouble)
+            assert reader.missing(names) == {}
+            for _ in range(3):
+                device.pass_s(7 * 3600)
+                device.told()
+                assert await turn(reader, names) == set(names), (slug, trouble)
+                assert all((each.function, each.count) in {(f, n) for f, _, n in device.asked}
+                           for each in reader.blocks(names)), "nothing was asked for in vain"
+                assert len(device.told()) == len(reader.blocks(names))
+
+
+async def bold_turn(reader, tiers):
+    for names in tiers:
+        for block in reader.blocks(names):
+            with contextlib.suppress(DeviceTimeout):
+                await reader.fetch(block, Image(), BusClass.BULK)
 
 
 # --- SunSpec
@@ -367,10 +377,6 @@ async def test_of_a_model_that_is_too_long_for_one_request_what_is_wanted_fits_i
         assert len(asked) == 1 and asked[0][2] <= 125, (slug, asked)
 
 
-NOT_TOLD_APART = {"dzg-dvh4013", "finder-7m24", "finder-7m38", "iskra-wm3m4", "schneider-iem3000",
-                  "solaredge-se-mtr-3y"}  # nothing stands beside some of their registers
-
-
 def test_no_two_blocks_of_a_meter_are_as_long_so_that_no_late_answer_fits_another_question():
     for slug in slugs():
         model = load(slug)
@@ -380,4 +386,4 @@ def test_no_two_blocks_of_a_meter_are_as_long_so_that_no_late_answer_fits_anothe
             for names in (tiers.fast, (*tiers.fast, *tiers.slow), tiers.on_demand):
                 for block in reader.blocks(names):
                     asked = shapes.setdefault((block.function, block.count), block.address)
-                    assert asked == block.address or slug in NOT_TOLD_APART, (slug, line, block)
+                    assert asked == block.address, (slug, line, block)
