@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 from edge.bus.url import LineUrl, parse_url
+from edge.commissioning import arguments as taken
 from edge.commissioning import models as models_command
 from edge.commissioning import read_command, record_command, scan_command, watch_command
 from edge.commissioning.line import RUN_DIR, run_dir_of
-from edge.meter.catalogue import load
 from edge.meter.model import MeterModel
 
 
@@ -41,7 +41,7 @@ async def _run(arguments: argparse.Namespace) -> int:
         return await scan_command.run(scan_command.Wanted(
             url=url, units=arguments.units, bauds=arguments.bauds, parities=arguments.parities,
             timeout_ms=arguments.timeout_ms), run_dir, as_json=arguments.json)
-    named = [load(slug) for slug in arguments.model or ()]
+    named = [taken.model(slug) for slug in arguments.model or ()]
     first = named[0] if named else None
     url, unit = with_factory_setting(arguments.url, first), arguments.unit[0]
     if arguments.command == "watch":
@@ -95,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--model", action="append", help="slug, see `forecourt meter models`")
         one.add_argument("--url", required=True, help="rtu:/dev/ttyUSB0?baud=9600&parity=N, "
                          "tcp://host:port or rtu+tcp://host:port")
-        one.add_argument("--unit", action="append", required=True, type=_unit,
+        one.add_argument("--unit", action="append", required=True, type=taken.whole(1, 247),
                          help="Modbus unit id, 1..247")
     for one in (read, watch, record, scan):
         one.add_argument("--site", type=Path, metavar="FILE",
@@ -104,9 +104,3 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--run-dir", type=Path, metavar="DIR",
                          help=f"folder of its sockets (default: as the site says, or {RUN_DIR})")
     return parser
-
-
-def _unit(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 247:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected 1..247")
-    return int(text)

@@ -51,9 +51,9 @@ def _others(url: LineUrl) -> Iterator[LineUrl]:
 
 def said(unit: int, url: LineUrl) -> str:
     """In words, with the url to use."""
-    how = set_as(url) if url.kind == "rtu" else {
-        "tcp": "Modbus TCP", "rtu+tcp": "RTU frames over TCP"}[url.kind]
-    return f"unit {unit} answers at {how}: use --url '{_short(url)}'"
+    how = f"at {set_as(url)}" if url.kind == "rtu" else {
+        "tcp": "in Modbus TCP", "rtu+tcp": "in RTU frames over TCP"}[url.kind]
+    return f"unit {unit} answers {how}: use --url '{_short(url)}'"
 
 
 def _short(url: LineUrl) -> str:

@@ -81,7 +81,8 @@ def read(path: Path) -> tuple[Head, list[Entry]]:
         try:
             entries.append(msgspec.json.decode(line, type=Entry))
         except msgspec.MsgspecError as error:
-            raise BadRecording(f"{path}, line {number}: {error}") from error
+            raise BadRecording(f"{path}, line {number}: got no entry ({error}), expected a whole file "
+                               "of `forecourt meter record`") from error
     if not entries or not isinstance(entries[0], Head) or entries[0].version != VERSION:
         raise BadRecording(f"{path}: got no head of version {VERSION} in the first line, "
                            "expected a file of `forecourt meter record`")

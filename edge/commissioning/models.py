@@ -1,10 +1,15 @@
 """`forecourt meter models`: what ships, for people and for machines."""
 
+import textwrap
+from collections.abc import Iterator, Sequence
+
 import msgspec
 
 from edge.controller.struct import Value
 from edge.meter.catalogue import models, twins, why_not_billable
 from edge.meter.model import MeterModel, SerialDefaults
+
+_WIDE = 79  # a terminal's least
 
 
 class ModelRow(Value):
@@ -37,22 +42,29 @@ def show(*, as_json: bool) -> int:
     if as_json:
         print(msgspec.json.encode(rows).decode())
         return 0
-    print("\n".join(map(_line, rows)))
+    print("\n".join(_lines(rows)))
     return 0
 
 
-def _line(row: ModelRow) -> str:
-    serial = f"{row.serial.baud} 8{row.serial.parity}{row.serial.stop}"
-    return (f"{row.slug:<22} {row.name:<32} {row.phases} ph  {serial:<11} "
-            f"{row.confirmed:>2} of {row.registers:>2} confirmed  {_bills(row)}")
+def _lines(rows: Sequence[ModelRow]) -> Iterator[str]:
+    yield _row_of("model", "product", "", "serial", "sure", "bills")
+    for row in rows:
+        serial = f"{row.serial.baud} 8{row.serial.parity}{row.serial.stop}"
+        sure = f"{row.confirmed:>2}/{row.registers}"
+        yield _row_of(row.slug, row.name, f"{row.phases}", serial, sure,
+                      "yes" if row.why_not is None else "no")
+    yield from ("", "After the product: phases. serial: as it leaves its factory. sure: registers",
+                "that two sources agree on, of all. bills: whether a bill may rest on it. Those",
+                "that may not bill can still watch over a fuse:")
+    for row in rows:
+        if row.why_not is not None:
+            reason = row.why_not.removeprefix(row.name).removeprefix(":").strip()  # no name twice
+            yield from textwrap.wrap(f"{row.slug}: {reason}", _WIDE, initial_indent="  ",
+                                     subsequent_indent="    ", break_on_hyphens=False)
 
 
-def _bills(row: ModelRow) -> str:
-    """Whether it may bill; a reason does not say the name again."""
-    if row.why_not is None:
-        return "may bill"
-    reason = row.why_not.removeprefix(row.name).removeprefix(":").strip()
-    return f"no bills: {reason}"
+def _row_of(slug: str, name: str, phases: str, serial: str, sure: str, bills: str) -> str:
+    return f"{slug:<21} {name:<32} {phases:<1} {serial:<10} {sure:<5} {bills}"
 
 
 def _row(model: MeterModel, known: tuple[MeterModel, ...]) -> ModelRow:

@@ -16,11 +16,12 @@ from edge.bus.link import Heard
 from edge.bus.port import Bus, BusClass
 from edge.bus.url import LineUrl
 from edge.commissioning import golden
+from edge.commissioning.arguments import seconds as seconds_of
 from edge.commissioning.line import Line, OwnLine, open_line, set_as
 from edge.commissioning.patient import Patient
 from edge.commissioning.saw import advice
 from edge.commissioning.values import shown
-from edge.controller.trouble import DeviceError
+from edge.controller.trouble import DeviceError, DeviceTimeout
 from edge.meter.meter import Meter
 from edge.meter.model import MeterModel
 
@@ -33,6 +34,7 @@ class _Tape(Bus):
     def __init__(self, bus: Bus, out: BinaryIO) -> None:
         self._bus, self._out = bus, out
         self._began_s = time.monotonic()
+        self.trouble: DeviceError | None = None  # the last
 
     @property
     def at_s(self) -> float:
@@ -58,6 +60,7 @@ class _Tape(Bus):
         try:
             answer = await self._bus.transact(unit, pdu, klass, timeout_s=timeout_s)
         except DeviceError as error:
+            self.trouble = error
             self.write(golden.Exchange(at_s=at_s, request=pdu.hex(),
                                        trouble=f"{error.what}: got {error.got}"))
             raise
@@ -77,17 +80,28 @@ async def record(url: LineUrl, unit: int, model: MeterModel, run_dir: Path, out:
     with file:
         try:
             async with open_line(url, run_dir) as line:
-                good, all_ = await _record(line, unit, model, file, seconds)
+                good, all_, trouble = await _record(line, unit, model, file, seconds)
         except DeviceError as error:
+            _remove(out)
             print("\n".join([str(error), *advice(error, unit, url, model)]), file=sys.stderr)
             return 1
-    print(f"{out}: {good} of {all_} readings without an error. It holds registers of the meter, and "
-          f"nothing of the site.\n`forecourt meter replay {out}` decodes it again.")
+    if not good:
+        print("\n".join([str(trouble), *advice(trouble, unit, url, model)]), file=sys.stderr)
+    print(f"{out}: {good} of {all_} readings with values. It holds registers of the meter, and nothing "
+          f"of the site.")
+    if good:
+        print(f"`forecourt meter replay {out}` decodes it again.")
     return 0 if good else 1
 
 
+def _remove(empty: Path) -> None:
+    """So that the same command can be given again."""
+    empty.unlink()
+
+
 async def _record(line: Line, unit: int, model: MeterModel, file: BinaryIO,
-                  seconds: float) -> tuple[int, int]:
+                  seconds: float) -> tuple[int, int, DeviceError]:
+    """Good readings, all readings, and what kept others from being good."""
     file.write(golden.written(golden.Head(
         version=golden.VERSION, model=model.slug, unit=unit, utc=datetime.now(UTC).isoformat(),
         line=set_as(line.url) if line.url.kind == "rtu" else line.url.kind)))
@@ -106,7 +120,9 @@ async def _record(line: Line, unit: int, model: MeterModel, file: BinaryIO,
         turns.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await turns
-    return counts[0], counts[1]
+    return counts[0], counts[1], tape.trouble or DeviceTimeout(
+        "no answer", where=f"unit {unit} on {line.where}", got=f"nothing in {seconds:g} s",
+        expected="a whole reading")
 
 
 async def _turns(meter: Meter, model: MeterModel, tape: _Tape, counts: list[int]) -> None:
@@ -130,7 +146,10 @@ async def replay(path: Path) -> int:
     try:
         head, entries = golden.read(path)
         readings = list(await golden.replayed(head, entries))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        print(f"{path}: {error.strerror}; expected a file of `forecourt meter record`", file=sys.stderr)
+        return 2
+    except ValueError as error:
         print(error, file=sys.stderr)
         return 2
     different = 0
@@ -151,7 +170,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argp
     parser = commands.add_parser(
         "record", help="record a meter's frames and values in a file, for a bug report")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="a new file")
-    parser.add_argument("--seconds", type=float, default=10.0, help="how long (default: %(default)g)")
+    parser.add_argument("--seconds", type=seconds_of(1, 86_400), default=10.0,
+                        help="how long (default: %(default)g)")
     again = commands.add_parser("replay", help="decode such a file again, without the meter")
     again.add_argument("file", type=Path)
     return parser

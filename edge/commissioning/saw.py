@@ -107,6 +107,11 @@ def _down(error: DeviceError, url: LineUrl) -> list[str]:
                 "`fuser -v " + url.path + "`). If it is a controller, name its file with --site."]
     if "permission" in got:
         return ["you may not use this port: use sudo, or join the group dialout."]
+    if "inappropriate ioctl" in got or "is a directory" in got:
+        return [f"{url.path} is no serial port: is the path right? See `ls -l /dev/serial/by-id`."]
+    if "name or service" in got or "name resolution" in got or "hostname" in got:
+        return [f"nobody knows the name {url.host}: check how it is written, or give the address in "
+                "numbers."]
     if url.kind == "rtu":
         return ["there is no such port: is the adapter plugged in? See `ls -l /dev/serial/by-id`."]
     return ["nobody takes connections there: check address, port and network, and whether another "

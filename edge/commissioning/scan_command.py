@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from edge.bus.url import LineUrl
+from edge.commissioning.arguments import whole
 from edge.commissioning.elsewhere import BAUDS, PARITIES
 from edge.commissioning.line import Line, open_line, own_line, set_as
 from edge.commissioning.progress import Bar
@@ -26,6 +27,7 @@ from edge.meter.catalogue import load, models
 
 _USUAL_PARITIES = ("N", "E")  # a line at odd parity has not been seen by any source
 _SERIAL_MS, _NETWORK_MS = 100, 500
+_BOARD = "FCT-PB"  # product code of a pilot board
 _BY_ID = Path("/dev/serial/by-id")
 
 
@@ -53,17 +55,17 @@ async def run(wanted: Wanted, run_dir: Path, *, as_json: bool) -> int:
     except LineDown as error:
         print("\n".join([str(error), *advice(error, 0, wanted.url, None)]), file=sys.stderr)
         return 1
-    whole, trouble = await _watched(scan)
+    complete, trouble = await _watched(scan)
     bar.clear()
     notes += scan.notes
     if trouble is not None:
         notes += [str(trouble), *advice(trouble, 0, wanted.url, None)]
-    elif not whole:
+    elif not complete:
         notes.append("stopped: not everything was asked")
     if as_json:
-        print(msgspec.json.encode(_report(wanted, scan.found, notes, whole=whole)).decode())
+        print(msgspec.json.encode(_report(wanted, scan.found, notes, complete=complete)).decode())
     else:
-        _tell(wanted, scan.found, notes)
+        _tell(wanted, scan.found, notes, heard=trouble is None)
     return 0 if scan.found and trouble is None else 1
 
 
@@ -119,13 +121,15 @@ def _row(one: Found) -> str:
 
 def _names(one: Found) -> str:
     if not one.models:
-        return "answers, but is no model that we know"
+        return ("answers: a pilot board, no meter" if _BOARD in one.says
+                else "answers, but is no model that we know")
     named = [f"{slug} ({load(slug).name})" for slug in one.models]
     return named[0] if len(named) == 1 else f"one of {', '.join(named)}"
 
 
-def _tell(wanted: Wanted, found: Sequence[Found], notes: Sequence[str]) -> None:
-    if not found:
+def _tell(wanted: Wanted, found: Sequence[Found], notes: Sequence[str], *, heard: bool) -> None:
+    """`heard`: the line itself could be had, so that silence says something of the meters."""
+    if not found and heard:
         print("no meter answers")
         print("check the supply of the meters, whether the A and B wires are swapped, and termination; "
               "slow ones are found with --timeout-ms 500", file=sys.stderr)
@@ -144,11 +148,11 @@ def _stable(url: LineUrl) -> LineUrl:
     return url if named is None else msgspec.structs.replace(url, path=str(named))
 
 
-def _report(wanted: Wanted, found: Sequence[Found], notes: Sequence[str], *, whole: bool) -> object:
+def _report(wanted: Wanted, found: Sequence[Found], notes: Sequence[str], *, complete: bool) -> object:
     rows = [msgspec.to_builtins(one) | {"model": one.models[0] if one.models else None,
                                         "names": [load(slug).name for slug in one.models]}
             for one in found]
-    return {"port": wanted.url.address, "complete": whole, "found": rows, "notes": list(notes),
+    return {"port": wanted.url.address, "complete": complete, "found": rows, "notes": list(notes),
             "site": snippet(_stable(wanted.url), found) if found else ""}
 
 
@@ -166,7 +170,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argp
                         help="of a serial port, the likely first (default: %(default)s)")
     parser.add_argument("--parities", type=_parities, default=",".join(_USUAL_PARITIES),
                         metavar="LIST", help="of N, E, O (default: %(default)s)")
-    parser.add_argument("--timeout-ms", type=int, help="how long a unit may take to answer (default: "
+    parser.add_argument("--timeout-ms", type=whole(10, 10_000), metavar="MS",
+                        help="how long a unit may take to answer (default: "
                         f"{_SERIAL_MS}, over a network {_NETWORK_MS})")
     parser.add_argument("--json", action="store_true", help="machine readable")
     return parser
@@ -187,12 +192,12 @@ def _units(text: str) -> tuple[int, ...]:
 def _bauds(text: str) -> tuple[int, ...]:
     parts = text.split(",")
     if not all(part.isdigit() and int(part) in BAUDS for part in parts):
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected of {', '.join(map(str, BAUDS))}")
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected some of {', '.join(map(str, BAUDS))}")
     return tuple(dict.fromkeys(map(int, parts)))
 
 
 def _parities(text: str) -> tuple[str, ...]:
     parts = text.upper().split(",")
     if not all(part in PARITIES for part in parts):
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected of {', '.join(PARITIES)}")
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected some of {', '.join(PARITIES)}")
     return tuple(dict.fromkeys(parts))

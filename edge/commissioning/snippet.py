@@ -39,5 +39,5 @@ def _meter(one: Found) -> list[str]:
 
 def _url(url: LineUrl, setting: Setting | None) -> str:
     if setting is None or url.kind != "rtu":
-        return str(url)
+        return str(url).replace("tcp:", "tcp://", 1)
     return f"rtu:{url.path}?baud={setting.baud}&parity={setting.parity}"

@@ -13,6 +13,7 @@ import msgspec
 from edge.bus.figures import LineFigures
 from edge.bus.port import BusClass
 from edge.bus.url import LineUrl
+from edge.commissioning.arguments import seconds, whole
 from edge.commissioning.line import Line, open_line, set_as
 from edge.commissioning.reading import named
 from edge.commissioning.saw import advice
@@ -172,8 +173,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argp
         "watch", help="show values as they change, and how the line does",
         description="Show values as they change, and how the line does, until Ctrl-C. Several --unit "
                     "take one --model for all, or one for each, in order; without, it is found out.")
-    parser.add_argument("--interval", type=float, default=1.0, metavar="SECONDS",
+    parser.add_argument("--interval", type=seconds(0.1, 3600), default=1.0, metavar="SECONDS",
                         help="between two turns, at least (default: %(default)g)")
-    parser.add_argument("--turns", type=int, help="end after so many")
+    parser.add_argument("--turns", type=whole(1, 1_000_000), metavar="N", help="end after so many")
     parser.add_argument("--json", action="store_true", help="machine readable, one object a line")
     return parser

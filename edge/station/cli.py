@@ -14,7 +14,7 @@ _NOBODY_READS = 128 + 13  # what a shell shows of a program that SIGPIPE has end
 
 
 def main() -> None:
-    """Entry point of the program; exits with the command's status, 141 if nobody reads what it prints."""
+    """Entry point of the program; exits with the command's status, 141 if nobody reads its output."""
     try:
         status = run(sys.argv[1:])
         sys.stdout.flush()

@@ -161,7 +161,13 @@ async def test_a_recording_can_be_decoded_again_without_the_meter(tmp_path):
                          "--run-dir", str(tmp_path), "--out", str(golden), "--seconds", "2")
         again = await run("record", "--url", rtu(tmp_path), "--unit", "7", "--model", "siemens-pac2200",
                           "--run-dir", str(tmp_path), "--out", str(golden), "--seconds", "2")
+        silent = await run("record", "--url", rtu(tmp_path), "--unit", "9", "--model", "abb-b23",
+                           "--run-dir", str(tmp_path), "--out", str(tmp_path / "9"), "--seconds", "2")
     assert made.status == 0 and again.status == 2, "a recording is never written over"
+    assert silent.status == 1 and "no answer at unit 9" in silent.err and "replay" not in silent.out
+    gone = await run("record", "--url", f"rtu:{tmp_path / 'none'}", "--unit", "9", "--model", "abb-b23",
+                     "--run-dir", str(tmp_path), "--out", str(tmp_path / "gone"))
+    assert gone.status == 1 and "no such port" in gone.err and not (tmp_path / "gone").exists()
     entries = [json.loads(line) for line in golden.read_text().splitlines()]
     kinds = [entry["kind"] for entry in entries]
     assert kinds[0] == "head" and {"exchange", "bytes", "values"} <= set(kinds)

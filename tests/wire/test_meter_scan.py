@@ -117,3 +117,9 @@ async def test_a_device_that_answers_under_every_unit_is_told_once(tmp_path):
         await gateway.stop()
     assert [(one["unit"], one["model"]) for one in done.json["found"]] == [(1, "siemens-pac2200")]
     assert "under every unit id" in done.json["notes"][0]
+
+
+async def test_a_port_that_is_not_there_says_nothing_of_meters(tmp_path):
+    done = await run("scan", *on(tmp_path))
+    assert done.status == 1 and "no such port" in done.err
+    assert done.out == "" and "A and B" not in done.err

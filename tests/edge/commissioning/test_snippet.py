@@ -30,5 +30,5 @@ def test_a_bus_and_a_meter_for_each_that_is_set_alike():
 def test_a_gateway_keeps_its_own_url():
     one = Found(unit=3, baud=None, parity=None, models=("abb-b23",))
     table = tomllib.loads(snippet(parse_url("rtu+tcp://10.0.0.7:4001"), [one]))
-    assert parse_url(table["bus"][0]["url"]).address == "10.0.0.7:4001"
+    assert table["bus"][0]["url"] == "rtu+tcp://10.0.0.7:4001?baud=9600&parity=E&stop=1"
     assert table["meter"][0]["model"] == "abb-b23"
