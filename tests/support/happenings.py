@@ -64,11 +64,12 @@ def exchange(world: World, evse_id: str, n: int) -> None:
     bay = world.bays[evse_id]
     if n > 5:  # under a session that has metered something
         charge(world, evse_id, n)
-        world.wait(4)
-    if not bay.meter_silent and not bay.meter_odd and (bay.closed or bay.evse.meter_on_supply_side):
-        before_wh, before = bay.register_wh, bay.slow
+        world.wait(5)
+    for _ in range(1 + n // 8):  # or two
+        before = bay.slow
         bay.exchange()
-        world.read(bay, rebased_from_wh=before_wh, rebased_why="exchanged")
+        world.wait(0.1)
+        world.read(bay)
         if before is not None and n % 2:  # an answer of before that was late
             world.feed(ReadingTaken(reading=Reading(
                 meter_id=bay.evse.meter_id, mono_ns=world.now_ns, energy_import_wh=before[0],

@@ -137,6 +137,19 @@ class Judged(World):
         assert session.energy_wh <= delivered + 1, "more than was delivered"
         starts = [p.energy_wh for p in session.periods]
         assert starts == sorted(starts)
+        if session.began.boot == self.boot:  # else what was on no disk may be forgotten
+            self._all_is_billed(session, self.bays[session.evse_id])
+
+    def _all_is_billed(self, session: Session, bay: Bay) -> None:
+        """But what flowed while no meter of the bay was known."""
+        if session.start_wh is None or session.end_reading is None:
+            assert not session.energy_wh
+            return
+        began_wh = bay.flowed_wh(session.start_wh)
+        ended_wh = bay.flowed_wh(session.end_reading.energy_import_wh or 0)
+        lost = [after - before for before, after in bay.nobodys_wh
+                if after > began_wh and before < ended_wh]
+        assert session.energy_wh >= ended_wh - began_wh - sum(lost), "less than was metered"
 
     def _fault_opens(self, effect: RaiseFault, effects: tuple[Effect, ...]) -> None:
         evse_id = effect.fault.evse_id

@@ -100,7 +100,10 @@ class Bay:
         # meter
         self.meter_silent = self.meter_odd = False
         self.energy_wh = 10_000.0  # that flowed, and so did what the first meter counted before
-        self.exchanges, self.offset_wh = 0, 0
+        self.exchanges, self.offset_wh, self.offsets_wh = 0, 0, [0]
+        self.nobodys_wh: list[tuple[int, int]] = []  # from each meter's last reading to the next
+        self.known_wh = self.register_wh  # that had flowed when a register was told last
+        self.anew_wh: int | None = None  # a register of before, to which the acceptor compares
         self.slow: tuple[int, int] | None = None  # register and when it was read last
 
     @property
@@ -110,8 +113,20 @@ class Bay:
 
     def exchange(self) -> None:
         """Another meter, with a higher or a lower register."""
+        self.anew_wh = self.register_wh if self.anew_wh is None else self.anew_wh
         self.exchanges, self.slow = self.exchanges + 1, None
         self.offset_wh = 10**9 * (7 * self.exchanges % 11) + 10**6 * self.exchanges
+        self.offsets_wh.append(self.offset_wh)
+
+    def resumed(self, least_wh: int) -> None:
+        """Its acceptor after a restart: what it believed then, if that was of another meter."""
+        if least_wh // 10**6 != self.register_wh // 10**6:
+            self.anew_wh = least_wh
+
+    def flowed_wh(self, register_wh: int) -> int:
+        """What had flowed when a meter of this bay showed this."""
+        return next(register_wh - offset_wh for offset_wh in self.offsets_wh
+                    if 0 <= register_wh - offset_wh < 10**6)
 
     @property
     def closed(self) -> bool:
@@ -233,6 +248,8 @@ class World:
         for bay in self.bays:
             self.unseen_since[bay] = self.now_ns
         for session in list(self.sessions.values()):
+            if session.least_wh is not None and not session.told:
+                self.bays[session.evse_id].resumed(session.least_wh)
             self.feed(SessionRestored(session=session))
         for key, body in self.kept.items():
             event = kept.restored(key, body)
@@ -280,8 +297,7 @@ class World:
             self.feed(OutletSeen(evse_id=evse_id, board=status, relay_on=bay.relay,
                                  pi_mirror_closed=bay.closed))
 
-    def read(self, bay: Bay, context: ReadingContext = ReadingContext.SAMPLE_PERIODIC,
-             **changes: object) -> None:
+    def read(self, bay: Bay, context: ReadingContext = ReadingContext.SAMPLE_PERIODIC) -> None:
         """The register in a tier of its own: carried for some seconds, unless it is asked for."""
         dead = not bay.evse.meter_on_supply_side and not bay.closed
         if bay.meter_silent or dead:
@@ -292,13 +308,19 @@ class World:
             bay.slow = bay.register_wh, self.now_ns
         wh, slow_ns = bay.slow
         carried = {} if slow_ns == self.now_ns else {"energy_mono_ns": slow_ns}
+        if bay.anew_wh is not None and not bay.meter_odd:
+            carried |= {"rebased_from_wh": bay.anew_wh, "rebased_why": "exchanged"}
+            bay.anew_wh = None
+            bay.nobodys_wh.append((bay.known_wh, bay.flowed_wh(wh)))
+        if not bay.meter_odd:
+            bay.known_wh = bay.flowed_wh(wh)
         amps = min(bay.load_a, bay.drawn_a) if bay.closed and bay.pilot is PilotState.C else 0.0
         phases = dict.fromkeys(("L1", "L2", "L3")[:len(bay.evse.phases)], amps)
         self.feed(ReadingTaken(reading=Reading(
             meter_id=bay.evse.meter_id, mono_ns=self.now_ns, context=context,
             quality=Quality.SUSPECT if bay.meter_odd else Quality.GOOD,
             energy_import_wh=0 if bay.meter_odd else wh, energy_raw=f"{wh:08x}", energy_scale="1",
-            power_w=None if brief else amps * 230 * len(bay.evse.phases), **carried, **changes,
+            power_w=None if brief else amps * 230 * len(bay.evse.phases), **carried,
             current_a=PerPhase() if brief else PerPhase(**phases))))
 
     # the disk

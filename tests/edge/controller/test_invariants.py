@@ -60,6 +60,7 @@ def ends_in_order(story: Story) -> None:
 @given(stories)
 @example((False, ["1"], [("swap cars unseen", "1", 4, 0.1)]))
 @example((False, ["1"], [("meter silent", "1", 0, 0.1), ("leave", "1", 0, 0.1), ("wait", "1", 8, 0.1)]))
+@example((False, ["1"], [("wait", "1", 8, 0.1), ("another meter", "1", 9, 1.2), ("wait", "1", 8, 0.1)]))
 @example((True, ["1", "2"], [("tap here", "1", 0, 1.2), ("kill", "1", 4, 0.1), ("rest", "1", 0, 1.2)]))
 def test_every_story_is_safe_and_ends_with_its_books_in_order(story):
     ends_in_order(story)
