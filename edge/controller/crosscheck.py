@@ -21,7 +21,7 @@ from edge.controller.site import Evse, Timers
 from edge.controller.struct import Value
 
 _NS = 1_000_000_000
-LOAD_A = 5.0  # on a phase: below, a charger's filter may draw more than its rectifier
+LOAD_A = 8.0  # on a phase: below, what a large charger's filter draws may be most of it
 NOISE_A, NOISE_W = 0.3, 50.0
 APPARENT, HALF = 1.10, 0.5
 FLOWS_W = 500.0  # an idle meter's power is noise, and its register need not count it
@@ -74,7 +74,7 @@ def against_currents(evse: Evse, reading: Reading) -> str:
     pairs = [(abs(a), v) for a, v in ((amps.L1, volts.L1), (amps.L2, volts.L2), (amps.L3, volts.L3))
              if a is not None]
     power_w = reading.power_w
-    if power_w is None or not pairs or len(pairs) < len(evse.phases):
+    if power_w is None or len(pairs) < len(evse.phases):
         return ""
     highest = evse.nominal_v * 1.15  # where a meter has no voltages
     most_va = sum((a + NOISE_A) * _known(v, highest) for a, v in pairs) * APPARENT + NOISE_W

@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import pytest
 from core_desk import plan
 from hypothesis import given, settings
@@ -61,7 +62,17 @@ def steady(*amps):
     (3_680, (16, 0, 0), (230, 230, 230), True),
     (3_680, (0.05, 16, 0.02), (230, 230, 230), True),
     (40, (0.3, 0.3, 0.3), (230, 230, 230), True),  # a charger's filter at rest
-    (0, (0, 0, 0), (230, 230, 230), True), (0, (4.9, 0, 0), (230, 230, 230), True),
+    (0, (0, 0, 0), (230, 230, 230), True),
+    (0, (7.9, 0, 0), (230, 230, 230), True), (0, (8.0, 0, 0), (230, 230, 230), False),
+    (1_400, (6, 6, 6), (230, 230, 230), True),  # a large charger at 6 A: its filter draws the rest
+    (270, (0, 0, 0), (230, 230, 230), True), (290, (0, 0, 0), (230, 230, 230), False),
+    (12_400, (16, 16, 16), (230, 230, 230), True), (12_450, (16, 16, 16), (230, 230, 230), False),
+    (5_450, (16, 16, 16), (230, 230, 230), True), (5_400, (16, 16, 16), (230, 230, 230), False),
+    (14_200, (16, 16, 16), (), True), (14_300, (16, 16, 16), (), False),
+    (4_650, (16, 16, 16), (), True), (4_550, (16, 16, 16), (), False),
+    (11_040, (16, 16, 16), (230, 230, 0.0), True),  # no voltage is no voltage that is known
+    (0, (16, 16, 16), (math.nan, 230, 230), False),
+    (11_040, (-16, 16, 16), (230, 230, 230), True),  # with a sign, as some tell it
     (3_300, (14.3, 14.3, 0), (133, 133, 133), True),  # between two lines of a net without neutral
     (11_040, (None, None, None), (230, 230, 230), True), (11_040, (), (), True),
     (11_040, (16, None, 16), (230, 230, 230), True),  # one is not known: nothing is
@@ -135,6 +146,63 @@ def test_one_odd_window_is_no_proof():
     first = list(meter(steady(16, 16, 16), 320, counts=2.0))
     second = list(meter(steady(16, 16, 16), 900, from_s=1320, start_wh=first[-1].energy_import_wh))
     assert found([*first, *second]) is None
+
+
+START_WH = 5 * 2**23  # a float there steps by 5 Wh
+
+
+def windows(*grown_wh, idle_after=None, gap_after=None, rebased_after=None, power_w=3_600.0):
+    """After which window it is found: each of 300 s and as many Wh by its power; by its register, so
+    many. Then, after one of them: a minute of 499 W, a gap, or another meter.
+    """
+    known, at_s, wh, why = None, 1_000, START_WH, {}
+    for n, grown in enumerate(grown_wh):
+        for second in range(300):
+            known = crosscheck.taken(known, EVSE, reading(
+                at_s + second, power_w, (6.0,) * 3, (), wh, **(why if second == 0 else {})), TIMERS)
+            if known is not None and known.found:
+                return n
+        at_s, wh, why = at_s + 300, wh + grown, {}
+        if n == rebased_after:
+            wh, why = wh + 500, {"rebased_from_wh": 1}
+        elif n in (idle_after, gap_after):
+            known = crosscheck.taken(known, EVSE, reading(at_s, power_w, (6.0,) * 3, (), wh), TIMERS)
+            at_s += 11
+            for _ in range(60 if n == idle_after else 0):
+                at_s += 1
+                known = crosscheck.taken(known, EVSE, reading(at_s, 499.0, (1.0,) * 3, (), wh), TIMERS)
+            at_s += 1
+    known = crosscheck.taken(known, EVSE, reading(at_s, power_w, (6.0,) * 3, (), wh), TIMERS)
+    return len(grown_wh) if known is not None and known.found else None
+
+
+def test_two_windows_in_a_row_beyond_a_quarter_and_four_steps_are_a_proof():
+    """Two steps of 10 Wh and two of a float of 5 Wh, and what the register may be old by: 2 Wh."""
+    for well, bad in ((407, 408), (208, 207)):
+        assert windows(well, well, well) is None and windows(bad, bad) == 2, bad
+        assert windows(bad, 300, bad) is None
+        assert windows(bad, bad, idle_after=0) == windows(bad, bad, gap_after=0) == 2
+        assert windows(bad, bad, rebased_after=0) is None
+    assert windows(0, 0, 0) is None
+    assert windows(1_000, 1_000, power_w=499.0) is None, "an idle meter's power is noise"
+
+
+def test_it_is_looked_at_for_long_enough_to_tell_a_step_from_an_error():
+    light = found(meter(steady(6, 0, 0), 1_200, counts=1.6))
+    assert 2 * 512 <= light[1] - 1000 <= 2 * 540, "until 200 Wh have flowed"
+    coarse = msgspec.structs.replace(EVSE, meter_step_wh=100.0)
+    told = found(meter(steady(16, 16, 16), 1_500, counts=1.6, step_wh=100.0), coarse)
+    assert 2 * 640 <= told[1] - 1000 <= 2 * 680, "until 20 steps have"
+
+
+def test_a_reading_that_comes_again_says_nothing_new():
+    odd = [reading(1000 + n, 0.0, (16, 16, 16)) for n in range(31)]
+    known = None
+    for one in odd[:-1]:
+        known = crosscheck.taken(known, EVSE, one, TIMERS)
+        assert crosscheck.taken(known, EVSE, one, TIMERS) is known
+    assert crosscheck.taken(known, EVSE, odd[0], TIMERS) is known
+    assert crosscheck.taken(known, EVSE, odd[-1], TIMERS).found
 
 
 def test_an_idle_meter_leaves_nothing_to_remember():
