@@ -29,7 +29,19 @@ def buses(now: Health, before: Health | None) -> Iterator[Finding]:
         if line.down is not None:
             yield wrong(f"bus {line.id}", f"{line.where}: {line.down}", _LINE_REMEDY)
             continue
+        yield from _habits(line)
         yield from _line(line, earlier.get(line.id), folded=units > MOST_UNITS)
+
+
+def _habits(line: LineHealth) -> Iterator[Finding]:
+    """What is wrong with a line as such."""
+    if line.another_master:
+        yield attention(f"bus {line.id}", f"{line.where}: another master asks on this line",
+                        "A solar inverter, a gateway, a second controller? Take it off: two masters "
+                        "spoil each other's answers.")
+    if line.echo:
+        yield attention(f"bus {line.id}", f"{line.where}: the adapter hears what it sends",
+                        "Switch its echo off, or write echo=1 into the url of this bus.")
 
 
 def _line(line: LineHealth, before: LineHealth | None, *, folded: bool) -> Iterator[Finding]:
@@ -50,12 +62,23 @@ def _line(line: LineHealth, before: LineHealth | None, *, folded: bool) -> Itera
         if now and rate > MANY_ERRORS:
             yield attention(f"bus {line.id}", f"{_name(unit)}: {rate:.1%} of {asked} requests failed",
                             "Noise, a loose wire, missing termination, or two devices with the same "
-                            "unit id.")
+                            f"unit id.{_hint(unit)}")
         elif not folded and unit.answers:
             yield ok(f"bus {line.id}", f"{_name(unit)}: {unit.answers} answers, {rate:.1%} lost, "
-                     f"{unit.typical_ms or 0:.0f} ms")
+                     f"{unit.typical_ms or 0:.0f} ms{_oddly(unit)}")
     if folded and not silent:
         yield ok(f"bus {line.id}", f"{line.where}: all {many(len(well), 'unit')} answer")
+
+
+def _oddly(unit: UnitHealth) -> str:
+    """What is well, and not as usual."""
+    return ((f", {unit.crc_errors} CRC errors" if unit.crc_errors else "")
+            + (f", wants {unit.gap_ms:.0f} ms of silence before" if unit.gap_ms >= 1 else ""))
+
+
+def _hint(unit: UnitHealth) -> str:
+    """What kind of failure it is, mostly."""
+    return " Most were spoilt, not missing." if 2 * unit.crc_errors > _failed(unit) else ""
 
 
 def _name(unit: UnitHealth) -> str:

@@ -87,7 +87,9 @@ class SupervisionHealth(Value):
 
 
 class UnitHealth(Value):
-    """One unit of a line. `silent`: timeouts in a row, up to now."""
+    """One unit of a line. `silent`: timeouts in a row, up to now. `gap_ms`: silence that it wants after
+    another unit's frame, more than is usual.
+    """
 
     unit: int
     who: str  # "meter main", "board of evse 1"; "" where the site's file has none
@@ -98,10 +100,14 @@ class UnitHealth(Value):
     silent: int
     typical_ms: float | None
     worst_ms: float
+    crc_errors: int = 0
+    gap_ms: float = 0.0
 
 
 class LineHealth(Value):
-    """One bus. `down`: why it cannot be used now. `busy_s`: with a request under way."""
+    """One bus. `down`: why it cannot be used now. `busy_s`: with a request under way. `another_master`:
+    somebody else asks on it. `echo`: it hears what it sends, and its url does not say so.
+    """
 
     id: str
     where: str
@@ -111,6 +117,10 @@ class LineHealth(Value):
     busy_s: float
     worst_wait_ms: float
     units: tuple[UnitHealth, ...]
+    crc_errors: int = 0
+    noise_bytes: int = 0
+    another_master: bool = False
+    echo: bool = False
 
 
 class BoardHealth(Value):

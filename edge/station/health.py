@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from edge.bus.stats import LineStats, UnitStats
+from edge.bus.figures import LineFigures, UnitFigures
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.events import Header
 from edge.controller.faults import Fault
@@ -35,13 +35,7 @@ DISK_S = 0.5
 class Line(Protocol):
     """A line's owner, as far as it tells of itself."""
 
-    stats: LineStats
-
-    @property
-    def where(self) -> str: ...
-
-    @property
-    def down(self) -> str | None: ...
+    def figures(self) -> LineFigures: ...
 
 
 class OnDisk(NamedTuple):
@@ -173,21 +167,24 @@ def recorder_health(status: RecorderStatus) -> h.RecorderHealth:
 
 
 def _line(name: str, line: Line, who: Mapping[int, str]) -> h.LineHealth:
-    stats = line.stats
+    told = line.figures()
+    asked = {unit.unit: _unit(who.get(unit.unit, ""), unit) for unit in told.units}
+    unasked = {number: h.UnitHealth(unit=number, who=name, answers=0, refusals=0, timeouts=0, bad=0,
+                                    silent=0, typical_ms=None, worst_ms=0.0)
+               for number, name in who.items()}
     return h.LineHealth(
-        id=name, where=line.where, down=line.down, requests=stats.requests, downs=stats.downs,
-        busy_s=stats.busy_s, worst_wait_ms=1000 * max(stats.worst_wait_s.values(), default=0.0),
-        units=tuple(_unit(number, who.get(number, ""), stats.units.get(number, UnitStats()))
-                    for number in sorted(who.keys() | stats.units.keys())))
+        id=name, where=told.where, down=told.down, requests=told.requests, downs=told.downs,
+        busy_s=told.busy_s, worst_wait_ms=max(told.worst_wait_ms.values(), default=0.0),
+        units=tuple(unit for _, unit in sorted((unasked | asked).items())),
+        crc_errors=told.crc_errors, noise_bytes=told.noise_bytes,
+        another_master=told.another_master, echo=told.echo)
 
 
-def _unit(number: int, who: str, stats: UnitStats) -> h.UnitHealth:
-    typical_s = stats.turnaround_s
+def _unit(who: str, told: UnitFigures) -> h.UnitHealth:
     return h.UnitHealth(
-        unit=number, who=who, answers=stats.answers, refusals=stats.refusals,
-        timeouts=stats.timeouts, bad=stats.bad, silent=stats.in_a_row,
-        typical_ms=None if typical_s is None else typical_s * 1000,
-        worst_ms=stats.worst_turnaround_s * 1000)
+        unit=told.unit, who=who, answers=told.answers, refusals=told.refusals,
+        timeouts=told.timeouts, bad=told.bad, silent=told.silent, typical_ms=told.turnaround_ms,
+        worst_ms=told.worst_turnaround_ms, crc_errors=told.crc_errors, gap_ms=told.gap_ms)
 
 
 def _sensor(state: State, sensor_id: str, place: str, at: Header) -> h.SensorHealth:

@@ -58,6 +58,10 @@ BROKEN = {
         replace(u, silent=9) for u in UNITS)),)), W, "bus cabinet"),
     "one unit silent": (replace(WELL, lines=(replace(LINE, units=first(UNITS, silent=9)),)), A,
                         "bus cabinet"),
+    "another master": (replace(WELL, lines=(replace(LINE, another_master=True),)), A, "bus cabinet"),
+    "echo": (replace(WELL, lines=(replace(LINE, echo=True),)), A, "bus cabinet"),
+    "spoilt": (replace(WELL, lines=(replace(LINE, units=first(UNITS, bad=60, crc_errors=50)),)), A,
+               "bus cabinet"),
     "noise": (replace(WELL, lines=(replace(LINE, units=first(UNITS, bad=60)),)), A, "bus cabinet"),
     "board silent": (replace(WELL, boards=first(WELL.boards, error="timeout")), W, "board 1"),
     "board never seen": (replace(WELL, boards=first(WELL.boards, age_s=None)), W, "board 1"),
@@ -200,3 +204,10 @@ def test_what_failed_before_and_answers_now_is_well() -> None:
     assert [f for f in examine(now, before, {}) if f.grade is not Grade.OK] == []
     worse = replace(WELL, lines=(replace(LINE, units=first(UNITS, timeouts=801, answers=1002)),))
     assert [f.part for f in examine(worse, before, {}) if f.grade is not Grade.OK] == ["bus cabinet"]
+
+
+def test_a_unit_that_is_well_and_odd_is_told_with_its_oddity():
+    units = (unit(3, "meter bay-2", crc_errors=2, gap_ms=4.6),)
+    odd = replace(WELL, lines=(replace(LINE, units=units),))
+    told, = [found.what for found in examine(odd, None, {}) if found.part == "bus cabinet"]
+    assert told.endswith(" answers, 0.0% lost, 11 ms, 2 CRC errors, wants 5 ms of silence before")

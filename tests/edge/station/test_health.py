@@ -9,6 +9,8 @@ from types import SimpleNamespace
 import msgspec
 import pytest_asyncio
 
+from edge.bus.figures import line_figures
+from edge.bus.link import WireCounts
 from edge.bus.port import BusClass
 from edge.bus.stats import LineStats
 from edge.controller.events import (
@@ -42,7 +44,10 @@ def line() -> SimpleNamespace:
     stats.unit(1).answers = 5
     stats.unit(1).answered(0.011)
     stats.unit(99).stayed_silent(1.0)
-    return SimpleNamespace(stats=stats, where="/dev/forecourt-rs485", down=None)
+    counts = WireCounts()
+    counts.crc_errors, counts.noise_bytes, counts.foreign_requests = 3, 4, 9
+    return SimpleNamespace(
+        figures=lambda: line_figures("/dev/forecourt-rs485", None, stats, counts, now_s=1.0))
 
 
 @pytest_asyncio.fixture
@@ -89,6 +94,7 @@ async def test_each_unit_has_its_owners_name(report: HealthReport) -> None:
     assert (units[99].who, units[99].silent, units[99].typical_ms) == ("", 1, None)
     assert units[11].answers == 0, "named although it never answered"
     assert bus.worst_wait_ms == 250.0
+    assert (bus.crc_errors, bus.noise_bytes, bus.another_master, bus.echo) == (3, 4, True, False)
 
 
 async def test_ages_and_errors_are_those_of_the_core(report: HealthReport) -> None:
