@@ -113,10 +113,10 @@ class LineOwner:
         if task is None:
             return
         self._closing = True
-        if self._asked_s is not None:
-            await asyncio.wait({task}, timeout=_CLOSE_S)
-        task.cancel()
         try:
+            if self._asked_s is not None:
+                await asyncio.wait({task}, timeout=_CLOSE_S)
+            task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
         finally:
@@ -247,10 +247,11 @@ class LineOwner:
         except LineDown as trouble:
             self._down = trouble.got
             return False
+        if self._down is not None:  # not after a connection that was only left for a bad answer
+            for unit in self.stats.units.values():
+                unit.wake()
         self._down = None
         self._spoke = None
-        for unit in self.stats.units.values():
-            unit.wake()
         return True
 
     def _fail_all(self, why: str) -> None:

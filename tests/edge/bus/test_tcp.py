@@ -1,6 +1,7 @@
 """The Modbus TCP master against a gateway in memory, in virtual time."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from memory_port import MemoryPort
@@ -170,3 +171,40 @@ def test_transaction_ids_go_on_over_connections_and_never_are_zero(on_gateway):
         await ask(owner)
         return [tid(frame) for _, frame in port.written]
     assert on_gateway(scenario) == [65535, 1, 2]
+
+
+def test_a_dead_unit_behind_a_gateway_is_probed_as_rarely_as_on_any_line(on_gateway):
+    async def scenario(owner, port):
+        loop, asked = asyncio.get_running_loop(), []
+
+        def script(request):
+            if request[6] == 2:
+                asked.append(loop.time())
+                return ()
+            return honest(request)
+        port.script = script
+        until_s = loop.time() + 60
+        while loop.time() < until_s:
+            for unit in (1, 2):
+                with suppress(DeviceTimeout):
+                    await owner.transact(unit, ASK, BusClass.METER_FAST)
+            await asyncio.sleep(0.5)
+        return asked
+    asked = on_gateway(scenario)
+    assert len(asked) <= 3 + 60 / 5, "each costs a timeout, and a new connection"
+    assert len(asked) >= 60 / 6
+
+
+def test_units_of_a_gateway_that_was_away_are_asked_as_soon_as_it_is_back(on_gateway):
+    async def scenario(owner, port):
+        port.script = lambda _: ()
+        for _ in range(4):
+            with suppress(DeviceTimeout):
+                await owner.transact(1, ASK, BusClass.METER_FAST)
+        port.lose()
+        await asyncio.sleep(1)
+        assert owner.down is not None
+        port.there, port.script = True, honest
+        await asyncio.sleep(2.1)
+        return await owner.transact(1, ASK, BusClass.METER_FAST)
+    assert on_gateway(scenario) == ANSWER
