@@ -2,8 +2,10 @@
 
 import argparse
 import asyncio
+import shutil
 import signal
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +28,9 @@ from edge.meter.model import MeterModel
 _HOME, _REST = "\x1b[H\x1b[2J", "\x1b[J"
 _COLUMNS = (("V L1", 6, "voltage_l1", 1), ("V L2", 6, "voltage_l2", 1), ("V L3", 6, "voltage_l3", 1),
             ("A L1", 7, "current_l1", 2), ("A L2", 7, "current_l2", 2), ("A L3", 7, "current_l3", 2))
+_NARROW = (("V L1", 5, "voltage_l1", 0), ("L2", 4, "voltage_l2", 0), ("L3", 4, "voltage_l3", 0),
+           ("A L1", 6, "current_l1", 1), ("L2", 6, "current_l2", 1), ("L3", 6, "current_l3", 1))
+_WIDE = 109  # columns
 
 
 class Row(Value):
@@ -111,26 +116,40 @@ async def _turns(line: Line, meters: Sequence[_Watched], *, interval_s: float, t
 
 
 def _screen(turn: Turn, line: Line) -> str:
-    text = "\n".join(table(turn, f"{line.where} {set_as(line.url)}"))
+    text = "\n".join(table(turn, f"{line.where} {set_as(line.url)}",
+                           shutil.get_terminal_size((_WIDE, 24)).columns))
     return f"{_HOME}{text}{_REST}" if sys.stdout.isatty() else text
 
 
-def table(turn: Turn, where: str) -> list[str]:
-    """Lines of text: one for each meter, what it does wrong, and the line."""
-    heads = "".join(f"{head:>{width}}" for head, width, _, _ in _COLUMNS)
-    lines = [f"unit {'model':<20}{heads}{'W':>8}{'kWh':>12}{'age':>7}{'in':>7}{'lost':>5}{'CRC':>5}"]
+def table(turn: Turn, where: str, columns: int) -> list[str]:
+    """Lines of text: one for each meter, what it does wrong, and the line.
+
+    A terminal of less than `_WIDE` columns gets volts without decimals, short models, and neither the
+    age nor the CRC errors of each.
+    """
+    wide = columns >= _WIDE
+    shown, room = (_COLUMNS, 21) if wide else (_NARROW, 20)
+    heads = "".join(f"{head:>{width}}" for head, width, _, _ in shown)
+    lines = [f"unit {'model':<{room}}{heads}{'W':>7}{'kWh':>12}"
+             + (f"{'age':>8}{'in':>7}{'lost':>5}{'CRC':>5}" if wide else f"{'lost':>5}")]
     known = {unit.unit: unit for unit in turn.line.units} if turn.line else {}
     for row in turn.meters:
-        cells = "".join(_cell(row.values, name, width, places) for _, width, name, places in _COLUMNS)
+        cells = "".join(_cell(row.values, name, width, places) for _, width, name, places in shown)
         age = "-" if row.age_s is None else f"{row.age_s:.1f} s"
         unit = known.get(row.unit)
         took = "-" if unit is None or unit.turnaround_ms is None else f"{unit.turnaround_ms:.0f} ms"
         lost, crc = (unit.timeouts, unit.crc_errors) if unit else ("-", "-")
-        lines.append(f"{row.unit:>4} {row.model:<20}{cells}{_watts(row.values)}{_energy(row.values)}"
-                     f"{age:>7}{took:>7}{lost:>5}{crc:>5}")
+        lines.append(f"{row.unit:>4} {row.model[:room]:<{room}}{cells}{_watts(row.values)}"
+                     f"{_energy(row.values)}"
+                     + (f"{age:>8}{took:>7}{lost:>5}{crc:>5}" if wide else f"{lost:>5}"))
         if row.error:
-            lines.append(f"     {row.error}")
-    return [*lines, "", _line(turn, where)]
+            lines += _wrapped(f"     {row.error}", columns)
+    return [*lines, "", *_wrapped(_line(turn, where), columns)]
+
+
+def _wrapped(text: str, columns: int) -> list[str]:
+    indent = " " * (len(text) - len(text.lstrip()))
+    return textwrap.wrap(text, columns, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _line(turn: Turn, where: str) -> str:
@@ -158,7 +177,7 @@ def _watts(values: Shown) -> str:
     if total is None:
         phases = [value for n in "123" if (value := _number(values, f"power_l{n}")) is not None]
         total = sum(phases) if phases else _number(values, "import_power")
-    return f"{'-' if total is None else f'{total:.0f}':>8}"
+    return f"{'-' if total is None else f'{total:.0f}':>7}"
 
 
 def _energy(values: Shown) -> str:
