@@ -9,7 +9,7 @@ import msgspec
 from edge.controller.effects import SaveSession, Stream
 from edge.controller.reading import Quality, Reading
 from edge.controller.records import EV_METER, meter_event
-from edge.controller.session import Segment, Session
+from edge.controller.session import Session
 from edge.controller.turn import Turn
 
 
@@ -27,8 +27,7 @@ def note(turn: Turn, reading: Reading) -> None:
         return
     site, meter_id = turn.site, reading.meter_id
     turn.change(rebased={**site.rebased, meter_id: reading.energy_ns},
-                readings={m: r for m, r in site.readings.items() if m != meter_id},
-                registers={m: r for m, r in site.registers.items() if m != meter_id})
+                readings={m: r for m, r in site.readings.items() if m != meter_id})
     sessions = [_carry(turn, evse_id, meter_id, to_wh) for evse_id in turn.outlets]
     turn.change(event_id=turn.site.event_id + 1)
     turn.record(Stream.EV, EV_METER, meter_event(
@@ -41,14 +40,12 @@ def _carry(turn: Turn, evse_id: str, meter_id: str, to_wh: int) -> Session | Non
     """The open session that this meter bills, moved on to the register that began anew."""
     outlet = turn.outlets[evse_id]
     session = outlet.session or outlet.restored
-    if session is None or session.meter_id != meter_id or session.told:
+    if session is None or session.meter_id != meter_id:
         return None
-    from_wh, last_wh = session.base_wh, session.least_wh
-    if from_wh is None or last_wh is None or session.end_reading is not None:
+    if session.base_wh is None or session.end_reading is not None:
         return session
     session = msgspec.structs.replace(
-        session, segments=(*session.segments, Segment(from_wh=from_wh, to_wh=last_wh)),
-        anew_wh=to_wh, last_wh=to_wh)
+        session, segments=session.spans, anew_wh=to_wh, last_wh=to_wh)
     turn.emit(SaveSession(transaction_id=session.transaction_id, session=session))
     turn.set(evse_id, down_from_wh=None,
              **{"restored" if outlet.session is None else "session": session})

@@ -25,6 +25,7 @@ PHYSICS = 4  # times what an outlet may offer on a phase: a breaker has opened l
 # is a meter that is wired the wrong way round.
 BACKWARD_W = -100.0
 BACKWARD_A = -1.0
+_NO_REGISTER = "it tells no register"
 
 
 def standing(turn: Turn) -> Standing:
@@ -55,7 +56,8 @@ def _of(turn: Turn, meter_id: str, evse: Evse | None) -> Standing:
     if evse is None:
         yield Found(code=FaultCode.SITE_METER, where=meter_id, detail=silent)
     elif suspect is not None and not turn.past(suspect.mono_ns, turn.timers.meter_lost_s):
-        why = implausible(evse, suspect) or f"register reads {suspect.energy_raw}"
+        register = f"register reads {suspect.energy_raw}" if suspect.energy_raw else _NO_REGISTER
+        why = implausible(evse, suspect) or register
         yield Found(code=FaultCode.METER_IMPLAUSIBLE, where=meter_id, evse_id=evse.id, detail=why)
     else:
         yield Found(code=FaultCode.METER_SILENT, where=meter_id, evse_id=evse.id, detail=silent)
@@ -65,7 +67,7 @@ def doubt(turn: Turn, reading: Reading) -> str | None:
     """Why a reading that its register's acceptor believed is not believed; None: it is."""
     evse = next((e for e in turn.plan.evses if e.meter_id == reading.meter_id), None)
     if evse is not None and reading.energy_import_wh is None:
-        return "no register"  # it bills nobody, however well it measures currents
+        return _NO_REGISTER  # it bills nobody, however well it measures currents
     return implausible(evse, reading)
 
 

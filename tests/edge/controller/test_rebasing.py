@@ -53,6 +53,49 @@ def test_a_session_keeps_what_it_had_and_goes_on(desk, to_wh, why):
     assert starts == sorted(starts) and starts[-1] <= 1_570
 
 
+def test_a_session_outlives_two_of_them_and_a_kill_at_once_after(desk):
+    desk.charge()
+    metered(desk, 500)
+    exchange(desk, to_wh=9_000_000, why="exchanged")
+    metered(desk, 70)
+    exchange(desk)
+    restart(desk)
+    desk.run(1)
+    metered(desk, 6)
+    session = end(desk)
+    assert [(span.from_wh, span.to_wh) for span in session.spans] == [
+        (1_000, 1_500), (9_000_000, 9_000_070), (40, 46)]
+    assert session.energy_wh == 576 and session.down_wh == 0
+
+
+def test_a_doubtful_reading_of_it_begins_nothing(desk):
+    desk.charge()
+    metered(desk, 500)
+    exchange(desk, quality=Quality.SUSPECT)
+    assert not desk.rows("ev.meter.v1") and not desk.outlet().session.segments
+
+
+def test_readings_that_carry_its_first_register_on_are_taken(desk):
+    desk.charge()
+    metered(desk, 500)
+    first = exchange(desk, energy_mono_ns=desk.now_ns - NS // 2)
+    desk.now_ns += NS // 10
+    desk.feed(ReadingTaken(reading=msgspec.structs.replace(
+        first, mono_ns=desk.now_ns, rebased_from_wh=None, power_w=77.0)))
+    assert desk.site.readings["bay-1"].power_w == 77.0
+
+
+def test_its_event_has_a_number_of_its_own(desk):
+    desk.charge()
+    exchange(desk)
+    desk.devices["1"].meter_answers = False
+    desk.run(12)
+    exchange(desk)
+    numbers = [e["eventId"] for name in ("ev.meter.v1", "ev.fault.v1") for row in desk.rows(name)
+               for e in row["eventData"]]
+    assert len(numbers) == 4 and len(set(numbers)) == 4
+
+
 def test_its_event_is_told_once_however_often_the_reading_comes(desk):
     desk.charge()
     metered(desk, 500)
@@ -98,7 +141,7 @@ def test_a_session_that_waits_to_be_resumed_keeps_it_too(desk):
     desk.run(60)  # a row, so that the register is kept
     desk.devices["1"].board_answers = False
     restart(desk)
-    exchange(desk)
+    exchange(desk, to_wh=9_000_000)
     desk.devices["1"].board_answers = True
     desk.run(1)
     metered(desk, 30)
@@ -114,6 +157,27 @@ def test_where_nobody_charges_only_the_event_is_told(desk):
     desk.charge()
     metered(desk, 10)
     assert desk.outlet().session.energy_wh == 10 and not desk.outlet().session.segments
+
+
+def test_a_session_that_an_older_controller_kept_goes_on(desk):
+    """It knew of no segments, and of a reading neither when its energy was read nor why it changed."""
+    desk.charge()
+    metered(desk, 500)
+    desk.run(60)
+    (transaction_id, session), = desk.sessions.items()
+    old = msgspec.json.decode(msgspec.json.encode(session))
+    for name in ("segments", "anew_wh"):
+        del old[name]
+    for name in ("energy_mono_ns", "energy_export_wh", "frequency_hz", "rebased_from_wh",
+                 "rebased_why"):
+        del old["start_reading"][name]
+    desk.sessions[transaction_id] = msgspec.convert(old, type(session))
+    restart(desk)
+    desk.run(1)
+    metered(desk, 70)
+    exchange(desk)
+    metered(desk, 3)
+    assert end(desk).energy_wh == 573
 
 
 def silent_from_now(desk):
@@ -218,6 +282,18 @@ def test_currents_without_a_fresh_register_pause_an_outlet(desk):
             meter_id="bay-1", mono_ns=desk.now_ns, energy_import_wh=1_000, power_w=16 * 690.0,
             current_a=PerPhase(L1=16.0, L2=16.0, L3=16.0), energy_mono_ns=carried_ns)))
     assert desk.codes() == {"F102"}
+
+
+def test_currents_without_any_register_pause_an_outlet_and_say_so(desk):
+    desk.charge()
+    desk.devices["1"].meter_answers = False
+    for _ in range(12):
+        desk.run(1)
+        desk.feed(ReadingTaken(reading=Reading(
+            meter_id="bay-1", mono_ns=desk.now_ns, power_w=16 * 690.0,
+            current_a=PerPhase(L1=16.0, L2=16.0, L3=16.0))))
+    assert desk.codes() == {"F103"} and desk.outlet().phase == "pausing"
+    assert next(iter(desk.site.faults.values())).detail == "it tells no register"
 
 
 def test_a_refused_register_is_named_although_older_ones_are_carried_on(desk):
