@@ -67,7 +67,10 @@ class RtuMaster:
         self._port.close()
 
     async def exchange(self, unit: int, pdu: bytes, timeout_s: float) -> tuple[bytes, float]:
-        """See `Link`. Writes whole frames only; returns when the line is free again."""
+        """See `Link`. Writes whole frames only; returns when the line is free again.
+
+        The turnaround ends with the last byte: a silence that proves an answer is not the device's.
+        """
         expected = expect(unit, pdu)
         request = frame_of(unit, pdu)
         await self._silence()
@@ -87,7 +90,6 @@ class RtuMaster:
         finally:
             self._asking = False
         self._owing.discard(unit)
-        self._busy_until_s = asyncio.get_running_loop().time()
         turnaround_s = self._busy_until_s - sent_s - (len(answer) + 3) * self.url.char_s
         return answer, max(0.0, turnaround_s)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from contextlib import suppress
 
 import pytest
 from memory_port import MemoryPort
@@ -270,3 +271,22 @@ def test_figures_travel_as_json(on_line):
     assert (two.noise_bytes, two.crc_errors, two.gap_ms, two.resting_s) == (2, 0, 0, None)
     assert one.turnaround_ms == pytest.approx(1000 * (0.03 - 17 * CHAR_S), abs=0.1)
     assert figures.worst_wait_ms.keys() == {"meter_fast"} and figures.low_latency is None
+
+
+def test_what_is_waited_for_behind_an_answer_is_no_turnaround(on_line):
+    async def scenario(owner, port):
+        port.script = honest
+        await ask(owner)
+        known = owner.stats.unit(1)
+        first = known.turnaround_s, known.worst_turnaround_s
+        noisy = b"\x55" * 5  # so that the answer counts only in silence
+        for script in (lambda _: (), honest, lambda r: [(0.03, noisy + frame_of(1, ANSWER))]):
+            port.script = script
+            with suppress(DeviceTimeout):
+                await ask(owner)
+            await asyncio.sleep(1)
+        return first, (known.turnaround_s, known.worst_turnaround_s)
+    (first_s, first_worst_s), (turnaround_s, worst_s) = on_line(scenario)
+    assert first_s == first_worst_s == pytest.approx(0.03 - 17 * CHAR_S)
+    assert turnaround_s == pytest.approx(first_s, abs=0.002)
+    assert worst_s <= first_s + 6 * CHAR_S, "it would keep a repeated revoke waiting"
