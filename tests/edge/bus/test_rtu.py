@@ -280,7 +280,7 @@ def test_what_is_waited_for_behind_an_answer_is_no_turnaround(on_line):
         known = owner.stats.unit(1)
         first = known.turnaround_s, known.worst_turnaround_s
         noisy = b"\x55" * 5  # so that the answer counts only in silence
-        for script in (lambda _: (), honest, lambda r: [(0.03, noisy + frame_of(1, ANSWER))]):
+        for script in (lambda _: (), honest, lambda _: [(0.03, noisy + frame_of(1, ANSWER))]):
             port.script = script
             with suppress(DeviceTimeout):
                 await ask(owner)
