@@ -25,6 +25,9 @@ from edge.meter.tiers import Tiers, tiers_of
 
 SLOW_S = 4.0
 SLOW_LIVES = 2.5  # periods of the slow tier that its values are carried for, at the most
+#: Voltages and frequency for less: a reading's slow values have one time, that of the oldest, and no
+#: voltage that is gone shall make the register beside it too old to be billed by (`meter_lost_s`).
+BESIDE_LIVES = 1.5
 _DEAD_TURNS = 2  # in a row without any answer
 _EARLY_S = 0.1  # a turn so shortly before the slow tier is due reads it
 _AGAIN = 3  # turns that read energy at once after one that was refused
@@ -266,12 +269,13 @@ class Meter:
                  alone: bool = False) -> Reading:
         """What was read now, and what is carried. `alone`: without what others read."""
         oldest_ns = asked_ns - round(SLOW_LIVES * self._slow_ns)
+        beside_ns = asked_ns - round(BESIDE_LIVES * self._slow_ns)
         energy, voltage, frequency = self._energy, self._voltage, self._frequency
         if energy is None or energy.mono_ns < oldest_ns:
             energy = _Energy(asked_ns)
-        if voltage is None or voltage.mono_ns < oldest_ns or alone:
+        if voltage is None or voltage.mono_ns < beside_ns or alone:
             voltage = _Voltage(asked_ns)
-        if frequency is None or frequency.mono_ns < oldest_ns or alone:
+        if frequency is None or frequency.mono_ns < beside_ns or alone:
             frequency = _Frequency(asked_ns)
         slow_ns = min(energy.mono_ns, voltage.mono_ns, frequency.mono_ns)
         rebased = Verdict()
