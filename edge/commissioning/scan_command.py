@@ -79,8 +79,9 @@ async def _scan(wanted: Wanted, run_dir: Path, bar: Bar,
     if owned is not None:
         client, through = owned
         await client.close()
-        notes.append(f"through the controller, which has this line at {set_as(through.url)}: no other "
-                     "setting was asked")
+        notes.append("through the controller" + (
+            f", which has this line at {set_as(through.url)}: no other setting was asked"
+            if url.kind == "rtu" else ""))
     elif url.kind == "rtu":
         settings, opener = orders(wanted.bauds, wanted.parities), partial(_at, url)
     timeout_ms = wanted.timeout_ms or (_SERIAL_MS if url.kind == "rtu" else _NETWORK_MS)

@@ -116,7 +116,8 @@ async def _turns(line: Line, meters: Sequence[_Watched], *, interval_s: float, t
 
 
 def _screen(turn: Turn, line: Line) -> str:
-    text = "\n".join(table(turn, f"{line.where} {set_as(line.url)}",
+    setting = f" {set_as(line.url)}" if line.url.kind == "rtu" else ""
+    text = "\n".join(table(turn, f"{line.where}{setting}",
                            shutil.get_terminal_size((_WIDE, 24)).columns))
     return f"{_HOME}{text}{_REST}" if sys.stdout.isatty() else text
 

@@ -14,6 +14,13 @@ SILENT = 3  # timeouts in a row
 _LINE_REMEDY = ("Check that the adapter is plugged in (`ls -l /dev/serial/by-id`), that its name in "
                 "the site's file is right, and that no other program has it open.")
 
+_NETWORK_REMEDY = ("Check the gateway's supply and network cable, its address in the site's file, and "
+                   "that nobody else has the only connection that it allows.")
+_SILENT_REMEDY = ("All at once is the line, not a device: check the A and B wires, the adapter, "
+                  "termination, and baud rate and parity.")
+_SILENT_BEHIND_REMEDY = ("All at once is the line behind the gateway, not a device: check its baud "
+                         "rate and parity, the A and B wires, and termination.")
+
 
 def dead(line: LineHealth) -> bool:
     """Whether no device of it can answer, so that each is reported and none is to blame."""
@@ -27,7 +34,8 @@ def buses(now: Health, before: Health | None) -> Iterator[Finding]:
     units = sum(len(line.units) for line in now.lines)
     for line in now.lines:
         if line.down is not None:
-            yield wrong(f"bus {line.id}", f"{line.where}: {line.down}", _LINE_REMEDY)
+            yield wrong(f"bus {line.id}", f"{line.where}: {line.down}",
+                        _LINE_REMEDY if _serial(line) else _NETWORK_REMEDY)
             continue
         yield from _habits(line)
         yield from _line(line, earlier.get(line.id), folded=units > MOST_UNITS)
@@ -50,8 +58,7 @@ def _line(line: LineHealth, before: LineHealth | None, *, folded: bool) -> Itera
     silent = [unit for unit in line.units if unit.silent >= SILENT]
     if silent and not well:
         yield wrong(f"bus {line.id}", f"{line.where}: none of {many(len(silent), 'unit')} answers",
-                    "All at once is the line, not a device: check the A and B wires, the adapter, "
-                    "termination, and baud rate and parity.")
+                    _SILENT_REMEDY if _serial(line) else _SILENT_BEHIND_REMEDY)
     else:
         for unit in silent:
             yield attention(f"bus {line.id}", f"{_name(unit)}: silent, {unit.silent} timeouts in a row",
@@ -68,6 +75,11 @@ def _line(line: LineHealth, before: LineHealth | None, *, folded: bool) -> Itera
                      f"{unit.typical_ms or 0:.0f} ms{_oddly(unit)}")
     if folded and not silent:
         yield ok(f"bus {line.id}", f"{line.where}: all {many(len(well), 'unit')} answer")
+
+
+def _serial(line: LineHealth) -> bool:
+    """Whether it is a port of this computer; else it is an address."""
+    return line.where.startswith("/")
 
 
 def _oddly(unit: UnitHealth) -> str:

@@ -206,6 +206,17 @@ def test_what_failed_before_and_answers_now_is_well() -> None:
     assert [f.part for f in examine(worse, before, {}) if f.grade is not Grade.OK] == ["bus cabinet"]
 
 
+def test_a_gateways_remedies_speak_of_the_network_and_a_ports_of_the_adapter():
+    silent = tuple(replace(one, silent=9) for one in UNITS)
+    for trouble, at_port, at_gateway in (({"down": "gone"}, "adapter", "network"),
+                                         ({"units": silent}, "the adapter", "behind the gateway")):
+        for where, word in (("/dev/ttyUSB0", at_port), ("192.0.2.7:502", at_gateway)):
+            line = replace(LINE, where=where, **trouble)
+            found = examine(replace(WELL, lines=(line,)), None, {})
+            remedy, = [one.remedy for one in found if one.part == "bus cabinet"]
+            assert word in remedy and (("gateway" in remedy) is (where[0] != "/"))
+
+
 def test_a_unit_that_is_well_and_odd_is_told_with_its_oddity():
     units = (unit(3, "meter bay-2", crc_errors=2, gap_ms=4.6),)
     odd = replace(WELL, lines=(replace(LINE, units=units),))
