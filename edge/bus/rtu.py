@@ -113,13 +113,13 @@ class RtuMaster:
                 raise LineDown("line", where=self.where, got=self._port.lost,
                                expected=f"an answer of unit {expected.unit}")
             quiet_s = self._busy_until_s + after_s
-            if match is not None:
-                deadline_s = quiet_s
+            if match is not None:  # a line that is never silent must not hold up a revoke
+                deadline_s = min(quiet_s, whole_by_s + after_s)
             else:
                 deadline_s = min(whole_by_s, max(first_by_s, quiet_s)) if heard else first_by_s
             if not await self._more_by(deadline_s):
                 break
-        if match is not None:  # nothing came after it
+        if match is not None and deadline_s == quiet_s:  # nothing came after it
             return self._take(match, heard)
         self._disturbed = True
         raise self._trouble(expected, heard, timeout_s)

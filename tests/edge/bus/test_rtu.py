@@ -290,3 +290,17 @@ def test_what_is_waited_for_behind_an_answer_is_no_turnaround(on_line):
     assert first_s == first_worst_s == pytest.approx(0.03 - 17 * CHAR_S)
     assert turnaround_s == pytest.approx(first_s, abs=0.002)
     assert worst_s <= first_s + 6 * CHAR_S, "it would keep a repeated revoke waiting"
+
+
+def test_a_line_that_never_falls_silent_holds_nobody_up_for_an_answer_in_doubt(on_line):
+    async def scenario(owner, port):
+        with pytest.raises(DeviceTimeout):
+            await ask(owner)
+        await asyncio.sleep(1)  # it may answer twice now
+        drip = [(0.03 + 0.05 * n, b"\x55") for n in range(1, 400)]
+        port.script = lambda request: [*honest(request), *drip]
+        asked_s = now_s()
+        with pytest.raises(BadAnswer):
+            await ask(owner)
+        return now_s() - asked_s
+    assert on_line(scenario) < 0.5
