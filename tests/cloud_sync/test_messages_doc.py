@@ -10,6 +10,8 @@ from cloud_sync import envelope, topics
 from cloud_sync.ingest import facts
 from cloud_sync.messages import NO_HASH, Ack, SiteState
 from edge.controller import records
+from edge.controller.reading import Reading
+from edge.controller.site import Evse
 
 DOC = (Path(__file__).parents[2] / "docs" / "messages.md").read_text()
 
@@ -39,6 +41,16 @@ def test_the_small_messages_decode_and_are_written_like_that(kind, type_):
     ("down", records.TransactionEvent), ("meter", records.NotifyEvent)])
 def test_the_data_of_other_rows_decode_and_are_written_like_that(kind, type_):
     assert msgspec.json.encode(msgspec.json.decode(example(kind), type=type_)) == example(kind)
+
+
+def test_a_register_that_began_anew_is_told_like_that():
+    reading = Reading(meter_id="bay-1", mono_ns=1, energy_import_wh=40, rebased_from_wh=1_500,
+                      rebased_why="reset")
+    evse = Evse(id="1", label="", circuit="row", phases=("L1",), max_a=16, failsafe_a=6,
+                meter_id="bay-1")
+    row = records.meter_event(reading, evse, event_id=12, utc="2026-05-01T12:05:00.000Z",
+                              transaction_id="0d9f6c1e-3a51-4be0-9d3b-5a1f27c8e6b4")
+    assert msgspec.json.encode(row) == example("meter")
 
 
 def test_the_salvaged_row_is_the_row_of_the_first_example():
