@@ -126,7 +126,7 @@ def _take_back(turn: Turn, token: IdToken) -> bool:
 
 def assign(turn: Turn) -> None:
     """Give a waiting card to the outlet where a car was plugged in; forget what waited too long."""
-    cards = [c for c in turn.site.cards if turn.now_ns < c.until_ns]
+    cards = [c for c in turn.site.cards if not turn.reached(c.until_ns)]
     for outlet in sorted(turn.judged(), key=lambda o: (o.plugged_ns or 0, o.evse_id)):
         if outlet.phase is Phase.AWAITING_CARD and outlet.card is None and _serves(turn, outlet):
             for card in cards:
@@ -135,7 +135,7 @@ def assign(turn: Turn) -> None:
                     turn.set(outlet.evse_id, card=msgspec.structs.replace(
                         card, until_ns=turn.now_ns + int(turn.timers.plug_in_s * NS)))
                     break
-        elif outlet.card is not None and turn.now_ns >= outlet.card.until_ns:
+        elif outlet.card is not None and turn.reached(outlet.card.until_ns):
             turn.set(outlet.evse_id, card=None)
     if tuple(cards) != turn.site.cards:
         turn.change(cards=tuple(cards))

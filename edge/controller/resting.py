@@ -22,12 +22,9 @@ from edge.controller.events import (
     Stamped,
     Tick,
 )
-from edge.controller.phase import Phase
 from edge.controller.state import Outlet, Rest, Site
 from edge.controller.turn import NEVER_NS, NS, SITE, Turn
 
-_AT_REST = frozenset({Phase.VACANT, Phase.AWAITING_CARD, Phase.READY, Phase.CHARGING, Phase.PAUSED,
-                      Phase.FINISHED})  # all others pass within seconds
 _NEWS = frozenset({"clock", "readings", "sensors", "pending", "ack_age_s"})  # of few, or of nobody
 _KINDS = OutletSeen | ReadingTaken | InputSeen | SensorSeen | CloudSeen | Tick
 _OWN = frozenset({"telemetry_ns", "event_id", "registers"})  # that change no judgement made anew
@@ -44,8 +41,9 @@ def few(before: Site, turn: Turn, stamped: Stamped) -> tuple[str, ...] | None:
             or ("sensors" in turn.changed and not _cool(before, turn))):
         return None
     told = event.reading.meter_id if isinstance(event, ReadingTaken) else ""
-    if told and all(evse.meter_id != told for evse in turn.plan.evses):
-        return None  # of a circuit
+    if told and (all(evse.meter_id != told for evse in turn.plan.evses)
+                 or any(circuit.meter_id == told for circuit in turn.plan.circuits)):
+        return None  # of a circuit, whose meter may be that of its only EVSE
     found = tuple([
         evse_id for evse_id, outlet in turn.outlets.items()
         if outlet is not before.outlets[evse_id] or rest.until_ns.get(evse_id, 0) <= at.mono_ns
@@ -85,7 +83,7 @@ def noted(turn: Turn, before: Rest | None, taken_in: dict[str, Outlet]) -> Rest:
 
 
 def _may_rest(turn: Turn, outlet: Outlet) -> bool:
-    return (outlet.phase in _AT_REST and outlet.card is None and outlet.restored is None
+    return (outlet.card is None and outlet.restored is None
             and (not turn.faults or not turn.faults_of(outlet.evse_id)))
 
 

@@ -23,7 +23,7 @@ from edge.controller.records import (
     evse_ref,
     meter_value,
 )
-from edge.controller.signs import at_rest, is_end, wants_start_reading
+from edge.controller.signs import at_rest, wants_start_reading
 from edge.controller.state import Outlet
 from edge.controller.turn import Turn
 
@@ -103,7 +103,8 @@ def _ask_end(turn: Turn, outlet: Outlet) -> None:
     """The end register: what the meter produced after the contactor was proven open."""
     session = outlet.session
     if (session is None or session.start_reading is None or session.end_reading is not None
-            or not is_end(turn, outlet, turn.now_ns)
+            or outlet.phase is not Phase.ENDING
+            or not turn.past(outlet.open_ns, turn.evse(outlet.evse_id).meter_refresh_s)
             or not turn.evse(outlet.evse_id).meter_on_supply_side):
         return
     if outlet.read_asked_ns is None or turn.past(outlet.read_asked_ns, ASK_AGAIN_S):
