@@ -7,12 +7,12 @@ line must fall silent before the next request.
 """
 
 import asyncio
-from typing import Literal
 
 from edge.bus.frame import Expected, expect, frame_of
 from edge.bus.hunt import Match, aside, hunt
-from edge.bus.link import Heard, MakePort, OnFrame, WireCounts
+from edge.bus.link import MakePort
 from edge.bus.pdu import READS, WRITE_ONE
+from edge.bus.port_master import PortMaster
 from edge.bus.serial_port import SerialPort
 from edge.bus.socket_port import SocketPort
 from edge.bus.url import LineUrl
@@ -28,33 +28,18 @@ _LITTLE = 3  # bytes of noise after an answer
 _KEEPS = 1024  # bytes: four of the longest frames
 
 
-class RtuMaster:
+class RtuMaster(PortMaster):
     """A `Link` over one serial port, or over a socket to a serial device server (`rtu+tcp`)."""
 
     late_s = 1.0  # no meter we know answers later; measured ones within 0.1 s
 
     def __init__(self, url: LineUrl, make_port: MakePort | None = None) -> None:
-        self.url = url
-        self.on_lost = _nothing
-        self.on_frame: OnFrame | None = None
-        self.counts = WireCounts()
-        make_port = make_port or (SerialPort if url.kind == "rtu" else SocketPort)
-        self._port = make_port(url, self._received, self._lost)
-        self._buffer = bytearray()
-        self._arrived = asyncio.Event()
+        super().__init__(url, make_port or (SerialPort if url.kind == "rtu" else SocketPort), _KEEPS)
         self._request = b""  # the latest
         self._asking = False
         self._busy_until_s = 0.0  # loop time of the last bit on the line, either way
         self._disturbed = True  # whatever the line did before we came
         self._owing: set[int] = set()  # units whose last answer to a read did not come
-
-    @property
-    def where(self) -> str:
-        return self.url.address
-
-    @property
-    def is_open(self) -> bool:
-        return self._port.lost is None
 
     async def open(self) -> None:
         await self._port.open()
@@ -62,9 +47,6 @@ class RtuMaster:
             self.counts.low_latency = self._port.low_latency
         self._disturbed = True
         self._buffer.clear()
-
-    async def close(self) -> None:
-        self._port.close()
 
     async def exchange(self, unit: int, pdu: bytes, timeout_s: float) -> tuple[bytes, float]:
         """See `Link`. Writes whole frames only; returns when the line is free again.
@@ -136,17 +118,6 @@ class RtuMaster:
             self.counts.noise_bytes += seen.noise
             self.counts.foreign_requests += seen.requests(but=self._request)
 
-    async def _more_by(self, deadline_s: float) -> bool:
-        """Whether bytes came, or the port went, before the deadline."""
-        self._arrived.clear()
-        try:
-            async with asyncio.timeout_at(deadline_s):
-                await self._arrived.wait()
-        except TimeoutError:
-            # On a busy machine the timer may run before the reader: look once more.
-            self._port.pump()
-        return self._arrived.is_set()
-
     async def _silence(self) -> None:
         """Wait until the line was silent for t3.5, or longer after a disturbance."""
         loop = asyncio.get_running_loop()
@@ -194,22 +165,6 @@ class RtuMaster:
 
     def _received(self, data: bytes) -> None:
         self._busy_until_s = max(self._busy_until_s, asyncio.get_running_loop().time())
-        self._tell("heard", data)
-        self._buffer += data
-        del self._buffer[:-_KEEPS]  # a babbling line must not fill the memory
+        super()._received(data)
         # Unasked: a ghost, or somebody else. Some adapters add a byte as they let go of the line.
         self._disturbed |= not self._asking and len(self._buffer) > _LITTLE
-        self._arrived.set()
-
-    def _tell(self, direction: Literal["sent", "heard"], data: bytes) -> None:
-        if self.on_frame is not None:
-            mono_ns = round(asyncio.get_running_loop().time() * 1e9)
-            self.on_frame(Heard(direction, data, mono_ns))
-
-    def _lost(self) -> None:
-        self._arrived.set()
-        self.on_lost()
-
-
-def _nothing() -> None:
-    """Until an owner asks to be told."""

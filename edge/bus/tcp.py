@@ -7,50 +7,34 @@ after anything but a clean answer: what comes late has nowhere to arrive.
 """
 
 import asyncio
-from typing import Literal
 
 from edge.bus.frame import Expected, expect
-from edge.bus.link import Heard, MakePort, OnFrame, WireCounts
+from edge.bus.link import MakePort
 from edge.bus.mbap import first_frame, is_answer, mbap_frame
+from edge.bus.port_master import PortMaster
 from edge.bus.socket_port import SocketPort
 from edge.bus.url import LineUrl
 from edge.controller.trouble import BadAnswer, DeviceTimeout, LineDown
 
+_KEEPS = 4096  # bytes
 _CHAR_S = 11 / 9600  # a serial line may lie behind the gateway
 
 
-class TcpMaster:
+class TcpMaster(PortMaster):
     """A `Link` to one gateway or device."""
 
     # The gateway's own line may still carry a late answer, and the gateway may hand it to whoever asks.
     late_s = 1.0
 
     def __init__(self, url: LineUrl, make_port: MakePort = SocketPort) -> None:
-        self.url = url
-        self.on_lost = _nothing
-        self.on_frame: OnFrame | None = None
-        self.counts = WireCounts()
-        self._port = make_port(url, self._received, self._lost)
-        self._buffer = bytearray()
-        self._arrived = asyncio.Event()
+        super().__init__(url, make_port, _KEEPS)
         self._transaction = 0  # goes on over connections: what belongs to an old one fits no new one
-
-    @property
-    def where(self) -> str:
-        return self.url.address
-
-    @property
-    def is_open(self) -> bool:
-        return self._port.lost is None
 
     async def open(self) -> None:
         """Connect. Raises `LineDown`."""
         self._port.close()
         self._buffer.clear()
         await self._port.open()
-
-    async def close(self) -> None:
-        self._port.close()
 
     async def exchange(self, unit: int, pdu: bytes, timeout_s: float) -> tuple[bytes, float]:
         """See `Link`."""
@@ -91,37 +75,7 @@ class TcpMaster:
                                     got=f"{len(self._buffer)} bytes in {timeout_s * 1000:.0f} ms",
                                     expected=f"transaction {self._transaction}")
 
-    async def _more_by(self, deadline_s: float) -> bool:
-        """Whether bytes came, or the connection went, before the deadline."""
-        self._arrived.clear()
-        try:
-            async with asyncio.timeout_at(deadline_s):
-                await self._arrived.wait()
-        except TimeoutError:
-            # On a busy machine the timer may run before the reader: look once more.
-            self._port.pump()
-        return self._arrived.is_set()
-
     def _bad(self, expected: Expected, got: str) -> BadAnswer:
         return BadAnswer("bad answer", where=f"unit {expected.unit} on {self.where}", got=got,
                          expected=f"transaction {self._transaction}, function {expected.head[1]}, "
                          f"{expected.length - 3} bytes")
-
-    def _received(self, data: bytes) -> None:
-        self._tell("heard", data)
-        self._buffer += data
-        del self._buffer[:-4096]  # a babbling gateway must not fill the memory
-        self._arrived.set()
-
-    def _tell(self, direction: Literal["sent", "heard"], data: bytes) -> None:
-        if self.on_frame is not None:
-            mono_ns = round(asyncio.get_running_loop().time() * 1e9)
-            self.on_frame(Heard(direction, data, mono_ns))
-
-    def _lost(self) -> None:
-        self._arrived.set()
-        self.on_lost()
-
-
-def _nothing() -> None:
-    """Until an owner asks to be told."""
