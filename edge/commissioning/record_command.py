@@ -142,7 +142,9 @@ async def _turns(meter: Meter, model: MeterModel, tape: _Tape, counts: list[int]
 
 
 async def replay(path: Path) -> int:
-    """Exit status 0: our decoder gives the recorded values; 1: others; 2: no recording."""
+    """Exit status 0: our decoder gives the recorded values; 1: others, or there are none; 2: no
+    recording.
+    """
     try:
         head, entries = golden.read(path)
         readings = list(await golden.replayed(head, entries))
@@ -160,9 +162,15 @@ async def replay(path: Path) -> int:
                 different += 1
                 print(f"{then.at_s:8.3f} s  {name}: recorded {was}, decoded {is_}")
     exchanges = sum(isinstance(entry, golden.Exchange) for entry in entries)
-    print(f"{head.model}, unit {head.unit}, {head.line}: {len(readings)} readings in {exchanges} "
-          f"exchanges, {different or 'no'} value{'' if different == 1 else 's'} decoded otherwise")
+    found = (f"{different or 'no'} value{'' if different == 1 else 's'} decoded otherwise" if readings
+             else "so there is nothing to compare")
+    print(f"{head.model}, unit {head.unit}, {head.line}: {_many(len(readings), 'reading')} with values "
+          f"in {_many(exchanges, 'exchange')}, {found}")
     return 1 if different or not readings else 0
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count or 'no'} {what}{'' if count == 1 else 's'}"
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argparse.ArgumentParser:
@@ -173,5 +181,5 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> argp
     parser.add_argument("--seconds", type=seconds_of(1, 86_400), default=10.0,
                         help="how long (default: %(default)g)")
     again = commands.add_parser("replay", help="decode such a file again, without the meter")
-    again.add_argument("file", type=Path)
+    again.add_argument("file", type=Path, help="what `forecourt meter record` has written")
     return parser

@@ -165,6 +165,8 @@ async def test_a_recording_can_be_decoded_again_without_the_meter(tmp_path):
                            "--run-dir", str(tmp_path), "--out", str(tmp_path / "9"), "--seconds", "2")
     assert made.status == 0 and again.status == 2, "a recording is never written over"
     assert silent.status == 1 and "no answer at unit 9" in silent.err and "replay" not in silent.out
+    empty = await run("replay", str(tmp_path / "9"))
+    assert empty.status == 1 and "no readings with values" in empty.out
     gone = await run("record", "--url", f"rtu:{tmp_path / 'none'}", "--unit", "9", "--model", "abb-b23",
                      "--run-dir", str(tmp_path), "--out", str(tmp_path / "gone"))
     assert gone.status == 1 and "no such port" in gone.err and not (tmp_path / "gone").exists()
