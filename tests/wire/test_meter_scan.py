@@ -104,7 +104,7 @@ async def test_gateways_are_scanned_by_their_units(tmp_path):
         (4, "abb-b23"), (9, "siemens-pac2200")]
     (one,) = serial.json["found"]
     assert (one["unit"], one["model"]) == (5, "carlo-gavazzi-em340")
-    assert tomllib.loads(serial.json["site"])["bus"][0]["url"].startswith("rtu+tcp:127.0.0.1")
+    assert tomllib.loads(serial.json["site"])["bus"][0]["url"].startswith("rtu+tcp://127.0.0.1")
 
 
 async def test_a_device_that_answers_under_every_unit_is_told_once(tmp_path):
