@@ -9,11 +9,13 @@ from house import (
     LIBRARIES,
     MAY_CATCH_ALL,
     MAY_IMPORT,
+    MAY_RECKON_NOW,
     ROOT,
     TOPS,
     catch_alls,
     dotted,
     loaded_by,
+    reckons_now,
     sizes,
     strange_libraries,
     strange_to_the_board,
@@ -42,6 +44,10 @@ def test_the_firmware_imports_only_what_a_board_has() -> None:
 
 def test_everything_is_caught_only_where_the_house_says() -> None:
     assert catch_alls(ROOT) == set(MAY_CATCH_ALL), "be narrower, or name it there with its reason"
+
+
+def test_the_core_reckons_with_now_only_where_the_house_says() -> None:
+    assert reckons_now(ROOT) == set(MAY_RECKON_NOW), "use Turn.past or Turn.reached (decision 0029)"
 
 
 def test_modules_and_functions_are_small() -> None:
@@ -147,6 +153,16 @@ def test_a_library_that_no_board_has_is_found(tmp_path: Path) -> None:
 def test_a_catch_all_is_found(tmp_path: Path, handler: str, is_found: bool) -> None:
     text = f"def f():\n    try: g()\n    {handler}\n"
     assert catch_alls(tree(tmp_path, edge__x=text)) == ({("edge/x.py", "f")} if is_found else set())
+
+
+@pytest.mark.parametrize("text", [
+    "turn.now_ns - since_ns", "since_ns + wait_ns <= turn.now_ns", "turn.at.mono_ns - since_ns > 5",
+    "now_ns < until_ns", "not (since_ns + 5 > max(turn.now_ns, 0))"])
+def test_reckoning_with_now_is_found(tmp_path: Path, text: str) -> None:
+    own = "turn.set(evse_id, seen_ns=turn.now_ns + 5)\n    later = reading.mono_ns > board.mono_ns"
+    assert reckons_now(tree(tmp_path, edge__controller__x=f"def f():\n    {own}\n")) == set()
+    found = tree(tmp_path, edge__controller__rules__y=f"def f():\n    {own}\n    return {text}\n")
+    assert reckons_now(found) == {("edge/controller/rules/y.py", "f")}
 
 
 def test_suppressing_everything_is_found(tmp_path: Path) -> None:

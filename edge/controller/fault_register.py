@@ -65,6 +65,7 @@ def update(turn: Turn) -> None:
             _widen(turn, key, found)
     for key, fault in _judged(turn):
         gone = key not in standing and _may_clear(turn, fault)
+        turn.reaches_others |= gone  # also for its cause may be somewhere else of the same name
         if _for_long(turn, key, gone=gone):
             _end(turn, fault)
 
@@ -98,7 +99,6 @@ def _widened(what: _F, by: Found) -> _F:
 def _widen(turn: Turn, key: str, by: Found) -> None:
     fault = _widened(turn.faults[key], by)
     if fault is not turn.faults[key]:
-        turn.reaches_others = True
         turn.faults[key] = fault
 
 
@@ -184,7 +184,6 @@ def withdraw(turn: Turn, fault: Fault) -> None:
 
 
 def _end(turn: Turn, fault: Fault) -> None:
-    turn.reaches_others = True
     key = fault_key(fault.code, fault.where)
     del turn.faults[key]
     for flag in (_FLAPS, _GONE):

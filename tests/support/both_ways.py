@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from edge.controller.core import step
+from edge.controller.effects import ClearFault, Effect, RaiseFault
 from edge.controller.events import Stamped
 from edge.controller.state import Site
 
@@ -13,17 +14,26 @@ _encoder = msgspec.msgpack.Encoder()
 
 def difference(site: Site, story: Iterable[Stamped]) -> tuple[str | None, int]:
     """The first step at which the two differ in state or effects, to the byte; and how many of the
-    steps judged a few EVSEs only.
+    steps judged a few EVSEs only. None of these moves anybody, begins a fault or ends one.
     """
     few, whole, narrow = site, msgspec.structs.replace(site, rest=None), 0
     for n, stamped in enumerate(story, 1):
+        before = few
         few, effects = step(few, stamped)
         whole, expected = step(whole, stamped)
         whole = msgspec.structs.replace(whole, rest=None)
-        narrow += few.rest is not None and few.rest.whole_ns < few.rest.at_ns
+        judged_few = few.rest is not None and few.rest.whole_ns < few.rest.at_ns
+        assert not (judged_few and _is_grave(before, few, effects)), (n, stamped)
+        narrow += judged_few
         if effects != expected or _bytes(few) != _bytes(whole):
             return _told(n, stamped, (few, effects), (whole, expected)), narrow
     return None, narrow
+
+
+def _is_grave(before: Site, after: Site, effects: tuple[Effect, ...]) -> bool:
+    return (any(isinstance(effect, RaiseFault | ClearFault) for effect in effects)
+            or any(outlet.phase is not after.outlets[evse_id].phase
+                   for evse_id, outlet in before.outlets.items()))
 
 
 def _bytes(site: Site) -> bytes:

@@ -8,7 +8,7 @@ import functools
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +80,24 @@ MAY_CATCH_ALL: Mapping[tuple[str, str], str] = {
     ("edge/station/safe_stop.py", "_books"): "a safe stop stands without the journal",
     ("edge/ui/command.py", "_run_once"): "the screen's supervisor: a phone number instead of a trace",
     ("firmware/main.py", "run"): "the board's supervisor: safe outputs, then a clean start",
+}
+
+#: Decision 0029: who may reckon with the moment of an event besides `past` and `reached` of a `Turn`,
+#: which note what has not come yet. Anybody else's wait would be over up to a second late.
+MAY_RECKON_NOW: Mapping[tuple[str, str], str] = {
+    (f"{CORE}/turn.py", "past"): "here it is compared, and noted",
+    (f"{CORE}/turn.py", "reached"): "likewise",
+    (f"{CORE}/resting.py", "few"): "compares with what was noted",
+    (f"{CORE}/derate.py", "follow"): "nobody rests while a limit is held (`resting._restless`)",
+    (f"{CORE}/intake.py", "_outlet_seen"): "taking a fact in, which every event does",
+    (f"{CORE}/intake.py", "_reading_taken"): "likewise",
+    (f"{CORE}/clockwork.py", "watch"): "likewise",
+    (f"{CORE}/clockwork.py", "move"): "dates a session that is taken up again",
+    (f"{CORE}/clockwork.py", "_utc_of"): "dates",
+    (f"{CORE}/clockwork.py", "age_s"): "who waits to be resumed does not rest",
+    (f"{CORE}/rules/meter.py", "_of"): "tells how long a meter has been silent",
+    (f"{CORE}/upkeep.py", "_tripped_now"): "whether it was in this very step",
+    (f"{CORE}/wearing.py", "_counted"): "counts seconds when something else has happened",
 }
 
 TOPS = ("edge", "cloud_sync", "hil_tests")
@@ -171,28 +189,51 @@ def _is_broad(caught: ast.AST | None) -> bool:
     return not {"Exception", "BaseException"}.isdisjoint(_named(caught))
 
 
-def catch_alls(root: Path) -> set[tuple[str, str]]:
-    """(path, function) of every handler that catches everything and does not raise it again."""
+def _where(wrong: Callable[[ast.AST], bool], root: Path, *tops: str) -> set[tuple[str, str]]:
+    """(path, innermost function) of whatever is so in a source tree."""
     found: set[tuple[str, str]] = set()
 
     def look(path: str, node: ast.AST, function: str) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             function = node.name
-        broad = False
-        if isinstance(node, ast.ExceptHandler):
-            last = node.body[-1]
-            raises_again = isinstance(last, ast.Raise) and last.exc is None
-            broad = not raises_again and _is_broad(node.type)
-        elif isinstance(node, ast.Call) and [*_named(node.func)] == ["suppress"]:
-            broad = any(_is_broad(argument) for argument in node.args)
-        if broad:
+        if wrong(node):
             found.add((path, function))
         for child in ast.iter_child_nodes(node):
             look(path, child, function)
 
-    for path, tree in sources(root, *TOPS, "firmware"):
+    for path, tree in sources(root, *tops):
         look(path, tree, "")
     return found
+
+
+def _catches_all(node: ast.AST) -> bool:
+    if isinstance(node, ast.ExceptHandler):
+        last = node.body[-1]
+        raises_again = isinstance(last, ast.Raise) and last.exc is None
+        return not raises_again and _is_broad(node.type)
+    return (isinstance(node, ast.Call) and [*_named(node.func)] == ["suppress"]
+            and any(_is_broad(argument) for argument in node.args))
+
+
+def catch_alls(root: Path) -> set[tuple[str, str]]:
+    """(path, function) of every handler that catches everything and does not raise it again."""
+    return _where(_catches_all, root, *TOPS, "firmware")
+
+
+def _is_now(node: ast.AST) -> bool:
+    return [*_named(node)] == ["now_ns"] or (
+        isinstance(node, ast.Attribute) and node.attr == "mono_ns" and [*_named(node.value)] == ["at"])
+
+
+def _reckons_now(node: ast.AST) -> bool:
+    reckons = isinstance(node, ast.Compare) or (
+        isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub))
+    return reckons and any(_is_now(part) for part in ast.walk(node))
+
+
+def reckons_now(root: Path) -> set[tuple[str, str]]:
+    """(path, function) in the core of every comparison or difference with the moment of an event."""
+    return _where(_reckons_now, root, CORE)
 
 
 def sizes(root: Path) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:

@@ -1,14 +1,17 @@
 """Judging a few EVSEs only comes to what judging all of them does."""
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 from both_ways import difference
 from core_desk import BERT, Desk, plan
 from golden import FOLDER, STORIES
-from surrounded import SURROUNDED, surrounded
+from surrounded import SURROUNDED, large, surrounded
 
 from edge.controller.effects import Effect
-from edge.controller.events import SensorSeen, Stamped
+from edge.controller.events import ReadingTaken, SensorSeen, Stamped
+from edge.controller.reading import PerPhase, Reading
 from edge.controller.site import Sensor, SensorPlace, SitePlan, Timers
 from edge.controller.state import Site, initial
 from edge.recorder.segment import Segment
@@ -26,8 +29,11 @@ class Watched(Desk):
         self.story: list[Stamped] = []
         self.whole = self.narrow = 0
         sensor = Sensor(id="cabinet", place=SensorPlace.CABINET, evse_ids=("1", "2"))
+        site_plan = plan(2, fuse_a=20.0)
+        grid, row = site_plan.circuits
         super().__init__(msgspec.structs.replace(
-            plan(2, fuse_a=20.0), sensors=(sensor,), timers=Timers(sensor_stale_s=3600.0)))
+            site_plan, sensors=(sensor,), timers=Timers(sensor_stale_s=3600.0),
+            circuits=(grid, msgspec.structs.replace(row, meter_id="bay-1"))))
 
     def took(self, before: Site, stamped: Stamped, effects: tuple[Effect, ...]) -> None:
         self.story.append(stamped)
@@ -35,11 +41,11 @@ class Watched(Desk):
         self.whole, self.narrow = self.whole + judged_all, self.narrow + (not judged_all)
 
 
-def judge(seeds: range, happenings: int) -> None:
+def judge(seeds: range, happenings: int, plan_of: Callable[[int], SitePlan]) -> None:
     told = judged_few = 0
     for seed in seeds:
-        story = surrounded(seed, happenings)
-        differs, narrow = difference(initial(SURROUNDED), story)
+        story = surrounded(seed, happenings, plan_of(seed))
+        differs, narrow = difference(initial(plan_of(seed)), story)
         assert differs is None, (seed, differs)
         told, judged_few = told + len(story), judged_few + narrow
     print(f"{len(seeds)} stories, {told} steps, {judged_few} of them judged a few")
@@ -47,14 +53,20 @@ def judge(seeds: range, happenings: int) -> None:
 
 
 def test_random_stories_come_out_the_same_however_few_are_judged() -> None:
-    judge(range(3), 8)
+    judge(range(2), 8, lambda _: SURROUNDED)
 
 
 @pytest.mark.slow
 def test_many_random_stories_come_out_the_same_however_few_are_judged() -> None:
-    judge(range(1000, 1100), 25)
+    judge(range(1000, 1100), 25, lambda _: SURROUNDED)
 
 
+@pytest.mark.slow
+def test_random_stories_of_large_sites_come_out_the_same_however_few_are_judged() -> None:
+    judge(range(3000, 3100), 15, large)
+
+
+@pytest.mark.slow
 def test_the_golden_stories_come_out_the_same_however_few_are_judged() -> None:
     judged_few = 0
     for name in STORIES:
@@ -87,8 +99,22 @@ def silence(desk: Watched) -> None:
     desk.devices["1"].board_answers = desk.devices["1"].meter_answers = False
 
 
+def limit(desk: Watched) -> None:
+    """It ends by itself, with no event of its own."""
+    desk.request("limit.set", where="row-a", current_a=14.0, ttl_s=4.0)
+
+
+def circuit(desk: Watched) -> None:
+    """A bay's meter is that of its circuit too, and shows that others draw from it."""
+    for _ in range(9):
+        desk.run(1, step_s=0.5)
+        desk.feed(ReadingTaken(reading=Reading(
+            meter_id="bay-1", mono_ns=desk.now_ns, energy_import_wh=2_000, power_w=0.0,
+            current_a=PerPhase(L1=0.0, L2=0.0, L3=25.0))))
+
+
 def test_what_concerns_others_and_what_only_time_brings_comes_out_the_same() -> None:
-    for happens in (cable, clock, heat, silence):
+    for happens in (cable, clock, heat, silence, limit, circuit):
         desk = Watched()
         desk.charge()
         desk.charge("2", BERT)
@@ -97,8 +123,7 @@ def test_what_concerns_others_and_what_only_time_brings_comes_out_the_same() -> 
             desk.run(3, step_s=0.5)
         assert desk.narrow > desk.whole / 4
         happens(desk)
-        for _ in range(3):
-            desk.run(25, step_s=0.5)
+        desk.run(15, step_s=0.5)
         differs, _ = difference(initial(patient(desk.site.plan)), desk.story)
         assert differs is None, (happens.__doc__, differs)
 
