@@ -190,7 +190,9 @@ class Wording:
         text, kwh = self.texts.text, self.format.exact_kwh
         spans = receipt.spans or ((receipt.start_wh, receipt.end_wh),)
         if len(spans) > _SPANS:
-            return [Line(style=Style.DIM, text=text("receipt.anew"))]
+            marked = receipt.start_estimated or receipt.end_estimated
+            row = text("receipt.anew") + (text("receipt.estimated") if marked else "")
+            return [Line(style=Style.DIM, text=row)]
         rows = [text("receipt.new_meter" if n else "receipt.meter", start=kwh(start), end=kwh(end))
                 for n, (start, end) in enumerate(spans)]
         for n, estimated in ((0, receipt.start_estimated), (-1, receipt.end_estimated)):

@@ -249,7 +249,8 @@ def test_the_receipt_has_every_part_of_the_price(shown: SimpleNamespace) -> None
     ({"start_estimated": True, "end_estimated": True}, ["Mätare 4512,338 → 4535,750 kWh, uppskattat"]),
     ({"spans": ((4512338, 4530000), (0, 5750)), "start_estimated": True},
      ["Mätare 4512,338 → 4530,000 kWh, uppskattat", "Ny mätare 0,000 → 5,750 kWh"]),
-    ({"spans": ((0, 1),) * 3}, ["Mätaren började om flera gånger."]),
+    ({"spans": ((0, 1),) * 3}, ["Mätaren började om flera gånger"]),
+    ({"spans": ((0, 1),) * 3, "end_estimated": True}, ["Mätaren började om flera gånger, uppskattat"]),
 ])
 def test_the_receipt_says_what_is_estimated_and_that_the_meter_is_another_one(
         changes: dict[str, object], expected: list[str], shown: SimpleNamespace) -> None:
