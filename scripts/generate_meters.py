@@ -31,8 +31,8 @@ connect something, please report what you saw.
   stand.
   Some devices choose the exponent of their steps themselves: one that turns out to count more coarsely
   gives no reading at an outlet, and fault F102 says why.
-* The largest current of each model is often a guess, said below, and energy that seems to flow faster is
-  refused. For a variant with transformers say `max_current_a` in its `[[meter]]`.
+* The largest current of each model is often a guess, said below, and energy that seems to flow faster
+  is refused. For a variant with transformers say `max_current_a` in its `[[meter]]`.
 * **Told by** is what says which product it is. Where nothing does, the values themselves must: volts,
   hertz, and watts that fit volts times amperes. *Twins* cannot be told apart even so: look at the type
   plate.
