@@ -63,19 +63,10 @@ def update(turn: Turn) -> None:
             _raise(turn, found)
         else:
             _widen(turn, key, found)
-    for key, fault in _judged(turn):
+    for key, fault in list(turn.faults.items()):
         gone = key not in standing and _may_clear(turn, fault)
-        turn.reaches_others |= gone  # also for its cause may be somewhere else of the same name
         if _for_long(turn, key, gone=gone):
             _end(turn, fault)
-
-
-def _judged(turn: Turn) -> list[tuple[str, Fault]]:
-    """The faults whose causes this step has looked for."""
-    if turn.few is None or not turn.faults:
-        return list(turn.faults.items())
-    where = {place for evse_id in turn.few for place in (evse_id, turn.evse(evse_id).meter_id)}
-    return [(key, fault) for key, fault in turn.faults.items() if fault.where in where]
 
 
 def _for_long(turn: Turn, key: str, *, gone: bool) -> bool:

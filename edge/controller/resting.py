@@ -36,7 +36,7 @@ def few(before: Site, turn: Turn, stamped: Stamped) -> tuple[str, ...] | None:
     if (rest is None or not rest.at_ns <= at.mono_ns < rest.until_ns.get(SITE, 0)
             or at.mono_ns - rest.whole_ns >= turn.timers.whole_s * NS
             or (at.boot, at.clock_ok) != (rest.boot, rest.clock_ok)
-            or turn.withdrawn or turn.effects or not isinstance(event, _KINDS)
+            or not isinstance(event, _KINDS)
             or any(getattr(turn.site, name) != getattr(before, name) for name in turn.changed - _NEWS)
             or ("sensors" in turn.changed and not _cool(before, turn))):
         return None
@@ -53,8 +53,6 @@ def few(before: Site, turn: Turn, stamped: Stamped) -> tuple[str, ...] | None:
 
 def _cool(before: Site, turn: Turn) -> bool:
     """Whether all sensors that are told of were and are far from what anybody waits for."""
-    if turn.faults:
-        return False
     for sensor in turn.plan.sensors:
         was, now = before.sensors.get(sensor.id), turn.site.sensors.get(sensor.id)
         if was is not now and not all(
@@ -72,23 +70,17 @@ def noted(turn: Turn, before: Rest | None, taken_in: dict[str, Outlet]) -> Rest:
     calm = turn.changed <= _OWN and not turn.reaches_others
     for evse_id in turn.outlets if turn.few is None else turn.few:
         outlet = turn.outlets[evse_id]
-        if calm and outlet is taken_in[evse_id] and _may_rest(turn, outlet):
+        if calm and outlet is taken_in[evse_id]:
             moments[evse_id] = turn.until_ns.get(evse_id, NEVER_NS)
         else:
             moments.pop(evse_id, None)
-    if turn.few is None and calm and "telemetry_ns" not in turn.changed and not _restless(turn):
+    if turn.few is None and calm and not _restless(turn):
         moments[SITE] = turn.until_ns.get(SITE, NEVER_NS)
     return Rest(at_ns=turn.now_ns, whole_ns=whole_ns, boot=turn.at.boot, clock_ok=turn.at.clock_ok,
                 until_ns=moments, wants=turn.wants, shares=turn.shares)
 
 
-def _may_rest(turn: Turn, outlet: Outlet) -> bool:
-    return (outlet.card is None and outlet.restored is None
-            and (not turn.faults or not turn.faults_of(outlet.evse_id)))
-
-
 def _restless(turn: Turn) -> bool:
-    """What is rare, and whose waits are not noted: waiting cards, heat, overloads."""
+    """What is rare, and whose waits are not all noted: faults, heat, overloads."""
     site = turn.site
-    return bool(site.cards or site.caps or site.overloads or turn.withdrawn
-                or limits.by_wall_clock(turn))
+    return bool(turn.faults or site.caps or site.overloads or limits.by_wall_clock(turn))

@@ -130,6 +130,8 @@ class Distorted(Now):
             event = msgspec.structs.replace(event, board=msgspec.structs.replace(
                 event.board, temperature_c=self.heat.get(one), dark=self.dark == one,
                 proximity_a=self.cable_a.get(one, event.board.proximity_a)))
+        elif isinstance(event, Started):
+            event = msgspec.structs.replace(event, mains_back=draw.random() < 0.5)
         elif isinstance(event, ReadingTaken):
             one = event.reading.meter_id
             if self.rare(0.01):

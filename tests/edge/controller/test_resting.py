@@ -29,10 +29,10 @@ class Watched(Desk):
         self.story: list[Stamped] = []
         self.whole = self.narrow = 0
         sensor = Sensor(id="cabinet", place=SensorPlace.CABINET, evse_ids=("1", "2"))
-        site_plan = plan(2, fuse_a=20.0)
+        site_plan = plan(3, fuse_a=20.0)
         grid, row = site_plan.circuits
         super().__init__(msgspec.structs.replace(
-            site_plan, sensors=(sensor,), timers=Timers(sensor_stale_s=3600.0),
+            site_plan, sensors=(sensor,), timers=Timers(sensor_stale_s=3600.0, renew_s=3.3),
             circuits=(grid, msgspec.structs.replace(row, meter_id="bay-1"))))
 
     def took(self, before: Site, stamped: Stamped, effects: tuple[Effect, ...]) -> None:
