@@ -86,11 +86,11 @@ class Expected(NamedTuple):
             return f"the frame with a bad CRC ({_hex(data)})", True
         if at >= 0:
             return f"{len(data) - at} bytes of {self.length} ({_hex(data)})", False
-        for at in range(len(data) - 4):
-            for end in range(at + 5, len(data) + 1):
-                if crc16(data[at:end - 2]) == data[end - 2:end]:
-                    return (f"unit {data[at]} function {data[at + 1]} with {end - at} bytes "
-                            f"({_hex(data)})"), False
+        for at in range(min(len(data), LONGEST) - 4):  # all that babbles would hold up every line
+            size = next((size for size in crc_ends(data[at:at + LONGEST]) if size >= 5), None)
+            if size is not None:
+                return (f"unit {data[at]} function {data[at + 1]} with {size} bytes "
+                        f"({_hex(data)})"), False
         return f"noise ({_hex(data)})", False
 
 

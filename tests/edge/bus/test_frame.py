@@ -142,3 +142,10 @@ def test_every_right_end_is_found_in_one_pass(data):
     frame = frame_of(3, data)
     assert [end for end in crc_ends(frame + data) if end == len(frame)] == \
         ([len(frame)] if len(frame) >= 4 else [])
+
+
+def test_a_stranger_is_named_and_babble_is_not_looked_through_for_longer_than_a_frame():
+    expected, stranger = expect(1, b"\x04\x00\x00\x00\x02"), frame_of(9, b"\x03\x02\x00\x07")
+    for before, named in ((0, True), (7, True), (200, True), (1000, False)):
+        said, bad_crc = expected.diagnose(b"\x55" * before + stranger)
+        assert said.startswith("unit 9 function 3 with 7 bytes") is named and not bad_crc, before
