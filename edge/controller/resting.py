@@ -5,7 +5,7 @@ another one, judging it again changes nothing either, until the first moment tha
 (`Turn.past` and `Turn.reached` note them) has come. So only those are judged that the event tells
 something new of, that are not at rest, or whose moment has come. What belongs to no EVSE alone
 (circuits, sensors, inputs, the station) has a moment of its own, and once a second everything is
-judged anyway.
+judged anyway. While a fault stands nobody rests: when one ends hangs on more than the EVSE it is at.
 
 Whatever reaches further than the EVSE it began at (a move, a fault, another share) is taken in anew by
 a step that judges everything: `core.step` gives the same state and effects either way.

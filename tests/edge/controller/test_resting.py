@@ -5,15 +5,16 @@ from collections.abc import Callable
 import msgspec
 import pytest
 from both_ways import difference
-from core_desk import BERT, Desk, plan
+from core_desk import BERT, UTC_MS, Desk, plan
 from golden import FOLDER, STORIES
 from surrounded import SURROUNDED, large, surrounded
 
+from edge.controller.clockwork import text
 from edge.controller.effects import Effect
-from edge.controller.events import ReadingTaken, SensorSeen, Stamped
+from edge.controller.events import LimitRestored, ReadingTaken, SensorSeen, Stamped
 from edge.controller.reading import PerPhase, Reading
 from edge.controller.site import Sensor, SensorPlace, SitePlan, Timers
-from edge.controller.state import Site, initial
+from edge.controller.state import Limit, Site, initial
 from edge.recorder.segment import Segment
 
 
@@ -104,6 +105,13 @@ def limit(desk: Watched) -> None:
     desk.request("limit.set", where="row-a", current_a=14.0, ttl_s=4.0)
 
 
+def wall(desk: Watched) -> None:
+    """It ends at a moment that only the wall clock can tell."""
+    until_utc = text(UTC_MS + desk.now_ns // 1_000_000 + 3_700)
+    desk.feed(LimitRestored(where="row-a", limit=Limit(
+        current_a=14.0, because="limit", until_utc=until_utc)))
+
+
 def circuit(desk: Watched) -> None:
     """A bay's meter is that of its circuit too, and shows that others draw from it."""
     for _ in range(9):
@@ -114,7 +122,7 @@ def circuit(desk: Watched) -> None:
 
 
 def test_what_concerns_others_and_what_only_time_brings_comes_out_the_same() -> None:
-    for happens in (cable, clock, heat, silence, limit, circuit):
+    for happens in (cable, clock, heat, silence, limit, wall, circuit):
         desk = Watched()
         desk.charge()
         desk.charge("2", BERT)
@@ -123,7 +131,7 @@ def test_what_concerns_others_and_what_only_time_brings_comes_out_the_same() -> 
             desk.run(3, step_s=0.5)
         assert desk.narrow > desk.whole / 4
         happens(desk)
-        desk.run(15, step_s=0.5)
+        desk.run(12, step_s=0.5)
         differs, _ = difference(initial(patient(desk.site.plan)), desk.story)
         assert differs is None, (happens.__doc__, differs)
 
