@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both set up first what is missing.
 PY := .venv/bin/python
-.PHONY: setup demo test lint unit wire site bench chaos docs clean
+.PHONY: setup demo test lint unit stories wire site bench chaos docs clean
 
 setup:
 	@sh scripts/setup.sh
@@ -8,7 +8,7 @@ setup:
 demo: setup  ## run the whole site with virtual hardware and open the driver's screen
 	@.venv/bin/forecourt demo
 
-test: setup lint unit wire site  ## everything that CI runs
+test: setup lint unit stories wire site  ## everything that CI runs
 
 lint: setup
 	@.venv/bin/ruff check .
@@ -18,7 +18,11 @@ lint: setup
 unit: setup  ## pure code and fakes of devices, no wire; under 60 s
 	@# What is ignored holds no unit test, and would only be imported.
 	@$(PY) -m pytest -q -n auto --dist worksteal --ignore tests/wire --ignore tests/site \
-		-m "not wire and not site and not slow"
+		-m "not wire and not site and not slow and not stories"
+
+stories: setup  ## whatever may happen to pure code, told at random or exhaustively; no wire
+	@$(PY) -m pytest -q -n auto --dist worksteal --ignore tests/wire --ignore tests/site \
+		-m "stories and not slow"
 
 wire: setup  ## real protocols on real wires: ptys, sockets, a broker, MicroPython
 	@# The port in node stands in for the unix port; it is tested where there is a node.

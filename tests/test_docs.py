@@ -13,6 +13,7 @@ from types import ModuleType
 
 import pytest
 from house import LIBRARIES, MAY_IMPORT, ROOT
+from looped import looped
 
 from edge.controller.phase import charging_states, diagram
 
@@ -90,12 +91,12 @@ def table(text: str, first: str) -> list[list[str]]:
     return rows
 
 
-@pytest.mark.parametrize("page", NAMES)
+@looped("page", NAMES)
 def test_every_link_leads_somewhere(page: str) -> None:
     assert broken_links(ROOT / page) == []
 
 
-@pytest.mark.parametrize("page", NAMES)
+@looped("page", NAMES)
 def test_every_path_exists(page: str) -> None:
     assert missing_paths(ROOT / page) == []
 
@@ -231,7 +232,7 @@ def test_every_room_is_described() -> None:
     assert {row[0].strip("`").rstrip("/") for row in table(text, "room")} >= set(rooms)
 
 
-@pytest.mark.parametrize("note", [note.name for note in DECISIONS])
+@looped("note", [note.name for note in DECISIONS])
 def test_a_decision_is_short_and_says_why(note: str) -> None:
     text = (ROOT / "docs/decisions" / note).read_text(encoding="utf-8")
     assert re.match(r"# (\d{4}): .+\n\n20\d\d-\d\d-\d\d\n", text) and text[2:6] == note[:4]

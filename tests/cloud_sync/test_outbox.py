@@ -8,6 +8,8 @@ from cloud_sync.messages import Ack
 from cloud_sync.outbox import LANES, PROBE, Outbox, Verdict
 from edge.link.journal_protocol import JournalRows, WireRow
 
+pytestmark = pytest.mark.stories
+
 EPOCH = "0123456789abcdef"
 
 

@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-import pytest
+from looped import looped
 
 from edge.controller.catalogue import CATALOGUE
-from edge.controller.faults import LATCHING, FaultCode, FaultKind, Severity, Stops, Until
+from edge.controller.faults import LATCHING, FaultCode, Severity, Stops, Until
 from edge.controller.rules import board
 
 KINDS = list(CATALOGUE.values())
@@ -50,10 +50,6 @@ powermeter/CommunicationFault powermeter/VendorError generic/CommunicationFault
 """)
 
 
-def ids(kind: FaultKind) -> str:
-    return kind.code
-
-
 def test_every_code_has_one_row_and_a_name_of_its_own():
     assert list(CATALOGUE) == list(FaultCode), "in the order of the codes"
     assert len({k.name for k in KINDS}) == len(KINDS)
@@ -71,7 +67,7 @@ def test_every_error_that_an_ac_site_can_see_is_here_under_everests_name():
     assert named == EVEREST
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=ids)
+@looped("kind", KINDS)
 def test_components_and_error_codes_are_of_the_lists(kind):
     assert kind.component in COMPONENTS
     assert kind.mrec == "" or re.fullmatch(r"CX0(0[1-9]|1\d|2[0-6])", kind.mrec)
@@ -80,19 +76,19 @@ def test_components_and_error_codes_are_of_the_lists(kind):
         assert int(kind.mrec[2:]) in numbers, "both lists number the same errors"
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=ids)
+@looped("kind", KINDS)
 def test_what_is_dangerous_opens_at_once(kind):
     if kind.severity is Severity.DANGER:
         assert kind.stops is Stops.AT_ONCE
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=ids)
+@looped("kind", KINDS)
 def test_what_keeps_the_transaction_ends_by_itself(kind):
     if kind.stops in (Stops.CUT, Stops.PAUSE, Stops.DERATE):
         assert kind.until in (Until.GONE, Until.RESTART), "or the transaction could never go on"
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=ids)
+@looped("kind", KINDS)
 def test_what_only_a_technician_ends_is_no_everyday_matter_of_drivers(kind):
     if kind.until is Until.TECHNICIAN and kind.stops is not Stops.NOTHING:
         assert kind.severity is not Severity.NOTICE
@@ -106,7 +102,7 @@ def test_every_fault_that_a_board_can_name_has_a_kind():
     assert set(board._BOARD_FAULTS.values()) <= set(CATALOGUE)
 
 
-@pytest.mark.parametrize("code", list(FaultCode))
+@looped("code", FaultCode)
 def test_every_kind_has_a_rule_that_finds_it(code):
     sources = "".join(p.read_text("utf-8") for p in Path(board.__file__).parent.glob("*.py"))
     # While this one stands no core runs: what it does is done by edge/station/safe_stop.py.

@@ -11,6 +11,8 @@ from explorer import explore
 
 from edge.controller.phase import Phase
 
+pytestmark = pytest.mark.stories
+
 
 def test_each_story_begins_in_the_phase_that_it_is_named_after():
     begun = {name: stage.outlet.phase.value for name, stage in seeds().items()}

@@ -18,6 +18,8 @@ from edge.controller.events import Stamped
 from edge.controller.faults import Until
 from edge.controller.state import initial
 
+pytestmark = pytest.mark.stories
+
 GENTLE = ("charge", "plug", "leave", "ask", "rest", "tap", "tap here", "wait", "stop")
 NAMES = sorted(HAPPENINGS)
 

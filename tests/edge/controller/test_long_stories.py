@@ -13,6 +13,8 @@ from strict_oracle import Strict
 from edge.controller.events import BoardLost, MeterLost, ReadingTaken, Tick
 from edge.controller.pilot import BoardFault, PilotState
 
+pytestmark = pytest.mark.stories
+
 EVSES = st.sampled_from(("1", "2", "3"))
 #: What starts, rests and asks again and again; all the rest is one choice among many.
 NAMES = sorted(set(HAPPENINGS) - {"no numbers", "wait"})

@@ -9,6 +9,8 @@ from edge.controller.events import InputSeen, ReaderBack, ReaderLost, Tick
 from edge.controller.pilot import BoardFault, PilotState
 from edge.controller.site import Input, InputKind, SitePlan
 
+pytestmark = pytest.mark.stories
+
 MINUTES = 10
 A_MINUTE = 20  # rows and kept values that a minute of flapping may cost, telemetry apart
 

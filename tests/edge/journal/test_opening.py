@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from looped import looped
 
 from edge.controller.effects import Stream
 from edge.journal import schema
@@ -31,7 +32,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("bit", range(40))
+@looped("bit", range(40))
 def test_no_flipped_bit_of_the_schema_number_passes_for_another_version(path: Path, bit: int) -> None:
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE meta SET v = ? WHERE k = 'schema'", (schema.VERSION ^ 1 << bit,))
@@ -39,13 +40,15 @@ def test_no_flipped_bit_of_the_schema_number_passes_for_another_version(path: Pa
         Store.open(path, new_epoch=lambda: "")
 
 
-@pytest.mark.parametrize("bit", range(32))
+@looped("bit", range(32))
 def test_nor_does_one_in_the_header(path: Path, bit: int) -> None:
-    content = bytearray(path.read_bytes())
+    before = path.read_bytes()
+    content = bytearray(before)
     content[60 + bit // 8] ^= 1 << bit % 8  # user_version (https://sqlite.org/fileformat2.html 1.3)
     path.write_bytes(content)
     with pytest.raises(JournalDamaged):
         Store.open(path, new_epoch=lambda: "")
+    path.write_bytes(before)
 
 
 @pytest.mark.parametrize("change", [

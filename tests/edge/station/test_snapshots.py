@@ -1,11 +1,11 @@
 """What screens get of the core's state: the driver's next step, and why there is less or nothing."""
 
-import pytest
 from core_desk import BERT, Desk, plan
+from looped import looped
 
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.events import Header
-from edge.controller.faults import Fault, FaultCode, FaultKind, FaultTally, Severity, Stops
+from edge.controller.faults import Fault, FaultCode, FaultTally, Severity, Stops
 from edge.controller.phase import Phase
 from edge.controller.pilot import BoardFault, PilotState
 from edge.controller.session import Session
@@ -44,15 +44,11 @@ def put_fault(desk: Desk, code: FaultCode, **fields: object) -> Fault:
     return fault
 
 
-def kind_id(kind: FaultKind) -> str:
-    return kind.code
-
-
 def test_every_phase_has_a_screen():
     assert set(_SCREENS) == set(Phase)
 
 
-@pytest.mark.parametrize("kind", CATALOGUE.values(), ids=kind_id)
+@looped("kind", CATALOGUE.values())
 def test_only_what_stops_takes_the_screen_from_a_session(kind):
     desk = Desk(plan(1))
     desk.charge()

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from looped import looped
 
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.faults import FaultCode
@@ -36,7 +37,7 @@ def test_a_page_that_differs_or_is_missing_is_stale(script: ModuleType, tmp_path
     assert script.is_stale(page)
 
 
-@pytest.mark.parametrize("code", list(FaultCode))
+@looped("code", FaultCode)
 def test_every_fault_has_a_section_with_all_its_words(code: FaultCode, script: ModuleType) -> None:
     _, _, rest = script.page().partition(f"\n## {code}\n")
     section = rest.partition("\n## ")[0]

@@ -6,6 +6,7 @@ from string import Formatter
 import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
+from looped import looped
 
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.faults import FaultCode, Severity, Stops, Until
@@ -74,7 +75,7 @@ def test_every_key_is_used_by_the_code() -> None:
 
 
 @pytest.mark.parametrize("language", ["sv", "en"])
-@pytest.mark.parametrize("code", list(FaultCode))
+@looped("code", FaultCode)
 def test_every_fault_says_what_happened_what_to_do_and_whom_to_call(
         code: FaultCode, language: str) -> None:
     texts = Texts(language)
@@ -91,7 +92,7 @@ PARTS = ("", ".do", ".cause", ".measure", ".remedy")
 QUANTITY = re.compile(r"\d\s?(?:(?:V|mV|ohm|kohm|Mohm|A|MB|°C)\b|%)|`[a-z]+ ?[^`]*`")
 
 
-@pytest.mark.parametrize("code", list(FaultCode))
+@looped("code", FaultCode)
 def test_every_fault_has_words_of_its_own_for_driver_and_technician(code: FaultCode) -> None:
     for part in PARTS:  # not by way of Texts, which would fall back to English
         has_words(code, part)
@@ -109,7 +110,7 @@ def has_words(code: FaultCode, part: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["sv", "en"])
-@pytest.mark.parametrize("code", list(FaultCode))
+@looped("code", FaultCode)
 def test_what_to_measure_names_a_result(code: FaultCode, language: str) -> None:
     cause, measure, remedy = Texts(language).service(code)
     assert QUANTITY.search(measure), measure
@@ -117,7 +118,7 @@ def test_what_to_measure_names_a_result(code: FaultCode, language: str) -> None:
     assert max(map(len, (cause, measure, remedy))) <= 200, "six rows of a screen at the most"
 
 
-@pytest.mark.parametrize("code", list(FaultCode))
+@looped("code", FaultCode)
 def test_both_languages_measure_the_same(code: FaultCode) -> None:
     figures = [re.findall(r"[+-]?\d+(?:\.\d+)?", Texts(language).service(code)[1].replace(",", "."))
                for language in ("sv", "en")]
@@ -130,7 +131,7 @@ def test_every_severity_consequence_and_end_has_words(language: str) -> None:
         assert f"{type(kind).__name__.lower()}.{kind}" in words(language)
 
 
-@pytest.mark.parametrize("screen", list(Screen))
+@looped("screen", Screen)
 def test_every_screen_has_a_title_and_a_state(screen: Screen) -> None:
     for language in languages():
         assert Texts(language).has(f"title.{screen.value}")

@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import pytest
+from looped import looped
 from msgspec.structs import replace
 from pages_of_screens import LANGUAGES, assert_fits, said
 
@@ -27,7 +28,7 @@ LONG_PRICES = (
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("screen", list(Screen))
+@looped("screen", Screen)
 def test_every_screen_fits_in_every_language(
         screen: Screen, language: str, shown: SimpleNamespace) -> None:
     long = {"energy_wh": 123_456, "power_w": 21_999.0, "cost_incl_vat": "1114.70",
@@ -53,7 +54,7 @@ def test_every_screen_fits_in_every_language(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("code", list(FaultCode))
+@looped("code", FaultCode)
 def test_every_fault_fits_on_every_page_where_it_shows(
         code: FaultCode, language: str, shown: SimpleNamespace) -> None:
     fault = shown.fault(code)
