@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
+from bay import Bay
 from world import PLAN as WORLD
-from world import Bay
 
 from edge.controller.pilot import BoardFault, PilotState
 from edge.controller.site import Circuit, Evse, SitePlan, Timers

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
+from bay import CAR_IN, LATCHED
 from crash_point import Places
 from day import DayBay
-from world import CAR_IN, LATCHED
 
 from edge.controller.pilot import BoardStatus, PilotState
 from edge.controller.reading import PerPhase, Quality, Reading, ReadingContext

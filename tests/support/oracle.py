@@ -1,7 +1,8 @@
 """What must be true of every step of the core and of every tenth of a second of its world."""
 
 import msgspec
-from world import NS, Bay, World
+from bay import Bay
+from world import NS, World
 
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.effects import (
