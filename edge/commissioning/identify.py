@@ -49,7 +49,10 @@ class Product(NamedTuple):
 
 
 class Identifier:
-    """Reads one unit, each register once. Raises `LineDown` if the line goes."""
+    """Reads one unit, each register once. Raises `LineDown` if the line goes.
+
+    `bus` should ask twice (`Patient`): a disturbance must not name another product.
+    """
 
     def __init__(self, bus: Bus, unit: int, models: Iterable[MeterModel], *, timeout_s: float) -> None:
         self._bus, self._unit, self._timeout_s = bus, unit, timeout_s
@@ -183,15 +186,11 @@ class Identifier:
 
     async def _fetch(self, function: int, address: int, count: int) -> Words | None:
         build = read_holding if function == READ_HOLDING else read_input
-        for _ in range(2):
-            try:
-                return registers_of(await self._bus.transact(
-                    self._unit, build(address, count), BusClass.BULK, timeout_s=self._timeout_s))
-            except DeviceRefused:
-                return None
-            except (DeviceTimeout, BadAnswer):
-                pass  # once more: a disturbance must not name another product
-        return None
+        try:
+            return registers_of(await self._bus.transact(
+                self._unit, build(address, count), BusClass.BULK, timeout_s=self._timeout_s))
+        except (DeviceRefused, DeviceTimeout, BadAnswer):
+            return None
 
 
 def _known(model: MeterModel) -> tuple[int, int]:

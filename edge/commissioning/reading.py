@@ -103,7 +103,7 @@ async def named(line: Line, unit: int) -> MeterModel:
 
 async def _identified(line: Line, unit: int) -> Product | None:
     timeout_s = max(_IDENTIFY_S, 4 * (line.turnaround_s(unit) or 0.0))
-    identifier = Identifier(Patient(line, tries=1), unit, models(), timeout_s=timeout_s)
+    identifier = Identifier(Patient(line), unit, models(), timeout_s=timeout_s)
     return await identifier.identify()
 
 

@@ -219,7 +219,7 @@ class Scan:
         self._watch(self._done_s / (self._total_s or 1.0), max(0.0, self._total_s - self._done_s),
                     f"what is unit {step.unit}?")
         turnaround_s = line.turnaround_s(step.unit) or self._timeout_s
-        identifier = Identifier(Patient(line, tries=1), step.unit, self._models,
+        identifier = Identifier(Patient(line), step.unit, self._models,
                                 timeout_s=max(1.5 * self._timeout_s, 4 * turnaround_s))
         product = await identifier.identify()
         turnaround_s = line.turnaround_s(step.unit) or turnaround_s

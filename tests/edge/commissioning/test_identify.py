@@ -4,6 +4,7 @@ import pytest
 
 from edge.bus.frame import frame_of
 from edge.commissioning.identify import Identifier
+from edge.commissioning.patient import Patient
 from edge.controller.trouble import BadAnswer, DeviceRefused, DeviceTimeout, LineDown
 from edge.meter.catalogue import models, slugs, twins
 from hil_tests.virtual.meter import VirtualMeter
@@ -86,7 +87,7 @@ async def test_a_disturbance_names_no_other_product():
     device = meter("siemens-pac2200")
     for at in range(1, 60):
         for trouble in (BadAnswer, DeviceTimeout):
-            assert (await product(Direct(device, trouble, at))).slugs == ("siemens-pac2200",), at
+            assert (await product(Patient(Direct(device, trouble, at)))).slugs == ("siemens-pac2200",), at
 
 
 async def test_values_that_no_mains_has_name_nothing():
