@@ -87,7 +87,8 @@ async def test_a_disturbance_names_no_other_product():
     device = meter("siemens-pac2200")
     for at in range(1, 60):
         for trouble in (BadAnswer, DeviceTimeout):
-            assert (await product(Patient(Direct(device, trouble, at)))).slugs == ("siemens-pac2200",), at
+            named = await product(Patient(Direct(device, trouble, at)))
+            assert named.slugs == ("siemens-pac2200",), at
 
 
 async def test_values_that_no_mains_has_name_nothing():
