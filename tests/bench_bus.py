@@ -6,16 +6,13 @@ The line: 8 SDM630 that take 10 ms to answer, 8N1. A cycle is one reading of all
 three phases, imported and exported energy.
 """
 
-import argparse
 import asyncio
-import json
 import random
 import struct
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
 from decimal import Decimal
 from statistics import median
 
@@ -29,6 +26,7 @@ from edge.meter.catalogue import load
 from edge.meter.meter import Meter
 from hil_tests.bench.line_thread import LineThread
 from hil_tests.bench.other_masters import WAYS, Way, cycle_s, silence_s
+from hil_tests.bench.programs import tell
 from hil_tests.bench.report import Row, distribution
 from hil_tests.virtual.line import Line, Slave, crc
 from hil_tests.virtual.meter import VirtualMeter
@@ -41,15 +39,6 @@ MODEL = "eastron-sdm630"
 BLOCKS = ((0x00, 18), (0x48, 4))  # what the planner makes of it on such a line
 VALUES = (*(f"{name}_l{phase}" for name in ("voltage", "current", "power") for phase in (1, 2, 3)),
           "energy_import", "energy_export")
-
-
-def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="bench_bus", description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args(argv).quick
-    for row in measured(quick):
-        print(json.dumps(asdict(row)), flush=True)
-    return 0
 
 
 def measured(quick: bool) -> Iterator[Row]:
@@ -210,4 +199,4 @@ class EchoBoard:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(tell(sys.argv[1:], measured, __doc__))

@@ -5,17 +5,15 @@ heads, no thread. They take turns, so that both meet the same disk. Bytes are wh
 to write (/proc/self/io), checkpoints included. Not a test: asserts nothing.
 """
 
-import argparse
 import asyncio
 import hashlib
-import json
 import os
 import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from week_journal import write_week
@@ -26,6 +24,7 @@ from edge.journal.journal import Journal
 from edge.journal.row import Batch, NewRow
 from edge.journal.store import Store
 from edge.journal.verify import verify
+from hil_tests.bench.programs import tell
 from hil_tests.bench.report import Row, distribution, percentile
 
 COMMAND = "python -m hil_tests.bench --only journal"
@@ -33,15 +32,6 @@ SIZES = {1: 1200, 8: 600, 100: 150}  # rows of a commit: commits, enough for som
 UTC = "2026-11-21T10:00:00.000Z"
 OPEN_S, TIMES_PLAIN, BYTES_PLAIN = 2.0, 2.0, 2.0
 INSERT = "INSERT INTO plain VALUES(?, ?, ?, ?, ?, ?, ?)"
-
-
-def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="bench_journal", description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args(argv).quick
-    for row in measured(quick):
-        print(json.dumps(asdict(row)), flush=True)
-    return 0
 
 
 def measured(quick: bool) -> Iterator[Row]:
@@ -199,4 +189,4 @@ def forget(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(tell(sys.argv[1:], measured, __doc__))

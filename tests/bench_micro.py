@@ -3,14 +3,12 @@
 It stands here because it looks into many rooms at once, which no room may. Not a test: asserts nothing.
 """
 
-import argparse
 import asyncio
 import json
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 from core_desk import Desk, plan
@@ -30,20 +28,12 @@ from edge.controller.state import Site
 from edge.journal.journal import Journal
 from edge.journal.row import Batch, NewRow
 from edge.station.pricing import Pricing
+from hil_tests.bench.programs import tell
 from hil_tests.bench.report import Row, distribution
 from hil_tests.virtual.site_file import TARIFF
 
 COMMAND = "python -m hil_tests.bench --only micro"
 EVSES = 8
-
-
-def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="bench_micro", description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args(argv).quick
-    for row in measured(quick):
-        print(json.dumps(asdict(row)), flush=True)
-    return 0
 
 
 def measured(quick: bool) -> Iterator[Row]:
@@ -216,4 +206,4 @@ async def commits(count: int) -> list[Row]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(tell(sys.argv[1:], measured, __doc__))
