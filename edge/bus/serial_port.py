@@ -7,6 +7,7 @@ import termios
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from edge.bus.descriptor import DescriptorPort
 from edge.bus.tty_modes import set_low_latency, set_rs485
 from edge.bus.url import LineUrl
 from edge.controller.trouble import LineDown
@@ -18,22 +19,16 @@ _UNHEARD = 1  # writes without a byte in return; to look costs microseconds
 _PTY_MAJORS = range(136, 144)  # Linux, Unix98 pty slaves (Documentation/admin-guide/devices.txt)
 
 
-class SerialPort:
-    """Opens, reads and writes one tty. `lost` says why it went away, `None` while it is there.
-
-    `on_data` and `on_lost` are called from the loop.
-    """
+class SerialPort(DescriptorPort):
+    """Opens, reads and writes one tty."""
 
     def __init__(self, url: LineUrl, on_data: Callable[[bytes], None],
                  on_lost: Callable[[], None]) -> None:
-        self.url = url
-        self.lost: str | None = "not open"
-        self._on_data, self._on_lost = on_data, on_lost
+        super().__init__(url, on_data, on_lost)
         self._serial: Serial | None = None
         self._fd = -1
         self.low_latency: bool | None = None  # what the kernel said; None: never asked
         self._opened: os.stat_result | None = None
-        self._unheard = 0
 
     async def open(self) -> None:
         """Take the port exclusively. Raises `LineDown`."""
@@ -59,44 +54,22 @@ class SerialPort:
         self.lost = None
         asyncio.get_running_loop().add_reader(self._fd, self.pump)
 
-    def pump(self) -> None:
-        """Hand over what the kernel holds now."""
-        if self.lost is not None:
-            return
-        try:
-            data = os.read(self._fd, 4096)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._lose(str(error))
-            return
-        if data:
-            self._unheard = 0
-            self._on_data(data)
-        elif _hung_up(self._fd):
-            self._lose("hung up (unplugged?)")
+    def _receive(self) -> bytes:
+        return os.read(self._fd, 4096)
 
-    def write(self, data: bytes) -> None:
-        """Give a whole frame to the kernel. Raises `LineDown`.
+    def _ended(self) -> str | None:
+        return "hung up (unplugged?)" if _hung_up(self._fd) else None
 
-        An adapter that came back under another number may leave a descriptor that takes everything
+    def _deaf(self) -> str | None:
+        """An adapter that came back under another number may leave a descriptor that takes everything
         and hears nothing: after a silence it is seen whether the path still leads to it.
         """
-        if self.lost is not None:
-            raise self._down(self.lost)
-        self._unheard += 1
         if self._unheard > _UNHEARD and self._replaced():
-            why = "another device is behind the path now"
-            self._lose(why)
-            raise self._down(why)
-        try:
-            written = os.write(self._fd, data)
-        except OSError as error:
-            self._lose(str(error))
-            raise self._down(str(error)) from error
-        if written != len(data):  # 256 bytes always fit into a tty that drains
-            self._lose(f"took {written} of {len(data)} bytes")
-            raise self._down(f"{written} of {len(data)} bytes taken")
+            return "another device is behind the path now"
+        return None
+
+    def _send(self, data: bytes) -> int:
+        return os.write(self._fd, data)
 
     def close(self) -> None:
         """Give the port back. Idempotent."""
@@ -122,11 +95,6 @@ class SerialPort:
             port.close()
         except (OSError, termios.error):
             pass  # a port that was pulled out cannot be flushed; its descriptor is closed all the same
-
-    def _lose(self, why: str) -> None:
-        self.lost = why
-        self.close()
-        self._on_lost()
 
     def _down(self, got: str) -> LineDown:
         return LineDown("serial port", where=self.url.path, got=got, expected="an open port")

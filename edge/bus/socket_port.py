@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+from edge.bus.descriptor import DescriptorPort
 from edge.bus.url import LineUrl
 from edge.controller.trouble import LineDown
 
@@ -13,16 +14,13 @@ _UNACKED_MS = 3000  # what the other side's kernel does not acknowledge kills th
 _UNHEARD = 2  # writes without a byte in return: nobody may be there any more
 
 
-class SocketPort:
-    """A `RawPort` to a gateway or a serial device server."""
+class SocketPort(DescriptorPort):
+    """To a gateway or a serial device server."""
 
     def __init__(self, url: LineUrl, on_data: Callable[[bytes], None],
                  on_lost: Callable[[], None]) -> None:
-        self.url = url
-        self.lost: str | None = "not open"
-        self._on_data, self._on_lost = on_data, on_lost
+        super().__init__(url, on_data, on_lost)
         self._socket: socket.socket | None = None
-        self._unheard = 0
 
     async def open(self) -> None:
         """Connect. Raises `LineDown`."""
@@ -56,45 +54,23 @@ class SocketPort:
                     made.close()
         raise failed
 
-    def pump(self) -> None:
-        """Hand over what the kernel holds now."""
-        if self._socket is None:
-            return
-        try:
-            data = self._socket.recv(4096)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._lose(str(error))
-            return
-        if data:
-            self._unheard = 0
-            self._on_data(data)
-        else:
-            self._lose("closed by the other side")
+    def _receive(self) -> bytes:
+        assert self._socket is not None, "not lost"
+        return self._socket.recv(4096)
 
-    def write(self, data: bytes) -> None:
-        """Give a whole frame to the kernel. Raises `LineDown`.
+    def _ended(self) -> str | None:
+        return "closed by the other side"
 
-        A peer that lost power acknowledges nothing and closes nothing; a gateway that hangs
+    def _deaf(self) -> str | None:
+        """A peer that lost power acknowledges nothing and closes nothing; a gateway that hangs
         acknowledges all. Either way `_UNHEARD` questions without a byte in return are one connection
         lost.
         """
-        if self._socket is None:
-            raise self._down(self.lost or "closed")
-        self._unheard += 1
-        if self._unheard > _UNHEARD:
-            why = f"nothing heard after {_UNHEARD} requests"
-            self._lose(why)
-            raise self._down(why)
-        try:
-            written = self._socket.send(data)
-        except OSError as error:
-            self._lose(str(error))
-            raise self._down(str(error)) from error
-        if written != len(data):  # 260 bytes always fit into a buffer that drains
-            self._lose(f"took {written} of {len(data)} bytes")
-            raise self._down(f"{written} of {len(data)} bytes taken")
+        return f"nothing heard after {_UNHEARD} requests" if self._unheard > _UNHEARD else None
+
+    def _send(self, data: bytes) -> int:
+        assert self._socket is not None, "not lost"
+        return self._socket.send(data)
 
     def close(self) -> None:
         """Idempotent."""
@@ -104,11 +80,6 @@ class SocketPort:
         self.lost = self.lost or "closed"
         asyncio.get_running_loop().remove_reader(made)
         made.close()
-
-    def _lose(self, why: str) -> None:
-        self.lost = why
-        self.close()
-        self._on_lost()
 
     def _down(self, got: str) -> LineDown:
         return LineDown("gateway", where=self.url.address, got=got, expected="a connection")
