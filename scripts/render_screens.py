@@ -101,6 +101,12 @@ def samples() -> dict[str, tuple[Snapshot, str | None]]:
                               receipt=replace(RECEIPT, stop_reason="EnergyLimitReached")),
         "stopping": evse(Screen.STOPPING, **LIVE),
         "finished": evse(Screen.FINISHED, receipt=RECEIPT, token_last4="4F2A"),
+        "estimated": evse(Screen.FINISHED, receipt=replace(RECEIPT, end_estimated=True)),
+        "meter_exchanged": evse(Screen.FINISHED, receipt=replace(
+            RECEIPT, spans=((4512338, 4530000), (0, 5750)), end_estimated=True)),
+        "meter_anew": evse(Screen.FINISHED, receipt=replace(
+            RECEIPT, spans=((4512338, 4530000), (0, 3000), (0, 2750)), end_estimated=True)),
+        "contradicts": evse(Screen.FAULT, faults=(fault(FaultCode.METER_CONTRADICTS),)),
         "fault": evse(Screen.FAULT, faults=(fault(FaultCode.CONTACTOR_WELDED),)),
         "long_prices": evse(Screen.AVAILABLE, price=(
             *PRICE[:1], PriceLine(dimension="PARKING_TIME", price_incl_vat="0.25", note=">2 h"))),
