@@ -36,7 +36,7 @@ class Direct:
 
 
 def meter(slug, current_a=(6.0, 7.0, 8.0), **more):
-    physics = MeterPhysics(import_wh=1_234_567.0, export_wh=1000.0)
+    physics = MeterPhysics(import_wh=1_234_567.0, export_wh=1000.0, now=lambda: 0.0)
     physics.set_load(current_a)
     physics.jump(0)
     return VirtualMeter(1, slug, physics=physics, **more)
