@@ -1,9 +1,13 @@
-"""A pilot board's outlet in MicroPython: in the best port of this machine, or the one of `port`."""
+"""A pilot board's outlet in MicroPython: in the best port of this machine, or the one of `port`. And a
+line without a pace, for whom only matters what is said on it.
+"""
 
 import pytest
 from outlet_on_wire import UNIT, Outlet
 
+from edge.bus.open import open_bus
 from hil_tests.virtual.board import Board
+from hil_tests.virtual.line import Line
 from hil_tests.virtual.micropython.runtime import NoMicroPython, fetch_micropython
 
 
@@ -45,3 +49,19 @@ def outlet(board):
     with Outlet(board) as running:
         running.settle()
         yield running
+
+
+@pytest.fixture
+async def line(tmp_path):
+    made = Line(tmp_path / "rs485", baud=115200, bits_per_char=10, paced=False)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def bus(line):
+    made = open_bus(f"rtu:{line.path}?baud={line.baud}&parity=N")
+    await made.start()
+    yield made
+    await made.close()

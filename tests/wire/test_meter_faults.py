@@ -22,22 +22,6 @@ pytestmark = pytest.mark.wire
 BAUD = 115200
 
 
-@pytest.fixture
-async def line(tmp_path):
-    made = Line(tmp_path / "rs485", baud=BAUD, bits_per_char=10, paced=False)
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
-async def bus(line):
-    made = open_bus(f"rtu:{line.path}?baud={BAUD}&parity=N")
-    await made.start()
-    yield made
-    await made.close()
-
-
 class Stand:
     """A meter of two blocks on a line, and its driver in a time of its own."""
 

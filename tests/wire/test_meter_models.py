@@ -13,7 +13,6 @@ from every_meter import driver_of, every_model, step
 from edge.bus.open import open_bus
 from edge.controller.reading import Quality
 from edge.meter.catalogue import load
-from hil_tests.virtual.line import Line
 from hil_tests.virtual.meter import MeterPhysics, VirtualMeter
 from hil_tests.virtual.meter_tcp import SerialServer, TcpGateway
 from hil_tests.virtual.sunspec_map import layout
@@ -78,22 +77,6 @@ async def differences(bus, meter, kinds=("usual", "negative", "most", "least", "
                   for name, value in expected.items() if name not in read or read[name] != value]
         found += [(meter.model, kind, name) for name in read.keys() - expected.keys()]
     return found
-
-
-@pytest.fixture
-async def line(tmp_path):
-    made = Line(tmp_path / "rs485", baud=BAUD, bits_per_char=10, paced=False)
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
-async def bus(line):
-    made = open_bus(f"rtu:{line.path}?baud={BAUD}&parity=N")
-    await made.start()
-    yield made
-    await made.close()
 
 
 async def test_every_quantity_of_every_model_is_what_was_put_in(line, bus):

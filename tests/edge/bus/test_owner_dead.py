@@ -53,19 +53,25 @@ class Site:
             assert turn < 10_000
 
 
+async def begun():
+    """A site, its port, and the owner of its line, started."""
+    site, ports = Site(), []
+
+    def made(*args):
+        ports.append(MemoryPort(*args))
+        return ports[-1]
+    owner = LineOwner(RtuMaster(parse_url("rtu:/dev/x?baud=19200"), made))
+    await owner.start()
+    ports[0].script = site.answer
+    return site, ports[0], owner
+
+
 @pytest.fixture
 def site_of(virtually):
     """Let a site run for `seconds`; its figures, then those of the line."""
     def run(prepare, seconds=60):
         async def play():
-            site, ports = Site(), []
-
-            def made(*args):
-                ports.append(MemoryPort(*args))
-                return ports[-1]
-            owner = LineOwner(RtuMaster(parse_url("rtu:/dev/x?baud=19200"), made))
-            await owner.start()
-            ports[0].script = site.answer
+            site, _, owner = await begun()
             prepare(site)
             polls = [site.poll(owner, unit, POLL, BusClass.BOARD, 1.0) for unit in BOARDS]
             polls += [site.poll(owner, unit, FAST, BusClass.METER_FAST, 1.5) for unit in METERS]
@@ -102,14 +108,7 @@ def test_the_good_ones_keep_their_period_beside_dead_ones(site_of):
 
 def test_several_dead_units_are_not_probed_in_one_turn(virtually):
     async def play():
-        site, ports = Site(), []
-
-        def made(*args):
-            ports.append(MemoryPort(*args))
-            return ports[-1]
-        owner = LineOwner(RtuMaster(parse_url("rtu:/dev/x?baud=19200"), made))
-        await owner.start()
-        ports[0].script = site.answer
+        site, _, owner = await begun()
         site.dead.update((1, 2, 3))
         for _ in range(600):
             for unit in (1, 2, 3):
@@ -141,14 +140,7 @@ def test_a_unit_that_needs_a_gap_is_heard_and_the_others_wait_for_no_more_than_t
 
 def test_all_are_asked_anew_when_the_line_comes_back(virtually):
     async def play():
-        site, ports = Site(), []
-
-        def made(*args):
-            ports.append(MemoryPort(*args))
-            return ports[-1]
-        owner = LineOwner(RtuMaster(parse_url("rtu:/dev/x?baud=19200"), made))
-        await owner.start()
-        ports[0].script = site.answer
+        site, port, owner = await begun()
         site.dead.add(1)
         for _ in range(12):
             with suppress(DeviceError):
@@ -158,12 +150,12 @@ def test_all_are_asked_anew_when_the_line_comes_back(virtually):
             with suppress(DeviceError):
                 await owner.transact(1, FAST, BusClass.METER_FAST)
             await asyncio.sleep(0.1)
-        ports[0].lose()
+        port.lose()
         await asyncio.sleep(0.5)
         with pytest.raises(LineDown):
             await owner.transact(1, FAST, BusClass.METER_FAST)
         site.dead.clear()
-        ports[0].there = True
+        port.there = True
         back_s = asyncio.get_running_loop().time()
         while True:
             with suppress(LineDown):
