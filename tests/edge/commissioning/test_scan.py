@@ -22,7 +22,7 @@ def now_s():
 
 
 def meter(unit, slug="eastron-sdm630", **more):
-    physics = MeterPhysics(import_wh=1_234_000.0, now=now_s, now=lambda: 0.0)
+    physics = MeterPhysics(import_wh=1_234_000.0, now=now_s)
     physics.set_load((6.0, 7.0, 8.0))
     physics.jump(0)
     return VirtualMeter(unit, slug, physics=physics, **more)
