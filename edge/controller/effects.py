@@ -10,6 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from edge.controller.faults import Fault
+from edge.controller.idtoken import IdToken, TokenRecord
 from edge.controller.reading import ReadingContext
 from edge.controller.session import Session
 from edge.controller.struct import Tagged
@@ -161,6 +162,33 @@ class AcknowledgeBoard(Tagged):
     fault_seq: int
 
 
+class AskCloud(Tagged):
+    """Ask the cloud about a card that nobody here knows, and hand in `CardAnswered` with this id."""
+
+    GRANTS: ClassVar[bool] = False
+    question_id: str
+    reader_id: str
+    evse_ids: tuple[str, ...]
+    token: IdToken
+    within_s: float
+
+
+class RememberCard(Tagged):
+    """Put the cloud's word about a token into the cache until then; None: take it out."""
+
+    GRANTS: ClassVar[bool] = False
+    record: TokenRecord
+    until_utc: str | None
+
+
+class TellReader(Tagged):
+    """Beep or blink at a reader: the card was taken, or not."""
+
+    GRANTS: ClassVar[bool] = False
+    reader_id: str
+    accepted: bool
+
+
 class AnswerRequest(Tagged):
     """The core's own answer to a request: `refusal` None means accepted."""
 
@@ -172,5 +200,5 @@ class AnswerRequest(Tagged):
 Effect = (
     CloseContactor | RenewGrant | OpenContactor | OfferCurrent | LowerCurrent | WithdrawOffer
     | ReadMeter | PriceSession | Record | SaveSession | RaiseFault | ClearFault
-    | AcknowledgeBoard | AnswerRequest | Keep | WakeCar
+    | AcknowledgeBoard | AnswerRequest | Keep | WakeCar | AskCloud | RememberCard | TellReader
 )

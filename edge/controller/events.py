@@ -3,13 +3,14 @@
 import msgspec
 
 from edge.controller.faults import FaultTally
-from edge.controller.idtoken import IdToken, Level, TokenRecord
+from edge.controller.idtoken import IdToken, Level, Source, TokenRecord, Unproven
 from edge.controller.pilot import BoardStatus
 from edge.controller.reading import Reading
 from edge.controller.request import Request
 from edge.controller.session import Session
-from edge.controller.state import Limit
+from edge.controller.state import Limit, Reservation
 from edge.controller.struct import Tagged, Value
+from edge.controller.usage import Usage
 from edge.controller.wear import ContactorWear
 
 
@@ -107,13 +108,59 @@ class MeterLost(Tagged):
 
 
 class CardPresented(Tagged):
-    """A card was read and looked up. `record` None: the local list does not know it."""
+    """A card was read, looked up and, where its record wants that, proven.
+
+    `record` None: neither the local list nor the cache knows it. `level`: what was proven; `unproven`:
+    why a proof that was tried did not hold. `random`: it makes its number up, so nobody can know it.
+    """
 
     reader_id: str
     evse_ids: tuple[str, ...]
     token: IdToken
     level: Level
     record: TokenRecord | None
+    unproven: Unproven | None = None
+    source: Source = Source.LIST
+    random: bool = False
+
+
+class CardAnswered(Tagged):
+    """The cloud's word about a card it was asked for (`AskCloud`). `record` None: it knows it not
+    either, or gave no answer (`error`). `until_utc`: so long its word may be remembered.
+    """
+
+    question_id: str
+    record: TokenRecord | None
+    until_utc: str | None = None
+    error: str = ""
+
+
+class ListSeen(Tagged):
+    """The local list as it is now: at the start, and after each change."""
+
+    version: int
+    tokens: int
+    confirmed_utc: str | None = None  # when the operator last said that it is up to date
+
+
+class UsageRestored(Tagged):
+    """What an account had taken before this start."""
+
+    usage: Usage
+
+
+class ReservationRestored(Tagged):
+    """A reservation of before this start."""
+
+    reservation: Reservation
+
+
+class CostSeen(Tagged):
+    """What a running session costs so far, for quotas of money. `cost`: decimal text incl. VAT."""
+
+    evse_id: str
+    transaction_id: str
+    cost: str
 
 
 class ReaderLost(Tagged):
@@ -215,6 +262,7 @@ class CloudSeen(Tagged):
     connected: bool
     last_ack_age_s: float | None
     pending: dict[str, int]
+    answers_cards: bool = False  # it can be asked about cards just now
 
 
 class RequestReceived(Tagged):
@@ -234,7 +282,8 @@ Event = (
     | ReaderBack | GrantPassed | GrantFailed | SessionPriced | JournalStalled | JournalWell
     | CloudSeen | RequestReceived | SessionRestored | OutletFound | WearRestored | TallyRestored
     | AvailabilityRestored | LimitRestored | SessionSetAside | JournalHurt | DiskSeen | SensorSeen
-    | InputSeen | CommitsTimed
+    | InputSeen | CommitsTimed | CardAnswered | ListSeen | UsageRestored | ReservationRestored
+    | CostSeen
 )
 
 

@@ -4,14 +4,25 @@ from typing import TypeVar, assert_never
 
 import msgspec
 
-from edge.controller import cards, crosscheck, fault_register, limits, rebasing, requests, restore
+from edge.controller import (
+    card_facts,
+    cards,
+    crosscheck,
+    fault_register,
+    limits,
+    rebasing,
+    requests,
+    restore,
+)
 from edge.controller.effects import AnswerRequest, PriceSession, SaveSession, Stream
 from edge.controller.events import (
     AvailabilityRestored,
     BoardLost,
+    CardAnswered,
     CardPresented,
     CloudSeen,
     CommitsTimed,
+    CostSeen,
     DiskSeen,
     Event,
     GrantFailed,
@@ -21,6 +32,7 @@ from edge.controller.events import (
     JournalStalled,
     JournalWell,
     LimitRestored,
+    ListSeen,
     MeterLost,
     OutletFound,
     OutletSeen,
@@ -28,6 +40,7 @@ from edge.controller.events import (
     ReaderLost,
     ReadingTaken,
     RequestReceived,
+    ReservationRestored,
     SensorSeen,
     SessionPriced,
     SessionRestored,
@@ -35,6 +48,7 @@ from edge.controller.events import (
     Started,
     TallyRestored,
     Tick,
+    UsageRestored,
     WearRestored,
 )
 from edge.controller.phase import Phase
@@ -104,6 +118,8 @@ def take(turn: Turn, event: Event) -> None:
             _kept_or_found(turn, event)
         case DiskSeen() | CommitsTimed() | SensorSeen() | InputSeen():
             _sensed(turn, event)
+        case CardAnswered() | ListSeen() | UsageRestored() | ReservationRestored() | CostSeen():
+            card_facts.take(turn, event)
         case _:
             assert_never(event)
 

@@ -42,6 +42,8 @@ class CustomData(Wire):
     evse_id: str | None = None
     level: int | None = None
     last4: str | None = None
+    contract_id: str | None = None
+    source: str | None = None
     sealed: str | None = None
     energy_raw: str | None = None
     energy_scale: str | None = None
@@ -232,7 +234,8 @@ def evse_ref(evse: Evse) -> EvseRef:
 
 def id_token(token: IdToken, level: int) -> IdTokenType:
     return IdTokenType(id_token=token.ref, type=token.type, custom_data=CustomData(
-        vendor_id=VENDOR, level=level, last4=token.last4 or None, sealed=token.sealed or None))
+        vendor_id=VENDOR, level=level, last4=token.last4 or None, contract_id=token.contract_id,
+        sealed=token.sealed or None))
 
 
 def meter_value(reading: Reading, utc: str | None, context: ReadingContext) -> MeterValue:

@@ -2,7 +2,7 @@
 
 import enum
 
-from edge.controller.idtoken import IdToken
+from edge.controller.idtoken import IdToken, Quota, Role, Source
 from edge.controller.reading import Quality, Reading
 from edge.controller.struct import Value
 
@@ -87,6 +87,11 @@ class Session(Value):
     anew_wh: int | None = None  # the register where the running one began; None: the start register
     down_wh: int = 0  # of these, metered while no controller ran
     limit_wh: int | None = None  # the card's credit: then the session stops in order
+    source: Source = Source.LIST
+    role: Role = Role.DRIVER
+    account: str = ""  # `TokenRecord.account`
+    quotas: tuple[Quota, ...] = ()  # of its account, as they were at the start
+    cost: str | None = None  # so far, where a quota of money asks for it (`CostSeen`)
     saved: Instant | None = None  # when it was recorded last: so much is sure after a power cut
     periods: tuple[Period, ...] = ()
     ended: Instant | None = None

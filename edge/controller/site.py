@@ -2,6 +2,7 @@
 
 import enum
 
+from edge.controller.card_policy import CardPolicy
 from edge.controller.struct import Value
 
 PHASES = ("L1", "L2", "L3")
@@ -95,6 +96,7 @@ class Evse(Value):
     rated_cycles: int = 1_000_000  # of the contactor, without load
     rated_load_breaks: int = 100_000
     nominal_v: float = 230.0
+    groups: tuple[str, ...] = ()  # that a token's record may name
 
 
 class Timers(Value):
@@ -162,3 +164,6 @@ class SitePlan(Value):
     site_meters: tuple[str, ...] = ()  # meters of circuits, which no EVSE is billed by
     tariff: str = ""  # OCPI JSON, kept with each session; only billing reads it
     software: str = "0.1.0"
+    cards: CardPolicy = CardPolicy()
+    zone: tuple[tuple[int, int], ...] = ()  # from each moment (s since 1970) on, the seconds that its
+    # clock on the wall is ahead of UTC; sorted; before the first: as the first. Empty: UTC

@@ -93,6 +93,8 @@ class EvseView(Value):
     cost_incl_vat: str | None = None
     duration_s: int | None = None
     token_last4: str | None = None
+    token_level: int | None = None  # how well the card was proven (`Level`)
+    reserved: bool = False
     language: str | None = None
     message: str | None = None  # passing note: "card_unknown", "card_refused", "card_busy", ...
     contactor_closed: bool | None = None
@@ -100,6 +102,19 @@ class EvseView(Value):
     price: tuple[PriceLine, ...] = ()
     receipt: ReceiptView | None = None
     faults: tuple[FaultView, ...] = ()
+
+
+class ChoiceView(Value):
+    """A card was shown where several cars wait for one: which EVSE is meant? The first of them, if
+    nobody says so by `until_mono_ns`. Answered by `card.choose {choice_id, evse_id}`.
+    """
+
+    id: str
+    reader_id: str
+    evse_ids: tuple[str, ...]
+    until_mono_ns: int
+    last4: str = ""
+    language: str | None = None
 
 
 class SiteView(Value):
@@ -135,3 +150,4 @@ class Snapshot(Value):
     version: int = 1
     sync: SyncView = SyncView()
     faults: tuple[FaultView, ...] = ()  # of the site: readers, journal, cloud
+    choices: tuple[ChoiceView, ...] = ()

@@ -3,7 +3,7 @@
 from edge.controller.crosscheck import Checks
 from edge.controller.derate import Held
 from edge.controller.faults import Fault, FaultTally
-from edge.controller.idtoken import Level, TokenRecord
+from edge.controller.idtoken import IdToken, Level, Source, TokenRecord
 from edge.controller.phase import Phase
 from edge.controller.pilot import BoardStatus
 from edge.controller.reading import Reading
@@ -12,6 +12,7 @@ from edge.controller.share import Want
 from edge.controller.site import SitePlan
 from edge.controller.snapshot import ReceiptView
 from edge.controller.struct import Value
+from edge.controller.usage import Usage
 from edge.controller.wear import ContactorWear
 
 
@@ -22,6 +23,58 @@ class Card(Value):
     level: Level
     evse_ids: tuple[str, ...]
     until_ns: int
+    source: Source = Source.LIST
+
+
+class Reservation(Value):
+    """An EVSE is kept for a token or a group (OCPP 2.0.1 ReserveNow), until a moment of wall time."""
+
+    id: str
+    evse_id: str
+    token_ref: str | None
+    group_ref: str | None
+    until_utc: str
+
+
+class Question(Value):
+    """A card that the cloud was asked about. `until_ns`: then the site's own policy decides."""
+
+    id: str
+    reader_id: str
+    evse_ids: tuple[str, ...]
+    token: IdToken
+    level: Level
+    until_ns: int
+
+
+class Choice(Value):
+    """Which of these EVSEs is meant by a card; `until_ns`: then the first of them is."""
+
+    id: str
+    reader_id: str
+    card: Card
+    evse_ids: tuple[str, ...]
+    until_ns: int
+
+
+class Taps(Value):
+    """Unknown and failed taps at one reader: `left` are free, another is free again at `more_ns`.
+
+    `wait_s` doubles while they go on.
+    """
+
+    left: int
+    more_ns: int
+    wait_s: float
+    told: bool = False  # a security event said so
+
+
+class CardList(Value):
+    """The local list as it was last seen."""
+
+    version: int
+    tokens: int
+    confirmed_utc: str | None = None
 
 
 class Stop(Value):
@@ -184,6 +237,11 @@ class Site(Value):
     registers: dict[str, Stillness]  # per meter that bills
     rebased: dict[str, int]  # per meter: when its register was read that began anew last
     begun: dict[str, tuple[int, ...]]  # when each fault did, lately (`seldom.py`)
+    usage: dict[str, Usage]  # per account that has quotas
+    questions: dict[str, Question]  # cards that the cloud was asked about
+    taps: dict[str, Taps]  # bad ones, per reader
+    reservations: dict[str, Reservation]
+    choices: dict[str, Choice]
     clock: ClockState = ClockState()
     free_bytes: int | None = None
     commit_ms: float | None = None  # what a commit takes lately; None: too few are known
@@ -194,6 +252,10 @@ class Site(Value):
     started_ns: int | None = None
     journal_error: str | None = None
     cards: tuple[Card, ...] = ()
+    card_list: CardList | None = None
+    contact_utc: str | None = None  # when the cloud was last there, by a trusted clock (kept)
+    unknown_taken: tuple[str, ...] = ()  # UTC of sessions of unknown cards, lately
+    answers_cards: bool = False  # the cloud can be asked about cards just now
     cloud_connected: bool | None = None
     cloud_lost_ns: int | None = None
     ack_age_s: float | None = None
@@ -207,4 +269,5 @@ def initial(plan: SitePlan) -> Site:
     return Site(plan=plan, outlets={e.id: Outlet(evse_id=e.id) for e in plan.evses}, faults={},
                 readings={}, suspects={}, meter_errors={}, reader_errors={}, pending={}, tallies={},
                 sensors={}, inputs={}, caps={}, overloads={}, limits={}, since={}, registers={},
-                rebased={}, begun={})
+                rebased={}, begun={}, usage={}, questions={}, taps={}, reservations={},
+                choices={})

@@ -9,8 +9,8 @@ from typing import Any
 
 from edge.controller.idtoken import TokenRecord
 from edge.controller.trouble import DeviceError
-from edge.rfid.pepper import PepperError, load_or_create_pepper
-from edge.rfid.store import FILE_NAME, TokenStore
+from edge.rfid.tokens.pepper import PepperError, load_or_create_pepper
+from edge.rfid.tokens.store import FILE_NAME, TokenStore
 from edge.rfid.uid import UidError, parse_uid
 
 

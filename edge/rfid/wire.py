@@ -26,6 +26,59 @@ class Feedback(Tagged):
     outcome: str  # accepted | refused
 
 
+class Mutual(Tagged):
+    """A way to prove a card: AES, both sides (L3). `application`: the AID to select, 3 bytes in display
+    order for DESFire, or the DF name of NTAG 424 (7 bytes). `keys`: the present one first, then older
+    ones; never shown.
+    """
+
+    protocol: str  # ev2 | ev1
+    application: bytes
+    key_no: int
+    keys: tuple[bytes, ...]
+
+    def __repr__(self) -> str:
+        return f"Mutual(protocol={self.protocol!r}, key_no={self.key_no}, keys=<{len(self.keys)}>)"
+
+
+class Certificate(Tagged):
+    """A way to prove a card: its certificate, signed by one of these authorities (L4).
+
+    `authorities`: uncompressed points (65 bytes) on brainpoolP256r1, by their id in the certificate.
+    `day`: today as YYMMDD for its dates, None while nobody knows.
+    """
+
+    authorities: dict[str, bytes]
+    day: str | None = None
+
+
+class Sun(Tagged):
+    """Read the card's SUN message; who holds its keys judges it (L2)."""
+
+
+class Originality(Tagged):
+    """Read and verify the maker's signature of the UID (L1): genuine, which is not yet uncopied."""
+
+
+class RealUid(Mutual):
+    """As `Mutual`, with a key of the site that all its cards share, for the true UID of a card that
+    makes one up at each tap. Proves no level: the card's own key comes after it.
+    """
+
+
+Way = Mutual | RealUid | Certificate | Sun | Originality
+
+
+class Prove(Tagged):
+    """Controller to reader, after each `TagSeen`: what to ask of that card, while it still lies there.
+
+    Each `Prove` is answered by one `CardProof`; without `ways` the card is let go, unanswered.
+    """
+
+    tap: int
+    ways: tuple[Way, ...] = ()
+
+
 class Opening(Tagged):
     """Reader to controller: opening the device; no word is to be expected for `within_s`."""
 
@@ -54,14 +107,36 @@ class TagSeen(Tagged):
     mono_ns: int
     ats: bytes = b""
     random: bool = False
+    tap: int = 0  # grows by one with each tap of this process
+    card_kind: str = ""  # as far as it shows without asking: `kind.py`
 
     def __repr__(self) -> str:
         return (f"TagSeen(reader_id={self.reader_id!r}, uid=<{len(self.uid)} bytes>, "
                 f"sak={self.sak:#04x}, random={self.random})")
 
 
-FromReader = Opening | Health | TagSeen
-ToReader = Begin | Feedback
+class CardProof(Tagged):
+    """Reader to controller: how the first of the ways that this card speaks ended.
+
+    `uid`: the one that was proven, or found (`RealUid`). `message`: of SUN, as it was read. `unproven`:
+    a word of `Unproven`; then `level` is 0. `detail` names no number and no key.
+    """
+
+    reader_id: str
+    tap: int
+    level: int = 0
+    uid: bytes = b""
+    message: bytes = b""
+    unproven: str | None = None
+    detail: str = ""
+
+    def __repr__(self) -> str:
+        return (f"CardProof(reader_id={self.reader_id!r}, tap={self.tap}, level={self.level}, "
+                f"unproven={self.unproven!r}, detail={self.detail!r})")
+
+
+FromReader = Opening | Health | TagSeen | CardProof
+ToReader = Begin | Feedback | Prove
 
 _encode = msgspec.msgpack.encode
 _reader_words: msgspec.msgpack.Decoder[FromReader] = msgspec.msgpack.Decoder(FromReader)

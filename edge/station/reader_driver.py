@@ -7,8 +7,8 @@ from collections.abc import Callable, Coroutine
 from edge.controller.events import CardPresented, Event, ReaderBack, ReaderLost
 from edge.controller.idtoken import Level
 from edge.controller.trouble import DeviceError
-from edge.rfid.lookup import TokenLookup
 from edge.rfid.supervisor import ReaderSupervisor
+from edge.rfid.tokens.lookup import TokenLookup
 from edge.rfid.wire import TagSeen
 from edge.station import trace
 

@@ -23,7 +23,7 @@ from edge.outlet.board_service import BoardService
 from edge.outlet.gpio import Gpio, RpiGpio
 from edge.outlet.inputs import ContactInput
 from edge.outlet.temperature import read_celsius
-from edge.rfid.lookup import TokenLookup
+from edge.rfid.tokens.lookup import TokenLookup
 from edge.station.alarm import Guard
 from edge.station.claiming import Line, claim_outlets, make_safe
 from edge.station.clock import Clock, computer_boot

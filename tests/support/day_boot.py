@@ -23,8 +23,8 @@ from edge.journal.journal import Journal
 from edge.journal.retention import KeepDays
 from edge.journal.row import Batch
 from edge.outlet.settings import BoardSettings
-from edge.rfid.pepper import load_or_create_pepper
-from edge.rfid.store import FILE_NAME, TokenStore
+from edge.rfid.tokens.pepper import load_or_create_pepper
+from edge.rfid.tokens.store import FILE_NAME, TokenStore
 from edge.station.clock import Clock
 from edge.station.housekeeper import Housekeeper
 from edge.station.meter_driver import MeterDriver

@@ -14,8 +14,8 @@ from edge.controller.faults import FaultTally
 from edge.controller.pilot import PilotState
 from edge.controller.wear import ContactorWear
 from edge.journal.verify import verify
-from edge.rfid.pepper import load_or_create_pepper
-from edge.rfid.store import FILE_NAME, TokenStore
+from edge.rfid.tokens.pepper import load_or_create_pepper
+from edge.rfid.tokens.store import FILE_NAME, TokenStore
 
 Story = list[dict[str, Any]]
 

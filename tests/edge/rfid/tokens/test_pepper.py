@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from edge.rfid.pepper import Pepper, PepperError, load_or_create_pepper
+from edge.rfid.tokens.pepper import Pepper, PepperError, load_or_create_pepper
 
 
 def test_the_reference_is_hmac_sha256_of_type_and_number_cut_to_16_bytes():

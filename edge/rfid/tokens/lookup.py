@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from edge.controller.idtoken import IdToken, Level, TokenRecord
-from edge.rfid.pepper import load_or_create_pepper
-from edge.rfid.store import FILE_NAME, TokenStore
+from edge.rfid.tokens.pepper import load_or_create_pepper
+from edge.rfid.tokens.store import FILE_NAME, TokenStore
 
 T = TypeVar("T")
 

@@ -15,8 +15,8 @@ import msgspec
 
 from edge.controller.idtoken import IdToken, Level, TokenRecord, TokenStatus
 from edge.controller.trouble import DeviceError
-from edge.rfid.pepper import Pepper
-from edge.rfid.seal import TOKEN_KEY_BYTES, SealBroken, seal, unseal
+from edge.rfid.tokens.pepper import Pepper
+from edge.rfid.tokens.seal import TOKEN_KEY_BYTES, SealBroken, seal, unseal
 from edge.rfid.uid import UidError, check_uid, is_random, last4
 
 FILE_NAME = "cards.db"

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.controller.idtoken import IdToken, Level, TokenStatus
-from edge.rfid.pepper import Pepper
-from edge.rfid.seal import SealBroken, seal, unseal
-from edge.rfid.store import StoreError, TokenStore
+from edge.rfid.tokens.pepper import Pepper
+from edge.rfid.tokens.seal import SealBroken, seal, unseal
+from edge.rfid.tokens.store import StoreError, TokenStore
 from edge.rfid.uid import UidError
 
 UID = bytes.fromhex("04A3C6CAE26180")

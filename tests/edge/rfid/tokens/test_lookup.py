@@ -3,9 +3,9 @@ import threading
 
 import pytest
 
-from edge.rfid.lookup import TokenLookup
-from edge.rfid.pepper import PepperError, load_or_create_pepper
-from edge.rfid.store import FILE_NAME, TokenStore
+from edge.rfid.tokens.lookup import TokenLookup
+from edge.rfid.tokens.pepper import PepperError, load_or_create_pepper
+from edge.rfid.tokens.store import FILE_NAME, TokenStore
 
 UID = bytes.fromhex("04A3C6CAE26180")
 

@@ -1,0 +1,36 @@
+"""Takes in what is known of cards besides a tap: the list, the cloud's word, quotas, reservations."""
+
+import msgspec
+
+from edge.controller.events import (
+    CardAnswered,
+    CostSeen,
+    ListSeen,
+    ReservationRestored,
+    UsageRestored,
+)
+from edge.controller.state import CardList
+from edge.controller.turn import Turn
+
+CardFact = CardAnswered | ListSeen | UsageRestored | ReservationRestored | CostSeen
+
+
+def take(turn: Turn, event: CardFact) -> None:
+    """Nothing is decided here but where it belongs."""
+    match event:
+        case ListSeen():
+            turn.change(card_list=CardList(version=event.version, tokens=event.tokens,
+                                           confirmed_utc=event.confirmed_utc))
+        case UsageRestored():
+            turn.change(usage={**turn.site.usage, event.usage.account: event.usage})
+        case ReservationRestored():
+            kept = event.reservation
+            if kept.evse_id in turn.outlets:
+                turn.change(reservations={**turn.site.reservations, kept.id: kept})
+        case CostSeen():
+            session = turn.outlets[event.evse_id].session
+            if session is not None and session.transaction_id == event.transaction_id:
+                turn.set(event.evse_id, session=msgspec.structs.replace(session, cost=event.cost))
+        case CardAnswered():
+            turn.change(questions={key: question for key, question in turn.site.questions.items()
+                                   if key != event.question_id})
