@@ -189,6 +189,20 @@ class TellReader(Tagged):
     accepted: bool
 
 
+class NoteRefusal(Tagged):
+    """A card was refused: for the log, and for the technician's list of recent refusals.
+
+    `why` is what the driver is told (`refusal.Why`), `log` the whole reason. Neither names a number.
+    """
+
+    GRANTS: ClassVar[bool] = False
+    reader_id: str
+    why: str
+    log: str
+    token_ref: str
+    last4: str
+
+
 class AnswerRequest(Tagged):
     """The core's own answer to a request: `refusal` None means accepted."""
 
@@ -201,4 +215,5 @@ Effect = (
     CloseContactor | RenewGrant | OpenContactor | OfferCurrent | LowerCurrent | WithdrawOffer
     | ReadMeter | PriceSession | Record | SaveSession | RaiseFault | ClearFault
     | AcknowledgeBoard | AnswerRequest | Keep | WakeCar | AskCloud | RememberCard | TellReader
+    | NoteRefusal
 )
