@@ -19,11 +19,14 @@ from edge.rfid.path import path_problem
 from edge.rfid.wire import (
     LENGTH_BYTES,
     Begin,
+    CardProof,
     Feedback,
     FromReader,
     Health,
     Opening,
+    Prove,
     TagSeen,
+    Way,
     frame_length,
     from_reader,
     to_frame,
@@ -47,11 +50,16 @@ class ReaderSupervisor:
     itself dies of, if it does. `clock` is the monotonic clock in ns,
     of the same origin as the reader's (CLOCK_MONOTONIC): a tap that waited in the socket while the
     controller hung is not acted upon long after its driver has left.
+
+    `on_proof` hears one `CardProof` for each `prove` with ways, unless `on_lost` comes first: then none
+    will come. Taps are numbered through all lives of the process, so that no answer to an old one can
+    be taken for a new one's.
     """
 
     def __init__(self, reader_id: str, path: str, *, virtual: bool,
                  on_tag: Callable[[TagSeen], None], on_lost: Callable[[str], None],
-                 on_back: Callable[[], None], clock: Callable[[], int] = time.monotonic_ns,
+                 on_back: Callable[[], None], on_proof: Callable[[CardProof], None] = lambda _: None,
+                 clock: Callable[[], int] = time.monotonic_ns,
                  program: Sequence[str] = (sys.executable, "-m", "edge.rfid.reader")) -> None:
         """Raises ValueError for a path that nfcpy cannot use or that this site must not use."""
         problem = path_problem(path, virtual=virtual)
@@ -61,9 +69,12 @@ class ReaderSupervisor:
         self._command = [*program, "--id", reader_id, "--path", path]
         self._command += ["--virtual"] if virtual else []
         self._on_tag, self._on_lost, self._on_back, self._clock = on_tag, on_lost, on_back, clock
+        self._on_proof = on_proof
+        self.chip = ""  # as the reader says what it is; "" while it never was open
         self.on_failed: Callable[[BaseException], None] = lambda _: None
         self._well: bool | None = None
         self._last_uid: bytes | None = None
+        self._last_tap = 0
         self._patience_s = START_WITHIN_S
         self._task: asyncio.Task[None] | None = None
         self._process: Process | None = None
@@ -90,6 +101,15 @@ class ReaderSupervisor:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+    def prove(self, tap: int, ways: Sequence[Way]) -> None:
+        """Answers a `TagSeen`, always: what to ask of that card; nothing lets it go, unanswered.
+
+        Comes within half a second, or the card is let go and the answer is "torn". Lost when the reader
+        is dead: then `on_lost` was called or will be.
+        """
+        if self._writer is not None:
+            self._writer.write(to_frame(Prove(tap=tap, ways=tuple(ways))))
 
     def feedback(self, outcome: str) -> None:
         """Tells the reader what became of the tap (`accepted`, `refused`); lost when it is dead."""
@@ -129,7 +149,7 @@ class ReaderSupervisor:
         kill = True
         try:
             stream, self._writer = await asyncio.open_unix_connection(sock=ours)
-            self._writer.write(to_frame(Begin(held_uid=self._last_uid)))
+            self._writer.write(to_frame(Begin(held_uid=self._last_uid, last_tap=self._last_tap)))
             error = await self._listen(stream)
             return error if error is not None else await self._obituary(process)
         except asyncio.CancelledError:
@@ -169,15 +189,19 @@ class ReaderSupervisor:
             case Opening(within_s=within_s):
                 self._patience_s = SILENT_S + within_s
             case Health(ok=True):
+                self.chip = message.chip or self.chip
                 if self._well is not True:
                     self._well = True
                     self._on_back()
             case Health(error=error):
                 self._lost(error)
-            case TagSeen(uid=uid, mono_ns=seen_ns):
-                self._last_uid = uid
+            case CardProof():
+                self._on_proof(message)
+            case TagSeen(uid=uid, tap=tap, mono_ns=seen_ns):
+                self._last_uid, self._last_tap = uid, tap
                 if self._clock() - seen_ns > STALE_TAP_NS:
                     log.warning("reader %s: a tap older than 5 s is dropped", self.reader_id)
+                    self.prove(tap, ())
                 else:
                     self._on_tag(message)
 

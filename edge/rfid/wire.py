@@ -15,9 +15,15 @@ MAX_FRAME = 4096  # far above any message; a longer one means that the other sid
 
 
 class Begin(Tagged):
-    """Controller to reader, first of all. `held_uid`: the card seen last by a predecessor."""
+    """Controller to reader, first of all. `held_uid`: the card seen last by a predecessor, and the
+    number of that tap.
+    """
 
     held_uid: bytes | None = None
+    last_tap: int = 0
+
+    def __repr__(self) -> str:
+        return f"Begin(held_uid=<{len(self.held_uid or b'')} bytes>, last_tap={self.last_tap})"
 
 
 class Feedback(Tagged):
@@ -87,11 +93,14 @@ class Opening(Tagged):
 
 
 class Health(Tagged):
-    """Reader to controller, at least once a second. `error` says why it is not well."""
+    """Reader to controller, at least once a second. `error` says why it is not well; `chip` what it
+    is, once it was opened.
+    """
 
     reader_id: str
     ok: bool
     error: str = ""
+    chip: str = ""
 
 
 class TagSeen(Tagged):
@@ -107,7 +116,7 @@ class TagSeen(Tagged):
     mono_ns: int
     ats: bytes = b""
     random: bool = False
-    tap: int = 0  # grows by one with each tap of this process
+    tap: int = 0  # grows by one with each tap, through all lives of the process
     card_kind: str = ""  # as far as it shows without asking: `kind.py`
 
     def __repr__(self) -> str:
