@@ -81,6 +81,29 @@ class SensorSpec(_Part):
     celsius: float = 25.0
 
 
+class CardSpec(_Part):
+    """A card that a person may hold to a reader: see `wallet.py`. Bytes are written in hex.
+
+    `kind`: one of `wallet.KINDS`. `random`: it makes up a new number at each tap, and tells `uid` only
+    to who knows its key. `keys`: by their number in the card. `application`: the AID of a DESFire.
+    `meta_key` and `file_key`: of SUN messages. `authority`: the private key (a number) of the authority
+    that signed its certificate, `dates` that certificate's, as YYYYMMDD.
+    """
+
+    uid: str
+    kind: str = "number"
+    random: bool = False
+    keys: dict[str, str] = msgspec.field(default_factory=dict)
+    application: str = "F04543"
+    meta_key: str | None = None
+    file_key: str | None = None
+    signature: str | None = None
+    authority: str | None = None
+    authority_id: str = "FCTTEST1"
+    dates: tuple[str, str] = ("20250101", "20451231")
+    copied_certificate: bool = False  # without the private key that belongs to it
+
+
 class RelaySpec(_Part):
     """The network: where the site connects, and where the broker is."""
 
@@ -103,7 +126,7 @@ class CabinetConfig(_Part):
     readers: tuple[ReaderSpec, ...] = ()
     inputs: tuple[InputSpec, ...] = ()
     sensors: tuple[SensorSpec, ...] = ()
-    cards: dict[str, str] = msgspec.field(default_factory=dict)  # name -> UID in hex
+    cards: dict[str, str | CardSpec] = msgspec.field(default_factory=dict)  # a UID in hex is a number
     relay: RelaySpec | None = None
 
 

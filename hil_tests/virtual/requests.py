@@ -83,7 +83,8 @@ class Requests:
 
     async def do_tap(self, card: str, reader: str | None = None, for_s: float = _TAP_S) -> None:
         """Hold a card to a reader."""
-        uid = self._cabinet.config.cards.get(card, card)
+        known_as = self._cabinet.config.cards.get(card, card)
+        uid = known_as if isinstance(known_as, str) else known_as.uid
         try:
             await self._field(reader).tap(uid, for_s)
         except ValueError as error:

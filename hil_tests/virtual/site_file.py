@@ -19,9 +19,10 @@ from hil_tests.virtual.cabinet_config import (
     RelaySpec,
     SensorSpec,
 )
+from hil_tests.virtual.site_cards import SITE_CARDS
 
-# Names of the rig's cards, and UIDs of the 7 byte kind (ISO/IEC 14443-3; 04 is NXP).
-CARDS = {"anna": "04A3C6CAE26180", "bo": "04B1D27A5C2E80"}
+# Bare numbers that every virtual site knows; what else people carry: `site_cards.SITE_CARDS`.
+CARDS = {card.name: card.uid for card in SITE_CARDS[:2]}
 
 _HEAD = """\
 # The virtual site of `forecourt demo`: written anew at each start.
@@ -214,7 +215,8 @@ def cabinet_of(site_file: Path, *, control: Path, gpio: Path, broker_port: int,
                       for reader in site.get("reader", [])),
         inputs=tuple(_input(entry, site) for entry in site.get("input", [])),
         sensors=tuple(_sensor(entry, folder) for entry in site.get("sensor", [])),
-        cards=dict(CARDS), relay=RelaySpec(listen_port=relay_port, broker_port=broker_port))
+        cards={card.name: card.spec for card in SITE_CARDS},
+        relay=RelaySpec(listen_port=relay_port, broker_port=broker_port))
 
 
 def _line(bus: dict[str, Any]) -> LineSpec:
