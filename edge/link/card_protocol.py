@@ -10,7 +10,7 @@
 | `card.refusals` | service | none | `RefusedCards` |
 | `card.enrol` | service | `CardEnrol` | `CardEnrolled` |
 
-The server pushes `card.questions` on `sync.sock`: all cards that the cloud is asked about now. Numbers of
+On `sync.sock` the server pushes `card.questions`: all that the cloud is asked about now. Numbers of
 cards travel in clear here, as an operator knows cards by them: in memory, never in a log or a row.
 """
 
@@ -35,7 +35,6 @@ MAX_WAIT_S = 60.0
 
 Uid = Annotated[str, msgspec.Meta(pattern=r"^([0-9A-F]{8}|[0-9A-F]{14}|[0-9A-F]{20})\Z")]
 """Upper-case hex, byte 0 of ISO/IEC 14443-3 first."""
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 Wait = Annotated[float, msgspec.Meta(ge=0, le=MAX_WAIT_S)]
 
 
@@ -176,35 +175,17 @@ class RefusedCards(Value):
     taps: tuple[Tap, ...] = ()
 
 
-class CardRights(Value):
-    """What a card may do, as a technician says it. The store knows the shapes."""
-
-    status: Literal["Accepted", "Blocked"] = "Accepted"
-    contract_id: Name | None = None
-    group: Name | None = None
-    evse_ids: tuple[str, ...] = ()
-    evse_groups: tuple[str, ...] = ()
-    language: Annotated[str, msgspec.Meta(max_length=8)] | None = None
-    valid_from_utc: str | None = None
-    expires_utc: str | None = None
-    min_level: Annotated[int, msgspec.Meta(ge=0, le=4)] = 0
-    role: Literal["driver", "fleet", "service", "master"] = "driver"
-    user: Name | None = None
-    windows: msgspec.Raw = msgspec.Raw(b"[]")  # of `edge.controller.idtoken.Window`
-    quotas: msgspec.Raw = msgspec.Raw(b"[]")  # of `edge.controller.idtoken.Quota`
-    concurrent: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
-    limit_wh: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    secret: msgspec.Raw = msgspec.Raw(b"null")  # `edge.rfid.tokens` knows it; never shown
-
-    def __repr__(self) -> str:
-        return f"CardRights(status={self.status!r}, role={self.role!r}, min_level={self.min_level})"
-
-
 class CardEnrol(Value):
-    """Put a card that was refused lately (`index` of `card.refusals`) onto the site's own list."""
+    """Put a card that was refused lately (`index` of `card.refusals`) onto the site's own list.
+
+    `card`: what it may do, as an entry of a list says it (`edge.rfid.tokens.list_entry.Card`).
+    """
 
     index: int
-    rights: CardRights = CardRights()
+    card: msgspec.Raw = msgspec.Raw(b"{}")
+
+    def __repr__(self) -> str:
+        return f"CardEnrol(index={self.index})"
 
 
 class CardEnrolled(Value):
