@@ -145,17 +145,17 @@ def encode_chunks(entries: Sequence[Entry], room: int) -> Iterator[bytes]:
         yield _encode(held)
 
 
-def check(entry: Entry, *, full: bool, sealed: bool, where: str) -> None:
+def check(entry: Entry, *, full: bool, sealed: bool, where: str, number: int) -> None:
     """What the bounds of single fields cannot say; raises ListRefused."""
     try:
         check_uid(entry.uid)
     except UidError as error:
-        raise ListRefused("read the list", where=where, got=f"{len(entry.uid)} bytes",
-                          expected=str(error)) from None
+        raise ListRefused("read the list", where=f"{where}, entry {number}",
+                          got=f"{len(entry.uid)} bytes", expected=str(error)) from None
     wrong = _wrong(entry, full=full, sealed=sealed)
     if wrong:
-        raise ListRefused("read the list", where=f"{where} (....{canonical(entry.uid)[-4:]})",
-                          got=wrong[0], expected=wrong[1])
+        at = f"{where}, entry {number} (....{canonical(entry.uid)[-4:]})"
+        raise ListRefused("read the list", where=at, got=wrong[0], expected=wrong[1])
 
 
 def _wrong(entry: Entry, *, full: bool, sealed: bool) -> tuple[str, str] | None:

@@ -129,9 +129,20 @@ def _check(manifest: Manifest, signer: str, where: str) -> None:
 class ListFile:
     """A list in a file, read a chunk at a time. Use `with ListFile.open(...)`."""
 
-    def __init__(self, stream: BinaryIO, name: str, manifest: Manifest, offsets: list[int]) -> None:
+    def __init__(self, stream: BinaryIO, name: str, manifest: Manifest, message: bytes,
+                 offsets: list[int]) -> None:
         self._stream, self._offsets = stream, offsets
-        self.name, self.manifest = name, manifest
+        self.name, self.manifest, self.message = name, manifest, message
+
+    @property
+    def hash(self) -> bytes:
+        """SHA-256 of the manifest: which list this is."""
+        return hashlib.sha256(self.message[SIGNATURE_BYTES:]).digest()
+
+    @property
+    def size(self) -> int:
+        """In bytes, as carried."""
+        return os.fstat(self._stream.fileno()).st_size
 
     @classmethod
     def open(cls, path: Path, keys: Mapping[str, VerifyKey]) -> "ListFile":
@@ -154,7 +165,7 @@ class ListFile:
         except BaseException:
             stream.close()
             raise
-        return cls(stream, path.name, manifest, offsets)
+        return cls(stream, path.name, manifest, message, offsets)
 
     def __enter__(self) -> "ListFile":
         return self
