@@ -31,6 +31,7 @@ def test_keeps_the_exact_bytes_of_odd_data(data):
     assert envelope.decode(message).is_whole()
 
 
+@pytest.mark.stories
 @settings(derandomize=True, deadline=None)
 @given(data=st.binary() | st.recursive(
            st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(), st.lists).map(

@@ -18,6 +18,7 @@ def _one_of(event):
 EVENTS = st.sampled_from(stories.EVENTS).flatmap(_one_of)
 
 
+@pytest.mark.stories
 @settings(derandomize=True, deadline=None, max_examples=25, database=None)
 @given(plan=st.lists(EVENTS, max_size=15), failsafe_da=st.sampled_from([0, 60, 320]),
        hold_s=st.sampled_from([0, 1, 2]), f_ms=st.sampled_from([0, 300]), ventilation=st.booleans())

@@ -81,6 +81,7 @@ def test_a_limit_falls_at_once_and_rises_after_the_hold(targets, found):
     assert run(*targets) == found
 
 
+@pytest.mark.stories
 @settings(max_examples=300, derandomize=True, deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 40), st.one_of(st.none(), st.integers(0, 32))),
                 min_size=1, max_size=30))

@@ -150,6 +150,7 @@ STORIES = st.lists(st.tuples(
     st.integers(1, 12)), min_size=1, max_size=14)
 
 
+@pytest.mark.stories
 @settings(derandomize=True, deadline=None, max_examples=40)
 @given(STORIES)
 def test_consecutive_sessions_own_every_wh_once(story):

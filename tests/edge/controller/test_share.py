@@ -44,6 +44,7 @@ def test_a_cable_caps_and_the_rest_goes_to_the_others():
     assert found == {"0": (13.0, "cable"), "1": (19.0, "circuit:grid")}
 
 
+@pytest.mark.stories
 @settings(max_examples=300, derandomize=True, deadline=None)
 @given(st.data())
 def test_no_fuse_is_ever_exceeded_and_nobody_is_starved(data):

@@ -64,6 +64,7 @@ def test_a_relay_that_does_not_drop_holds_no_session_up(desk):
     assert desk.effects(OpenContactor)[-1].reason == "not explained"
 
 
+@pytest.mark.stories
 def test_a_car_that_asks_and_rests_by_turns_is_served_ever_more_rarely():
     desk = Desk(plan(1, timers=Timers(hammer_count=99)))
     desk.charge()

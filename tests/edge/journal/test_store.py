@@ -206,6 +206,7 @@ BATCHES = st.lists(st.builds(
 ), max_size=4)
 
 
+@pytest.mark.stories
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(groups=st.lists(BATCHES, max_size=4), reopen=st.booleans())
 def test_whatever_is_appended_is_a_gapless_chain_of_just_that(

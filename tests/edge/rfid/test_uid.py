@@ -22,6 +22,7 @@ def test_leading_zeros_survive(uid):
     assert parse_uid(canonical(uid)) == uid
 
 
+@pytest.mark.stories
 @given(st.text(max_size=24))
 def test_any_text_is_a_number_or_a_named_error(text):
     try:

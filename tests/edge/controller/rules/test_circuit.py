@@ -176,6 +176,7 @@ def test_an_overload_pauses_in_order_and_opens_nothing_at_once():
     assert not any(e.urgent for e in house.desk.effects(OpenContactor))
 
 
+@pytest.mark.stories
 @settings(max_examples=8, derandomize=True, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 70), st.integers(1, 70)), min_size=1, max_size=4))
 def test_whatever_the_house_does_a_fuse_is_over_for_some_seconds_at_most(story):
