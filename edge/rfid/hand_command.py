@@ -9,8 +9,8 @@ from typing import Any
 
 from edge.controller.idtoken import TokenRecord
 from edge.controller.trouble import DeviceError
-from edge.rfid.tokens.pepper import PepperError, load_or_create_pepper
-from edge.rfid.tokens.store import FILE_NAME, TokenStore
+from edge.rfid.tokens.store import TokenStore
+from edge.rfid.tokens.vault import Vault, VaultError
 from edge.rfid.uid import UidError, parse_uid
 
 
@@ -18,12 +18,12 @@ def main(argv: list[str]) -> int:
     """0: done; 1: the list does not know this card; 2: cannot be done, with the reason on stderr."""
     args = _parser().parse_args(argv)
     try:
-        store = TokenStore.open(args.state_dir / FILE_NAME, load_or_create_pepper(args.state_dir))
+        store = TokenStore.open(args.state_dir, Vault.load(args.state_dir))
         try:
             return int(args.run(store, args))
         finally:
             store.close()
-    except (UidError, PepperError, DeviceError, OSError) as error:
+    except (UidError, VaultError, DeviceError, OSError) as error:
         print(f"forecourt card: {error}", file=sys.stderr)
         return 2
 
@@ -63,9 +63,11 @@ def _utc(text: str) -> str:
 
 
 def _add(store: TokenStore, args: argparse.Namespace) -> int:
-    record = store.add(parse_uid(args.uid), contract_id=args.contract, group_ref=args.group,
-                       evse_ids=args.evse, language=args.language, expires_utc=args.expires)
-    print(_line(record))
+    uid = parse_uid(args.uid)
+    record = TokenRecord(
+        token=store.token(uid, contract_id=args.contract), group_ref=args.group,
+        evse_ids=tuple(args.evse), language=args.language, expires_utc=args.expires)
+    print(_line(store.add(uid, record)))
     return 0
 
 

@@ -5,7 +5,6 @@ import base64
 import json
 import os
 import signal
-import sqlite3
 import tarfile
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -17,6 +16,8 @@ import pytest_asyncio
 from site_desk import SiteDesk, site_desk
 
 from edge.recorder.replay import replay, segment_files
+from edge.rfid.tokens.store import TokenStore
+from edge.rfid.tokens.vault import Vault
 from hil_tests.virtual.site import command
 from hil_tests.virtual.site_file import CARDS, Choices
 
@@ -199,8 +200,12 @@ def secrets_of(desk: SiteDesk) -> dict[str, str]:
                            ("base64", base64.b64encode(raw).decode()), ("raw", raw.decode("latin-1")),
                            ("last4", f'"{uid[-4:]}"')):
             found[f"{name} {form}"] = text
-    with closing(sqlite3.connect(desk.site.state_dir / "cards.db")) as db:
-        for ref, sealed, contract in db.execute("SELECT ref, sealed, contract_id FROM token"):
+    state_dir = desk.site.state_dir
+    with closing(TokenStore.open(state_dir, Vault.load(state_dir))) as store:
+        for uid in CARDS.values():
+            token = store.lookup(bytes.fromhex(uid)).token
+            ref, sealed, contract = bytes.fromhex(token.ref), token.sealed, token.contract_id
+            assert sealed and contract, "a card of the site is not in its store"
             found |= {f"ref {ref.hex()}": ref.hex(), f"raw ref {ref.hex()}": ref.decode("latin-1"),
                       f"sealed {sealed}": sealed, f"contract {contract}": contract}
     return found

@@ -5,6 +5,7 @@ ones, the clock and the devices are not. Wired as `edge/station/wiring.py` does 
 import asyncio
 import pickle
 import random
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,8 +24,10 @@ from edge.journal.journal import Journal
 from edge.journal.retention import KeepDays
 from edge.journal.row import Batch
 from edge.outlet.settings import BoardSettings
-from edge.rfid.tokens.pepper import load_or_create_pepper
-from edge.rfid.tokens.store import FILE_NAME, TokenStore
+from edge.rfid.tokens.schema import CARDS_FILE, TAPS_FILE
+from edge.rfid.tokens.store import TokenStore
+from edge.rfid.tokens.taps import Taps
+from edge.rfid.tokens.vault import Vault
 from edge.station.clock import Clock
 from edge.station.housekeeper import Housekeeper
 from edge.station.meter_driver import MeterDriver
@@ -168,12 +171,7 @@ class Boot:
             self.scribe.write(batch)
 
     def _begin(self) -> None:
-        pepper = load_or_create_pepper(self.folder)
-        TokenStore.open(self.folder / FILE_NAME, pepper).close()
-        connection = watched(self.places, None, "cards: ")(
-            self.folder / FILE_NAME, isolation_level=None)
-        connection.execute("PRAGMA synchronous = FULL")
-        self.tokens = TokenStore(connection, self.folder / FILE_NAME, pepper)
+        self.tokens = self._cards()
         for outlet in self.outlets.values():
             self.station.spawn(outlet.run())
         for meter in self.meters.values():
@@ -183,6 +181,19 @@ class Boot:
         self.station.spawn(self._people())
         self.station.spawn(self._sync())
         self.station.spawn(self._tidy())
+
+    def _cards(self) -> TokenStore:
+        vault = Vault.load(self.folder)
+        TokenStore.open(self.folder, vault).close()
+
+        def connected(name: str) -> sqlite3.Connection:
+            factory = watched(self.places, None, f"{name.removesuffix('.db')}: ")
+            db = factory(self.folder / name, isolation_level=None)
+            db.execute("PRAGMA synchronous = FULL")
+            return db
+
+        taps = Taps(connected(TAPS_FILE), self.folder / TAPS_FILE, vault.pepper)
+        return TokenStore(connected(CARDS_FILE), self.folder / CARDS_FILE, vault, taps)
 
     async def _world(self) -> None:
         while True:
@@ -196,14 +207,14 @@ class Boot:
             await asyncio.sleep(0.3)
             known = {record.token.ref for record in self.tokens.list()}
             for uid in (OLD_CARDS | (NEW_CARDS if self.day.now_s >= LISTED_S else {})).values():
-                if self.tokens.lookup(uid)[0].ref not in known:
+                if self.tokens.token(uid).ref not in known:
                     self.tokens.add(uid)
             while self.day.taps:
                 who, evse_id = self.day.taps.pop(0)
-                token, record = self.tokens.lookup(CARDS[who])
+                stored = self.tokens.lookup(CARDS[who])
                 self.station.hand_in(CardPresented(
-                    reader_id="front", evse_ids=(evse_id,), token=token, record=record,
-                    level=Level.UID))
+                    reader_id="front", evse_ids=(evse_id,), token=stored.token,
+                    record=stored.record, level=Level.UID))
             self._technician()
 
     def _technician(self) -> None:

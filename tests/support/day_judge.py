@@ -14,8 +14,8 @@ from edge.controller.faults import FaultTally
 from edge.controller.pilot import PilotState
 from edge.controller.wear import ContactorWear
 from edge.journal.verify import verify
-from edge.rfid.tokens.pepper import load_or_create_pepper
-from edge.rfid.tokens.store import FILE_NAME, TokenStore
+from edge.rfid.tokens.store import TokenStore
+from edge.rfid.tokens.vault import Vault
 
 Story = list[dict[str, Any]]
 
@@ -114,9 +114,9 @@ def _energy(day: Day, folder: Path, told: dict[str, Story], cdrs: dict[str, dict
 
 def _names(folder: Path) -> dict[str, str]:
     """Whose card each reference is."""
-    store = TokenStore.open(folder / FILE_NAME, load_or_create_pepper(folder))
+    store = TokenStore.open(folder, Vault.load(folder))
     try:
-        return {store.lookup(uid)[0].ref: who for who, uid in CARDS.items()}
+        return {store.token(uid).ref: who for who, uid in CARDS.items()}
     finally:
         store.close()
 
@@ -155,11 +155,11 @@ def _counters(day: Day, folder: Path) -> None:
 
 
 def _cards(folder: Path) -> None:
-    store = TokenStore.open(folder / FILE_NAME, load_or_create_pepper(folder))
+    store = TokenStore.open(folder, Vault.load(folder))
     try:
-        assert all(store.lookup(uid)[1] is not None for uid in CARDS.values()), "a card is missing"
-        for record in store.list():
-            assert record.token.sealed is not None
-            store.unseal(record.token.sealed, record.token.ref)
+        for uid in CARDS.values():
+            stored = store.lookup(uid)
+            assert stored.record is not None, "a card is missing"
+            assert store.unseal(stored.token.sealed, stored.token.ref) == uid
     finally:
         store.close()

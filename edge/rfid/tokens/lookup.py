@@ -1,64 +1,106 @@
 """The token store for the controller's loop: a thread of its own, so that no disk holds up a tick."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from edge.controller.idtoken import IdToken, Level, TokenRecord
-from edge.rfid.tokens.pepper import load_or_create_pepper
-from edge.rfid.tokens.store import FILE_NAME, TokenStore
+from edge.controller.idtoken import TokenRecord
+from edge.controller.trouble import DeviceTimeout
+from edge.rfid.tokens.database import Factory
+from edge.rfid.tokens.store import Stored, TokenStore
+from edge.rfid.tokens.vault import Vault
 
 T = TypeVar("T")
+LOOK_UP_S = 0.3  # the card is let go half a second after it was held
 
 
 class TokenLookup:
-    """`await TokenLookup.open(state_dir)`, `lookup`, `unseal`, `close`; raises as TokenStore does."""
+    """`await TokenLookup.open(state_dir)`; every method raises as TokenStore's, and DeviceTimeout."""
 
-    def __init__(self, state_dir: Path) -> None:
-        self._state_dir = state_dir
+    def __init__(self, state_dir: Path, credentials: Path | None, factory: Factory) -> None:
+        self._state_dir, self._credentials, self._factory = state_dir, credentials, factory
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cards")
         self._store: TokenStore | None = None
 
     @classmethod
-    async def open(cls, state_dir: Path) -> "TokenLookup":
-        """Opens pepper and store below `state_dir`; creates both when they are missing.
+    async def open(cls, state_dir: Path, credentials: Path | None = None, *,
+                   factory: Factory = sqlite3.Connection) -> "TokenLookup":
+        """Opens secrets and store below `state_dir`; creates them when they are missing.
 
-        Raises PepperError, StoreError, OSError.
+        `credentials`: the folder that systemd gave this service. Raises VaultError, StoreError,
+        OSError.
         """
-        lookup = cls(state_dir)
+        lookup = cls(state_dir, credentials, factory)
         try:
-            await lookup._in_thread(lookup._open)
+            await lookup._in_thread(lookup._open, None)
         except BaseException:
             lookup._thread.shutdown(wait=False)
             raise
         return lookup
 
-    async def lookup(self, uid: bytes, *,
-                     level: Level = Level.UID) -> tuple[IdToken, TokenRecord | None]:
-        """See TokenStore.lookup."""
-        return await self._in_thread(lambda: self._opened().lookup(uid, level=level))
+    @property
+    def vault(self) -> Vault:
+        """Read in the thread that opened it; what it reads later is the caller's to take elsewhere."""
+        return self._opened().vault
+
+    async def lookup(self, uid: bytes, *, utc: str | None = None, seal_unknown: bool = False,
+                     within_s: float = LOOK_UP_S) -> Stored:
+        """See TokenStore.lookup. Without an answer in time it is one with an `error`: whoever charges
+        can still end it.
+        """
+        store = self._opened()
+        try:
+            return await self._in_thread(
+                lambda: store.lookup(uid, utc=utc, seal_unknown=seal_unknown), within_s)
+        except DeviceTimeout as error:
+            return Stored(token=store.token(uid), error=str(error))
+
+    async def fresh(self, ref: str, counter: int, *, within_s: float = LOOK_UP_S) -> bool:
+        """See Taps.fresh. One that comes too late was noted perhaps, and is no proof."""
+        return await self.ask(lambda store: store.taps.fresh(ref, counter), within_s)
+
+    async def remember(self, record: TokenRecord, until_utc: str | None) -> None:
+        """See Taps.remember; its seal is kept as well."""
+        await self.ask(lambda store: store.taps.remember(record, until_utc))
+
+    async def keep(self, ref: str) -> None:
+        """See Taps.keep."""
+        await self.ask(lambda store: store.taps.keep(ref))
 
     async def unseal(self, sealed: str, ref: str) -> bytes:
         """See TokenStore.unseal."""
-        return await self._in_thread(lambda: self._opened().unseal(sealed, ref))
+        return await self.ask(lambda store: store.unseal(sealed, ref))
+
+    async def ask(self, question: Callable[[TokenStore], T], within_s: float | None = None) -> T:
+        """Anything else, in the store's thread. With `within_s` it raises DeviceTimeout after it."""
+        store = self._opened()
+        return await self._in_thread(lambda: question(store), within_s)
 
     async def close(self) -> None:
-        """Gives the file back and ends the thread."""
+        """Gives the files back."""
         store, self._store = self._store, None
         if store is not None:
-            await self._in_thread(store.close)
+            await self._in_thread(store.close, None)
         self._thread.shutdown(wait=False)
 
     def _open(self) -> None:
-        pepper = load_or_create_pepper(self._state_dir)
-        self._store = TokenStore.open(self._state_dir / FILE_NAME, pepper)
+        vault = Vault.load(self._state_dir, self._credentials)
+        self._store = TokenStore.open(self._state_dir, vault, factory=self._factory)
 
     def _opened(self) -> TokenStore:
         if self._store is None:
             raise RuntimeError("the token look-up is closed")
         return self._store
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+    async def _in_thread(self, work: Callable[[], T], within_s: float | None) -> T:
+        """What has not begun by then is not begun any more."""
+        future = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        try:
+            async with asyncio.timeout(within_s):
+                return await future
+        except TimeoutError:
+            raise DeviceTimeout("ask the token store", where=str(self._state_dir),
+                                got=f"nothing within {within_s} s", expected="an answer") from None

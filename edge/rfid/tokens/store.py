@@ -1,195 +1,249 @@
-"""The token store `cards.db`: who may charge, without a single UID in clear.
+"""The token store: who may charge, without a single UID in clear.
 
-A token is found by `ref`, HMAC-SHA256 of type and UID under the site pepper. One connection, to
-be used by one thread; command line and controller may have the file open at the same time (WAL).
+A token is found by `ref`, HMAC-SHA256 of type and UID under the site pepper: what was entered here
+first, then the operator's list (both in `cards.db`), then what the cloud said earlier (`taps.db`). Two
+connections, to be used by one thread; commands and controller may have the files open at the same time
+(WAL).
 """
 
-import os
-import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
-from edge.controller.idtoken import IdToken, Level, TokenRecord, TokenStatus
-from edge.controller.trouble import DeviceError
-from edge.rfid.tokens.pepper import Pepper
-from edge.rfid.tokens.seal import TOKEN_KEY_BYTES, SealBroken, seal, unseal
+from edge.controller.idtoken import ISO14443, IdToken, Source, TokenRecord, TokenStatus
+from edge.controller.struct import Value
+from edge.rfid.tokens import database, migration
+from edge.rfid.tokens.database import Factory, StoreError, wall
+from edge.rfid.tokens.rows import Entry, RowDamaged, Rows
+from edge.rfid.tokens.schema import CARDS_FILE, CARDS_VERSION, FIND
+from edge.rfid.tokens.secret import CardSecret
+from edge.rfid.tokens.taps import Taps
+from edge.rfid.tokens.vault import Vault
 from edge.rfid.uid import UidError, check_uid, is_random, last4
 
-FILE_NAME = "cards.db"
-ISO14443 = "ISO14443"  # OCPP 2.0.1 IdTokenEnumType
-_BUSY_S = 2.0
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE token_key (ref BLOB PRIMARY KEY, key BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE token (
-  ref BLOB PRIMARY KEY, type TEXT NOT NULL, last4 TEXT NOT NULL, sealed TEXT NOT NULL,
-  status TEXT NOT NULL, contract_id TEXT, group_ref TEXT, evse_ids TEXT NOT NULL, language TEXT,
-  expires_utc TEXT, min_level INTEGER NOT NULL) WITHOUT ROWID;
-"""
-_COLUMNS = ("ref, type, last4, sealed, status, contract_id, group_ref, evse_ids, language, "
-            "expires_utc, min_level")
-_Row = tuple[bytes, str, str, str, str, str | None, str | None, str, str | None, str | None, int]
-_ids = msgspec.json.Decoder(tuple[str, ...])
+_PAGE = 500
+_NEXT = """
+SELECT ref, record, private, 1 FROM own WHERE ref > ?1 AND record IS NOT NULL
+UNION ALL SELECT ref, record, private, 0 FROM list_0
+  WHERE (SELECT generation % 2 FROM list_head) = 0 AND ref > ?1 AND ref NOT IN (SELECT ref FROM own)
+UNION ALL SELECT ref, record, private, 0 FROM list_1
+  WHERE (SELECT generation % 2 FROM list_head) = 1 AND ref > ?1 AND ref NOT IN (SELECT ref FROM own)
+ORDER BY ref LIMIT ?2"""
 
 
-class StoreError(DeviceError):
-    """The file cannot be used: damaged, full, held by somebody, or of another site."""
+class Stored(Value):
+    """What is known of a card. `token` is as rows may hold it, its level `Level.UID`.
+
+    `record` None: nobody here knows it; with an `error` nobody could look. `secret`: to prove it by.
+    """
+
+    token: IdToken
+    record: TokenRecord | None = None
+    secret: CardSecret | None = None
+    source: Source = Source.LIST
+    error: str = ""  # for the log; names no number
+
+
+class ListHead(Value):
+    """The operator's list that holds. Version 0: none yet."""
+
+    generation: int
+    version: int
+    hash: bytes
+    tokens: int
+    issued_utc: str | None
+    confirmed_utc: str | None
+
+
+class Known(Value):
+    """One token of all; `own`: it was entered here."""
+
+    entry: Entry
+    own: bool
 
 
 class TokenStore:
-    """`TokenStore.open(path, pepper)`; every method raises StoreError when the file does not obey."""
+    """`TokenStore.open(state_dir, vault)`; methods raise StoreError when a file does not obey."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, pepper: Pepper) -> None:
-        self._db, self._path, self._pepper = connection, path, pepper
+    def __init__(self, db: sqlite3.Connection, path: Path, vault: Vault, taps: Taps) -> None:
+        self.db, self.path, self.taps, self.vault = db, path, taps, vault
+        self.rows = Rows(vault.row_key)
 
     @classmethod
-    def open(cls, path: Path, pepper: Pepper) -> "TokenStore":
-        """Opens or creates. Raises StoreError, also for a file that another pepper has keyed."""
-        with _wall("open the token store", path):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # WAL and shm take over its mode
-            connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
-            store = cls(connection, path, pepper)
+    def open(cls, state_dir: Path, vault: Vault, *,
+             factory: Factory = sqlite3.Connection) -> "TokenStore":
+        """Opens or creates `cards.db` and `taps.db`, and brings an older store up to date.
+
+        Raises StoreError, also for files that another pepper has keyed.
+        """
+        path, check = state_dir / CARDS_FILE, vault.pepper.check()
+        with wall("open the token store", path):
+            db = database.connect(path, factory=factory)
             try:
-                store._prepare()
+                database.refuse_strange(db, path, version=CARDS_VERSION, check=check)
+                taps = Taps.open(state_dir, vault.pepper, factory=factory)
             except BaseException:
-                connection.close()
+                db.close()
                 raise
-        return store
+            try:
+                migration.prepare(db, path, check, taps)
+            except BaseException:
+                taps.close()
+                db.close()
+                raise
+        return cls(db, path, vault, taps)
 
     def close(self) -> None:
-        """Gives the file back."""
-        self._db.close()
+        """Gives the files back."""
+        self.taps.close()
+        self.db.close()
 
-    def lookup(self, uid: bytes, *, level: Level = Level.UID) -> tuple[IdToken, TokenRecord | None]:
-        """The token as rows may hold it, proven to `level`, and what the list knows of it.
+    def token(self, uid: bytes, *, contract_id: str | None = None) -> IdToken:
+        """As it is known here, without a seal; looks into no file. Raises UidError."""
+        return IdToken(ref=self.vault.pepper.ref(ISO14443, check_uid(uid)), last4=last4(uid),
+                       contract_id=contract_id)
 
-        A record whose `min_level` is above `level` is for the caller to refuse: a card that can
-        prove more and shows only its UID is a copy. Raises UidError.
+    def lookup(self, uid: bytes, *, utc: str | None = None, seal_unknown: bool = False) -> Stored:
+        """What is known of a card. Files that do not obey end in an `error`, not in an exception:
+        whoever charges can still end it, since `ref` needs the pepper only. Raises UidError.
+
+        `utc`: now, for what the cloud said earlier; None while the clock is not to be trusted.
+        `seal_unknown`: this site may let unknown cards charge, so their numbers are sealed, too (see
+        `Taps.keep`); never a random one.
         """
-        ref = self._ref(uid)
-        with _wall("look a card up", self._path):
-            row = self._db.execute(f"SELECT {_COLUMNS} FROM token WHERE ref = ?",
-                                   (bytes.fromhex(ref),)).fetchone()
-        if row is None:
-            return IdToken(ref=ref, type=ISO14443, level=level, last4=last4(uid)), None
-        record = _record(row, level)
-        return record.token, record
+        token = self.token(uid)
+        try:
+            stored = self._find(token, utc)
+        except StoreError as error:
+            return Stored(token=token, error=str(error))
+        if is_random(uid) or (stored.record is None and not seal_unknown):
+            return stored
+        try:
+            sealed = self.taps.seal(token.ref, uid, provisional=stored.record is None)
+        except StoreError as error:  # a bill without the number is still a bill
+            return replace(stored, error=str(error))
+        record = stored.record
+        if record is not None:
+            record = replace(record, token=replace(record.token, sealed=sealed))
+        return replace(stored, record=record, token=replace(stored.token, sealed=sealed))
 
-    def add(self, uid: bytes, *, status: TokenStatus = TokenStatus.ACCEPTED,
-            contract_id: str | None = None, group_ref: str | None = None,
-            evse_ids: Sequence[str] = (), language: str | None = None,
-            expires_utc: str | None = None, min_level: Level = Level.UID) -> TokenRecord:
-        """Adds a token, or replaces what was known of it; its key, and so its old seals, stay good.
+    def _find(self, token: IdToken, utc: str | None) -> Stored:
+        with self.wall("look a card up"):
+            row = self.db.execute(FIND, (bytes.fromhex(token.ref),)).fetchone()
+            if row is None:
+                record = self.taps.remembered(token.ref, utc)
+                if record is None:
+                    return Stored(token=token)
+                token = replace(token, contract_id=record.token.contract_id)
+                return Stored(token=token, record=replace(record, token=token), source=Source.CACHE)
+            if row[1] is None:
+                return Stored(token=token)
+            entry = self.rows.unpack(bytes.fromhex(token.ref), row[1], row[2])
+            return Stored(token=entry.record.token, record=entry.record, secret=entry.secret)
 
-        Raises UidError for a random number: the next phone may show the same one.
+    def find(self, ref: str) -> Known | None:
+        """What the store itself knows of a token, without the cache."""
+        with self.wall("look a card up"):
+            raw = bytes.fromhex(ref)
+            row = self.db.execute(FIND, (raw,)).fetchone()
+            if row is None or row[1] is None:
+                return None
+            return Known(entry=self.rows.unpack(raw, row[1], row[2]), own=row[0] == 0)
+
+    def add(self, uid: bytes, record: TokenRecord | None = None, *,
+            secret: CardSecret | None = None, name: str = "") -> TokenRecord:
+        """Enters a token here, or replaces what was known of it; its old seals stay good.
+
+        `record`: what it may do (its token: only the contract is taken over). Without a new `secret` a
+        card keeps the one it has, and the level that it has to prove. Raises UidError for a random
+        number: the next phone may show the same one.
         """
         if is_random(check_uid(uid)):
             raise UidError("this number is made up anew at each tap (08......): it identifies nobody")
-        ref = self._ref(uid)
-        raw_ref = bytes.fromhex(ref)
-        with _wall("add a card", self._path), self._transaction():
-            self._db.execute("INSERT OR IGNORE INTO token_key VALUES (?, ?)",
-                             (raw_ref, secrets.token_bytes(TOKEN_KEY_BYTES)))
-            row: _Row = (raw_ref, ISO14443, last4(uid), seal(uid, self._key(raw_ref), ref),
-                         status.value, contract_id, group_ref,
-                         msgspec.json.encode(list(evse_ids)).decode(), language, expires_utc,
-                         int(min_level))
-            self._db.execute(f"INSERT OR REPLACE INTO token ({_COLUMNS}) VALUES "
-                             f"({', '.join('?' * len(row))})", row)
-        return _record(row, Level.UID)
+        token = self.token(uid, contract_id=None if record is None else record.token.contract_id)
+        record = TokenRecord(token=token) if record is None else replace(record, token=token)
+        sealed = self.taps.seal(token.ref, uid)
+        with self.wall("add a card"), database.transaction(self.db):
+            known = self.find(token.ref)
+            if known is not None and secret is None:
+                secret, name = known.entry.secret, name or known.entry.name
+                record = replace(record, min_level=max(record.min_level, known.entry.record.min_level))
+            self._enter(Entry(record=record, secret=secret, name=name))
+        return replace(record, token=replace(token, sealed=sealed))
 
     def block(self, uid: bytes) -> bool:
-        """Keeps the token and refuses it; False when the list does not know it."""
-        with _wall("block a card", self._path):
-            return self._db.execute(
-                "UPDATE token SET status = ? WHERE ref = ?",
-                (TokenStatus.BLOCKED.value, bytes.fromhex(self._ref(uid)))).rowcount > 0
+        """As `block_ref`. Raises UidError."""
+        return self.block_ref(self.token(uid).ref)
+
+    def block_ref(self, ref: str) -> bool:
+        """Keeps the token and refuses it, whatever the list says; False for one that nobody knows."""
+        with self.wall("block a card"), database.transaction(self.db):
+            known = self.find(ref)
+            record = self.taps.remembered(ref, None) if known is None else known.entry.record
+            if record is None:
+                return False
+            entry = Entry(record=record) if known is None else known.entry
+            self._enter(replace(entry, record=replace(record, status=TokenStatus.BLOCKED)))
+        return True
 
     def remove(self, uid: bytes) -> bool:
-        """Forgets the token. Its key stays: sessions on record are still to be billed."""
-        with _wall("remove a card", self._path):
-            return self._db.execute("DELETE FROM token WHERE ref = ?",
-                                    (bytes.fromhex(self._ref(uid)),)).rowcount > 0
-
-    def erase(self, ref: str) -> bool:
-        """Forgets the token and destroys its key: none of its seals, anywhere, opens again."""
+        """Forgets the token; False for one that nobody knows. One of the operator's list is unknown
+        here from now on. Its key stays: sessions on record are still to be billed.
+        """
+        ref = self.token(uid).ref
         raw = bytes.fromhex(ref)
-        with _wall("erase a card", self._path):
-            with self._transaction():
-                self._db.execute("DELETE FROM token WHERE ref = ?", (raw,))
-                erased = self._db.execute("DELETE FROM token_key WHERE ref = ?", (raw,)).rowcount > 0
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # old pages leave the WAL, too
-        return erased
+        with self.wall("remove a card"), database.transaction(self.db):
+            known = self.find(ref) is not None
+            self.db.execute("DELETE FROM own WHERE ref = ?", (raw,))
+            if self.find(ref) is not None:
+                self.db.execute("INSERT INTO own VALUES (?, NULL, NULL)", (raw,))
+        cached = self.taps.remembered(ref, None)
+        if cached is not None:
+            self.taps.remember(cached, None)
+        return known or cached is not None
+
+    def all(self) -> Iterator[Known]:
+        """All tokens by `ref`, a page at a time, so that nothing waits for whoever reads them."""
+        after, more = b"", True
+        while more:
+            with self.wall("list the cards"):
+                rows = self.db.execute(_NEXT, (after, _PAGE)).fetchall()
+                page = [Known(entry=self.rows.unpack(ref, record, private), own=bool(own))
+                        for ref, record, private, own in rows]
+            yield from page
+            after, more = (rows[-1][0] if rows else b""), len(rows) == _PAGE
 
     def list(self) -> list[TokenRecord]:
-        """All tokens, in no order that means anything."""
-        with _wall("list the cards", self._path):
-            rows = self._db.execute(f"SELECT {_COLUMNS} FROM token").fetchall()
-        return [_record(row, Level.UID) for row in rows]
+        """All records, by `ref`: for a store of hundreds (`all` for millions)."""
+        return [known.entry.record for known in self.all()]
+
+    def list_head(self) -> ListHead:
+        """Of the operator's list as it is now."""
+        with self.wall("look at the list"):
+            row = self.db.execute("SELECT generation, version, hash, tokens, issued_utc, confirmed_utc "
+                                  "FROM list_head").fetchone()
+        if row is None:
+            raise StoreError("look at the list", where=str(self.path), got="no row of it",
+                             expected="one")
+        return ListHead(generation=row[0], version=row[1], hash=row[2], tokens=row[3],
+                        issued_utc=row[4], confirmed_utc=row[5])
 
     def unseal(self, sealed: str, ref: str) -> bytes:
         """The UID behind a seal; raises SealBroken, also when the token was erased."""
-        with _wall("open a seal", self._path):
-            return unseal(sealed, self._key(bytes.fromhex(ref)), ref)
+        return self.taps.unseal(sealed, ref)
 
-    def _ref(self, uid: bytes) -> str:
-        return self._pepper.ref(ISO14443, check_uid(uid))
-
-    def _key(self, raw_ref: bytes) -> bytes:
-        row = self._db.execute("SELECT key FROM token_key WHERE ref = ?", (raw_ref,)).fetchone()
-        if row is None:
-            raise SealBroken(f"the key of token {raw_ref.hex()[:8]} was destroyed or never existed")
-        return self._pepper.sealing_key(row[0])
+    def _enter(self, entry: Entry) -> None:
+        self.db.execute("INSERT OR REPLACE INTO own VALUES (?, ?, ?)", self.rows.pack(entry))
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
-    def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.execute("PRAGMA secure_delete = ON")  # an erased key leaves no bytes behind
-        with self._transaction():
-            version = self._db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                for statement in _SCHEMA.strip().split(";\n"):
-                    self._db.execute(statement)
-                self._db.execute("INSERT INTO meta VALUES ('pepper', ?)", (self._pepper.check(),))
-                self._db.execute(f"PRAGMA user_version = {_VERSION}")
-            elif version != _VERSION:
-                raise StoreError("open the token store", where=str(self._path),
-                                 got=f"version {version}", expected=f"version {_VERSION}")
-            check = self._db.execute("SELECT value FROM meta WHERE name = 'pepper'").fetchone()
-        if check is None or check[0] != self._pepper.check():
-            raise StoreError("open the token store", where=str(self._path),
-                             got="a store keyed by another pepper",
-                             expected="the pepper file of this site; restore it from the backup")
-
-
-def _record(row: _Row, level: Level) -> TokenRecord:
-    ref, kind, last, sealed, status, contract, group, evses, language, expires, min_level = row
-    token = IdToken(ref=ref.hex(), type=kind, level=level, last4=last, contract_id=contract,
-                    sealed=sealed)
-    return TokenRecord(token=token, status=TokenStatus(status), group_ref=group,
-                       evse_ids=_ids.decode(evses), language=language, expires_utc=expires,
-                       min_level=Level(min_level))
-
-
-@contextmanager
-def _wall(what: str, path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError(what, where=str(path), got=f"{type(error).__name__}: {error}",
-                         expected="a usable cards.db") from error
+    def wall(self, what: str) -> Iterator[None]:
+        """Around whatever touches `db`: raises StoreError."""
+        with wall(what, self.path):
+            try:
+                yield
+            except RowDamaged as error:
+                raise StoreError(what, where=str(self.path), got=str(error),
+                                 expected="a row as it was written") from None

@@ -3,22 +3,24 @@ import threading
 
 import pytest
 
+from edge.controller.idtoken import IdToken, TokenRecord
+from edge.controller.trouble import DeviceTimeout
 from edge.rfid.tokens.lookup import TokenLookup
-from edge.rfid.tokens.pepper import PepperError, load_or_create_pepper
-from edge.rfid.tokens.store import FILE_NAME, TokenStore
+from edge.rfid.tokens.store import TokenStore
+from edge.rfid.tokens.vault import Vault, VaultError
 
 UID = bytes.fromhex("04A3C6CAE26180")
 
 
 async def test_looks_up_and_unseals_in_its_own_thread(tmp_path):
-    store = TokenStore.open(tmp_path / FILE_NAME, load_or_create_pepper(tmp_path))
-    store.add(UID, contract_id="c")
+    store = TokenStore.open(tmp_path, Vault.load(tmp_path))
+    store.add(UID)
     store.close()
     lookup = await TokenLookup.open(tmp_path)
     found = await asyncio.gather(*(lookup.lookup(UID) for _ in range(20)))
-    token, record = found[0]
-    assert record is not None
+    assert found[0].record is not None
     assert all(each == found[0] for each in found)
+    token = found[0].token
     assert await lookup.unseal(token.sealed, token.ref) == UID
     assert [t.name for t in threading.enumerate() if t.name.startswith("cards")] == ["cards_0"]
     await lookup.close()
@@ -26,16 +28,52 @@ async def test_looks_up_and_unseals_in_its_own_thread(tmp_path):
 
 async def test_creates_pepper_and_store_on_the_first_day(tmp_path):
     lookup = await TokenLookup.open(tmp_path)
-    token, record = await lookup.lookup(UID)
-    assert record is None
-    assert len(token.ref) == 32
-    assert token.sealed == ""
+    stored = await lookup.lookup(UID)
+    assert stored.record is None
+    assert not stored.error
+    assert len(stored.token.ref) == 32
+    assert stored.token.sealed == ""
     await lookup.close()
     assert (tmp_path / "pepper").exists()
 
 
 async def test_a_pepper_open_to_others_stops_the_start(tmp_path):
-    load_or_create_pepper(tmp_path)
+    Vault.load(tmp_path)
     (tmp_path / "pepper").chmod(0o644)
-    with pytest.raises(PepperError):
+    with pytest.raises(VaultError):
         await TokenLookup.open(tmp_path)
+
+
+async def test_a_disk_that_stands_holds_up_no_tap_and_names_the_card_all_the_same(tmp_path):
+    lookup = await TokenLookup.open(tmp_path)
+    stands, begun = threading.Event(), threading.Event()
+
+    def stuck(_store: TokenStore) -> bool:
+        begun.set()
+        return stands.wait(10)
+
+    held = asyncio.ensure_future(lookup.ask(stuck))
+    await asyncio.to_thread(begun.wait, 10)
+    late = await lookup.lookup(UID, within_s=0.01)
+    assert late.record is None
+    assert "nothing within 0.01 s" in late.error
+    with pytest.raises(DeviceTimeout):
+        await lookup.fresh(late.token.ref, 5, within_s=0.01)
+    stands.set()
+    assert await held
+    assert (await lookup.lookup(UID)).token == late.token
+    assert await lookup.fresh(late.token.ref, 5), "what was given up was not done later"
+    await lookup.close()
+
+
+async def test_the_clouds_word_is_remembered_and_found(tmp_path):
+    lookup = await TokenLookup.open(tmp_path)
+    unknown = await lookup.lookup(UID, seal_unknown=True)
+    await lookup.remember(TokenRecord(token=IdToken(ref=unknown.token.ref), group_ref="g"),
+                          "2027-01-01T00:00:00.000Z")
+    await lookup.keep(unknown.token.ref)
+    known = await lookup.lookup(UID, utc="2026-12-31T23:59:59.999Z")
+    assert known.record is not None
+    assert known.record.group_ref == "g"
+    assert known.token.sealed == unknown.token.sealed
+    await lookup.close()

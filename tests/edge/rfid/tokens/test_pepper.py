@@ -1,10 +1,8 @@
 import hashlib
-import stat
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from edge.rfid.tokens.pepper import Pepper, PepperError, load_or_create_pepper
+from edge.rfid.tokens.pepper import Pepper
 
 
 def test_the_reference_is_hmac_sha256_of_type_and_number_cut_to_16_bytes():
@@ -28,37 +26,11 @@ def test_another_site_or_type_gives_another_reference():
     assert len(refs) == 3
 
 
-def test_the_file_is_created_once_and_readable_by_its_owner_alone(tmp_path):
-    first = load_or_create_pepper(tmp_path)
-    path = tmp_path / "pepper"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert len(path.read_bytes()) == 32
-    assert load_or_create_pepper(tmp_path).check() == first.check()
-    assert [entry.name for entry in tmp_path.iterdir()] == ["pepper"]
-
-
-def test_two_processes_that_start_together_agree(tmp_path):
-    with ThreadPoolExecutor(8) as pool:
-        checks = {p.check() for p in pool.map(lambda _: load_or_create_pepper(tmp_path), range(16))}
-    assert len(checks) == 1
-
-
-def test_a_pepper_that_others_may_read_is_refused(tmp_path):
-    load_or_create_pepper(tmp_path)
-    (tmp_path / "pepper").chmod(0o640)
-    with pytest.raises(PepperError, match="0640"):
-        load_or_create_pepper(tmp_path)
-
-
-def test_a_damaged_pepper_is_refused_and_kept(tmp_path):
-    path = tmp_path / "pepper"
-    path.touch(0o600)
-    path.write_bytes(b"short")
-    with pytest.raises(PepperError, match="5 bytes"):
-        load_or_create_pepper(tmp_path)
-    assert path.read_bytes() == b"short"
-
-
 def test_the_secret_does_not_show():
     assert "secret" in repr(Pepper(b"A" * 32))
     assert "AAAA" not in repr(Pepper(b"A" * 32))
+
+
+def test_a_pepper_of_another_length_is_none():
+    with pytest.raises(ValueError, match="32 bytes, got 5"):
+        Pepper(b"short")
