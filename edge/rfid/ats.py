@@ -8,10 +8,16 @@ from edge.controller.struct import Value
 from edge.controller.trouble import BadAnswer
 
 CARRIER_HZ = 13_560_000
-RATS = b"\xe0\x80"  # FSDI 8: we take frames of 256 bytes; CID 0
+_RATS = 0xE0
 _FSC = (16, 24, 32, 40, 48, 64, 96, 128, 256)
 _DEFAULT_FSCI, _DEFAULT_FWI = 2, 4  # 5.2.3 and 5.2.5: what holds when the byte is absent
 _HAS_TA, _HAS_TB, _HAS_TC = 0x10, 0x20, 0x40
+
+
+def rats(frame_size: int) -> bytes:
+    """The request for a reader that takes frames of so many bytes, PCB and CRC included; CID is 0."""
+    largest = max((code for code, size in enumerate(_FSC) if size <= frame_size), default=0)
+    return bytes([_RATS, largest << 4])
 
 
 class Ats(Value):

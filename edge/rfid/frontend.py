@@ -5,19 +5,25 @@ unplug its close() may fail and keep the port open. `connect()` is never used: i
 of its own, hides an unplugged reader behind a quiet False, and notices a request to end after 1.6 s.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from edge.controller.struct import Value
 from edge.controller.trouble import BadAnswer, DeviceError, DeviceTimeout, LineDown
-from edge.rfid.ats import RATS, parse_ats
+from edge.rfid.acr122 import tame_acr122
+from edge.rfid.ats import parse_ats, rats
+from edge.rfid.isodep import IsoDep
+from edge.rfid.kind import ISO_DEP
 from edge.rfid.path import path_problem
-from edge.rfid.udp import connect_udp
+from edge.rfid.pn532 import connect_pn532
+from edge.rfid.udp import FRAME_WAIT_S, connect_udp
 from edge.rfid.uid import UidError, check_uid
 
-ISO_DEP = 0x20  # SAK bit 6: the card speaks ISO/IEC 14443-4
 RATS_WAIT_S = 0.05  # 14443-4, 7.2 gives the card 4.8 ms; the way through a USB reader is longer
+RAW_WAIT_S = 0.05  # a Type 2 card answers within 10 ms
+_CRC_BYTES = 2  # which the chip adds and takes off
 
 
 class Card(Value):
@@ -34,8 +40,9 @@ class Card(Value):
 class Frontend:
     """One NFC reader, owned by one thread."""
 
-    def __init__(self, path: str, *, virtual: bool,
-                 connect: Callable[[str], Any] | None = None) -> None:
+    def __init__(self, path: str, *, virtual: bool, connect: Callable[[str], Any] | None = None,
+                 mono_s: Callable[[], float] = time.monotonic,
+                 sleep: Callable[[float], None] = time.sleep) -> None:
         """`connect` opens an nfcpy ContactlessFrontend by another way than its path.
 
         Raises ValueError for a path that cannot or must not be used.
@@ -47,6 +54,12 @@ class Frontend:
         self._clf: Any = None  # nfcpy has no types
         self._device: Any = None
         self._target: Any = None
+        self._mono_s, self._sleep = mono_s, sleep
+        # A simulated radio shares its machine with others: its cards may be slower than they say.
+        self._least_wait_s = FRAME_WAIT_S if path.startswith("udp") else 0.0
+        self._card: IsoDep | None = None  # selected, and in step with us
+        self._quiet_until_s = 0.0
+        self.chip = ""  # what the reader says that it is, once it was open
 
     def open(self) -> None:
         """Opens the reader; raises LineDown. The libraries are loaded here, at first need."""
@@ -54,16 +67,23 @@ class Frontend:
         try:
             with self._wall("open the card reader"):
                 import nfc.clf
+                import nfc.tag.tt4  # here, that the first tap need not wait for it
 
                 self._target = nfc.clf.RemoteTarget("106A")
                 self._clf = self._connect(self._path)
                 self._device = self._clf.device
+                tame_acr122(self._device)
+                self.chip = _named(self._device)
         except (BadAnswer, DeviceTimeout) as error:  # noise from a device: it is not the right one
             raise LineDown(error.what, where=error.where, got=error.got,
                            expected=error.expected) from None
 
     def sense(self) -> Card | None:
-        """Polls once. None: no card. BadAnswer: noise, something is there; LineDown: reader gone."""
+        """Polls once. None: no card. BadAnswer: noise, something is there; LineDown: reader gone.
+
+        A card that was selected before has no power for a moment, and forgets it.
+        """
+        self._card = None
         with self._wall("poll for a card"):
             found = self._opened().sense(self._target)
             if found is None:
@@ -78,16 +98,58 @@ class Frontend:
             return Card(uid=uid, sak=found.sel_res[0], atqa=bytes(found.sens_res))
 
     def select(self, card: Card) -> bytes:
-        """The ATS of the card that was just sensed, empty when it has none or tore away."""
+        """The ATS of the card that was just sensed, empty when it has none or tore away.
+
+        The card stays selected, with the field on, until the next `sense`.
+        """
         if not card.sak & ISO_DEP:
             return b""
         try:
             with self._wall("select the card"):
-                ats = bytes(self._opened().exchange(bytearray(RATS), RATS_WAIT_S) or b"")
-                parse_ats(ats)
+                clf = self._opened()
+                request = bytearray(rats(clf.max_recv_data_size + _CRC_BYTES))
+                ats = bytes(clf.exchange(request, max(RATS_WAIT_S, self._least_wait_s)) or b"")
+                said = parse_ats(ats)
+                self._quiet_until_s = self._mono_s() + said.guard_s
+                self._card = IsoDep(clf.exchange, said, least_wait_s=self._least_wait_s,
+                                    reader_frame=clf.max_send_data_size + _CRC_BYTES)
                 return ats
         except (BadAnswer, DeviceTimeout):
             return b""
+
+    def apdu(self, command: bytes, left_s: Callable[[], float]) -> bytes:
+        """One command to the selected card, and its whole answer with the status word.
+
+        `left_s` says before each frame how long there is still. Raises BadAnswer and DeviceTimeout,
+        after which the card has to be sensed and selected anew, and LineDown.
+        """
+        card, self._card = self._card, None
+        if card is None:
+            raise BadAnswer("talk to the card", where=self._path, got="no selected card",
+                            expected="one that answered RATS and every command since")
+        with self._wall("talk to the card"):
+            self._keep_quiet(left_s())
+            answer = card.apdu(command, left_s)
+        self._card = card
+        return answer
+
+    def raw(self, frame: bytes) -> bytes:
+        """One frame to a card without ISO-DEP that was just sensed (NFC Forum Type 2), and its answer.
+
+        Without CRC, which the chip adds and checks. Raises BadAnswer, DeviceTimeout and LineDown.
+        """
+        with self._wall("ask the card"):
+            wait_s = max(RAW_WAIT_S, self._least_wait_s)
+            return bytes(self._opened().exchange(bytearray(frame), wait_s))
+
+    def _keep_quiet(self, left_s: float) -> None:
+        """Gives a card the time that it wants after its ATS (SFGT: 14443-4, 5.2.5)."""
+        quiet_s = self._quiet_until_s - self._mono_s()
+        if quiet_s > left_s:
+            raise DeviceTimeout("talk to the card", where=self._path, expected="an answer in time",
+                                got=f"a card that wants {quiet_s:.2f} s of quiet first")
+        if quiet_s > 0:
+            self._sleep(quiet_s)
 
     def close(self) -> None:
         """Gives the device back, whatever state it is in. Never raises."""
@@ -126,6 +188,8 @@ def _connect(path: str) -> Any:
 
     if path.startswith("udp"):
         return connect_udp(path)
+    if path.endswith(":pn532"):
+        return connect_pn532(path)
     return nfc.clf.ContactlessFrontend(path)
 
 
@@ -133,8 +197,14 @@ def _translated(error: Exception, what: str, where: str) -> DeviceError:
     """Noise of the radio stays apart from a reader that is gone. Texts of nfcpy may quote a UID, so
     that only those of the operating system are passed on."""
     import nfc.clf
+    import nfc.tag
 
     name = type(error).__name__
+    if isinstance(error, nfc.tag.TagCommandError):
+        silent = error.errno == nfc.tag.TIMEOUT_ERROR
+        kind = DeviceTimeout if silent else BadAnswer
+        return kind(what, where=where, got="no answer" if silent else "blocks out of order",
+                    expected="an answer of the card")
     if isinstance(error, nfc.clf.TimeoutError):
         return DeviceTimeout(what, where=where, got="no answer", expected="an answer of the card")
     noise = (nfc.clf.CommunicationError, IndexError, AssertionError, ValueError, TypeError)
@@ -142,6 +212,12 @@ def _translated(error: Exception, what: str, where: str) -> DeviceError:
         return BadAnswer(what, where=where, got=name, expected="a valid frame")
     got = f"{name}: {error.strerror}" if isinstance(error, OSError) else name
     return LineDown(what, where=where, got=got, expected="a reader that answers")
+
+
+def _named(device: Any) -> str:
+    """Maker, product and chip, as far as they are known."""
+    names = (getattr(device, name, "") for name in ("vendor_name", "product_name", "chipset_name"))
+    return " ".join(name for name in names if name)
 
 
 def _handles(device: Any) -> Iterator[Any]:

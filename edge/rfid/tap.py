@@ -35,6 +35,12 @@ class TapFilter:
         self._missed_since[seen] = None
         return new
 
+    def skip(self, duration_ns: int) -> None:
+        """For so long nobody looked for cards: this time proves nothing about any of them."""
+        for key, since in self._missed_since.items():
+            if since is not None:
+                self._missed_since[key] = since + duration_ns
+
 
 def _key(uid: bytes) -> bytes:
     return _ANY_RANDOM if is_random(uid) else uid

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.controller.trouble import BadAnswer
-from edge.rfid.ats import parse_ats
+from edge.rfid.ats import parse_ats, rats
 
 WAIT_UNIT_S = 4096 / 13.56e6
 
@@ -45,3 +45,8 @@ def test_any_bytes_are_read_or_refused_by_name(data):
     assert parsed.frame_size in (16, 24, 32, 40, 48, 64, 96, 128, 256)
     assert 0 < parsed.frame_wait_s < 5
     assert data[0] == len(data)
+
+
+def test_the_request_says_how_long_a_frame_the_reader_takes():
+    assert {size: rats(size).hex() for size in (15, 16, 63, 64, 255, 256, 300)} == {
+        15: "e000", 16: "e000", 63: "e040", 64: "e050", 255: "e070", 256: "e080", 300: "e080"}

@@ -6,15 +6,21 @@ import termios
 import nfc.clf
 import pytest
 
-from edge.controller.trouble import BadAnswer, LineDown
+from edge.controller.trouble import BadAnswer, DeviceTimeout, LineDown
 from edge.rfid.frontend import Card, Frontend
 
 
 class ThrowingDevice:
-    """Stands where a driver of nfcpy stands. Raises, or finds a card with `uid`."""
+    """Stands where a driver of nfcpy stands. Raises, or finds a card with `uid`. `answers` come after
+    the answer to select, of a chip that takes `frame` bytes.
+    """
 
-    def __init__(self, error=None, uid=b"\xde\xad\xbe\xef", sak=b"\x20", ats=b"\x01", close_error=None):
+    vendor_name, product_name, chipset_name = "Maker", "", "PN532v1.6"
+
+    def __init__(self, error=None, uid=b"\xde\xad\xbe\xef", sak=b"\x20", ats=b"\x01", close_error=None,
+                 answers=(), frame=262):
         self.error, self.uid, self.sak, self.ats, self.close_error = error, uid, sak, ats, close_error
+        self.answers, self.frame, self.heard = list(answers), frame, []
         self.socket = self
         self.closed = 0
 
@@ -27,10 +33,17 @@ class ThrowingDevice:
         return nfc.clf.RemoteTarget("106A", sens_res=bytearray(b"\x04\x00"),
                                     sdd_res=bytearray(self.uid), sel_res=bytearray(self.sak))
 
+    def get_max_send_data_size(self, target):
+        return self.frame
+
+    get_max_recv_data_size = get_max_send_data_size
+
     def send_cmd_recv_rsp(self, target, data, timeout):
-        if isinstance(self.ats, Exception):
-            raise self.ats
-        return bytearray(self.ats)
+        self.heard.append(bytes(data).hex())
+        answer = self.ats if data[0] == 0xE0 else self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return bytearray(answer)
 
     def close(self):
         self.closed += 1
@@ -38,14 +51,24 @@ class ThrowingDevice:
             raise self.close_error
 
 
-def frontend(device):
+def frontend(device, **clock):
     def connect(path):
         clf = nfc.clf.ContactlessFrontend()
         clf.device = device
         return clf
-    made = Frontend("usb", virtual=False, connect=connect)
+    made = Frontend("usb", virtual=False, connect=connect, **clock)
     made.open()
     return made
+
+
+def selected(device, **clock):
+    made = frontend(device, **clock)
+    made.select(made.sense())
+    return made
+
+
+def plenty():
+    return 1.0
 
 
 @pytest.mark.parametrize("error", [
@@ -114,3 +137,79 @@ def test_a_reader_that_is_not_there_or_another_device(error):
         raise error
     with pytest.raises(LineDown, match=type(error).__name__):
         Frontend("usb", virtual=False, connect=connect).open()
+
+
+def test_the_reader_says_what_it_is():
+    assert frontend(ThrowingDevice()).chip == "Maker PN532v1.6"
+
+
+def test_a_card_is_asked_for_no_longer_frames_than_the_reader_takes():
+    for frame, asked in ((262, "e080"), (251, "e070"), (126, "e070"), (60, "e040")):
+        device = ThrowingDevice(frame=frame)
+        selected(device)
+        assert device.heard == [asked]
+
+
+def test_commands_go_to_the_selected_card():
+    device = ThrowingDevice(answers=(b"\x02\x90\x00", b"\x03\x6a\x82"))
+    made = selected(device)
+    assert made.apdu(b"\xaa", plenty) == b"\x90\x00"
+    assert made.apdu(b"\xbb", plenty) == b"\x6a\x82"
+    assert device.heard == ["e080", "02aa", "03bb"]
+
+
+@pytest.mark.parametrize(("error", "kind"), [
+    (nfc.clf.TimeoutError("04A3C6"), DeviceTimeout), (nfc.clf.TransmissionError("04A3C6"), BadAnswer),
+    (nfc.clf.ProtocolError("04A3C6"), BadAnswer), (IndexError(), BadAnswer),
+    (OSError(errno.ENODEV, "No such device"), LineDown), (termios.error(5, "x"), LineDown)])
+def test_after_an_error_a_card_has_to_be_selected_anew(error, kind):
+    device = ThrowingDevice(answers=[error] * 3)
+    made = selected(device)
+    with pytest.raises(kind) as caught:
+        made.apdu(b"\xaa", plenty)
+    assert "04A3C6" not in str(caught.value)
+    with pytest.raises(BadAnswer, match="no selected card"):
+        made.apdu(b"\xaa", plenty)
+    made.select(made.sense())
+    device.answers[:] = [b"\x02\x90\x00"]
+    assert made.apdu(b"\xaa", plenty) == b"\x90\x00"
+
+
+def test_a_card_that_did_not_answer_rats_takes_no_commands():
+    made = selected(ThrowingDevice(ats=b"\x05\x78"))
+    with pytest.raises(BadAnswer, match="no selected card"):
+        made.apdu(b"\xaa", plenty)
+
+
+class Clock:
+    def __init__(self):
+        self.now_s = 0.0
+
+    def sleep(self, seconds):
+        self.now_s += seconds
+
+
+def test_a_card_is_given_the_quiet_that_it_wants_after_its_answer_to_select():
+    clock = Clock()
+    device = ThrowingDevice(ats=bytes.fromhex("032888"), answers=(b"\x02\x90\x00", b"\x03\x90\x00"))
+    made = selected(device, mono_s=lambda: clock.now_s, sleep=clock.sleep)
+    made.apdu(b"\xaa", plenty)
+    assert clock.now_s == pytest.approx(4096 / 13.56e6 * 2**8)
+    waited_s = clock.now_s
+    made.apdu(b"\xbb", plenty)
+    assert clock.now_s == waited_s, "once"
+    made = selected(ThrowingDevice(ats=bytes.fromhex("03288E")),
+                    mono_s=lambda: clock.now_s, sleep=clock.sleep)
+    with pytest.raises(DeviceTimeout, match="quiet"):
+        made.apdu(b"\xaa", plenty)
+    assert clock.now_s == waited_s, "nobody waits five seconds for a card"
+
+
+def test_raw_frames_for_cards_without_iso_dep():
+    device = ThrowingDevice(sak=b"\x00", answers=(bytes(8), nfc.clf.TimeoutError("x")))
+    made = frontend(device)
+    made.sense()
+    assert made.raw(b"\x60") == bytes(8)
+    assert device.heard == ["60"]
+    with pytest.raises(DeviceTimeout):
+        made.raw(b"\x60")

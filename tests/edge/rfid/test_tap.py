@@ -57,3 +57,14 @@ def test_the_first_sight_of_a_card_is_always_a_tap(uids):
     for card in (A, B):
         if card in uids:
             assert uids.index(card) / 10 in seen
+
+
+def test_time_in_which_nobody_looked_is_no_absence():
+    """Two cards in one wallet, one of which is asked for a proof of 1.5 s."""
+    taps = TapFilter()
+    assert taps.see(A, 0)
+    assert taps.see(B, SECOND // 10)
+    taps.skip(SECOND * 15 // 10)
+    assert not taps.see(A, SECOND * 17 // 10)
+    assert not taps.see(None, SECOND * 18 // 10)
+    assert taps.see(A, SECOND * 29 // 10), "what came after counts"
