@@ -8,12 +8,13 @@ from types import MappingProxyType
 from typing import Final
 
 from edge.controller.request import Origin
-from edge.link import journal_protocol, line_protocol
+from edge.link import card_protocol, journal_protocol, line_protocol
 from edge.link.health import HEALTH
 
 ALLOWED: Final = MappingProxyType({
     Origin.UI: frozenset({
         "session.stop",  # the driver's own, by the screen
+        "card.choose",  # which of the waiting cars a card is for
         "ui.language",
     }),
     Origin.SYNC: frozenset({
@@ -23,6 +24,9 @@ ALLOWED: Final = MappingProxyType({
         journal_protocol.DESCRIBE,
         journal_protocol.STATUS,
         journal_protocol.COMMAND,
+        card_protocol.ANSWER,
+        card_protocol.SET,
+        card_protocol.CANCEL,
     }),
     Origin.SERVICE: frozenset({
         "status",  # the latest snapshot, once
@@ -41,8 +45,11 @@ ALLOWED: Final = MappingProxyType({
         line_protocol.LINES,
         line_protocol.TRANSACT,  # reads only, as bulk
         "recorder.pin",  # the minutes around now; `words`: why
-        "card.list",
-        "card.read",
+        card_protocol.NEXT,
+        card_protocol.TAPS,
+        card_protocol.REFUSALS,
+        card_protocol.ENROL,
+        card_protocol.CANCEL,
         "outlet.disable",
         "outlet.enable",
     }),

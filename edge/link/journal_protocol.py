@@ -120,11 +120,14 @@ class SiteDescription(Value):
 
 
 class SyncStatus(Value):
-    """What sync says of its line. `pending`: rows per stream that are not acknowledged yet."""
+    """What sync says of its line. `pending`: rows per stream that are not acknowledged yet.
+    `answers_cards`: it can be asked about cards now (`edge.link.card_protocol`).
+    """
 
     connected: bool
     last_ack_age_s: float | None
     pending: dict[StreamName, Seq]
+    answers_cards: bool = False
 
 
 class CommandRequest(Value):

@@ -15,7 +15,7 @@ class Enrolled(Value):
 
 def enrol(store: TokenStore, uid: bytes, card: Card) -> Enrolled:
     """Raises UidError or ListRefused for what no list could say either, StoreError."""
-    check(Entry(uid=uid, card=card), full=False, sealed=True, where="card")
+    check(Entry(uid=uid, card=card), full=False, sealed=True, where="card", number=1)
     ref = store.token(uid).ref
     entry = kept(card, uid, ref, store.vault.pepper)
     replaced = store.find(ref) is not None

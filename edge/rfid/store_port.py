@@ -4,13 +4,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from edge.controller.idtoken import Level, Unproven
+from edge.controller.idtoken import Unproven
 from edge.controller.trouble import DeviceTimeout
 from edge.rfid.proof.outcome import NotProven
 from edge.rfid.tap_flow import Found
 from edge.rfid.tokens.lookup import TokenLookup
 from edge.rfid.tokens.store import Stored
-from edge.rfid.wanted import SiteProofs
 from edge.rfid.wire import RealUid
 
 UID_KEY, SUN_META_KEY = "uid-key", "sun-meta-key"  # of `vault.SITE_KEYS`

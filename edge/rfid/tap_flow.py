@@ -15,6 +15,7 @@ import msgspec
 from edge.controller.idtoken import IdToken, Level, Source, TokenRecord, Unproven
 from edge.controller.struct import Value
 from edge.rfid.tokens.secret import CardSecret
+from edge.rfid.uid import UidError, check_uid, is_random
 from edge.rfid.wanted import SiteProofs, ways_for
 from edge.rfid.wire import CardProof, Certificate, Mutual, Originality, RealUid, Sun, TagSeen, Way
 
@@ -41,9 +42,14 @@ class Found(Protocol):
     @property
     def source(self) -> Source: ...
 
+    @property
+    def error(self) -> str:
+        """Why nobody could look; "" where somebody could. Names no number."""
+        ...
+
 
 class Tokens(Protocol):
-    """The store, as a tap needs it. May raise DeviceError."""
+    """The store, as a tap needs it. May raise DeviceError; a file that does not obey is an `error`."""
 
     async def lookup(self, uid: bytes) -> Found: ...
 
@@ -161,6 +167,10 @@ class TapFlow:
             unproven = _bound(found, proven)
         elif found.record is None and unproven in _ONLY_TRIED[tag.random]:
             unproven = None
+        if found.error:
+            log.error("reader %s: token store: %s", tag.reader_id, found.error)
+            if found.record is None:
+                unproven = Unproven.TORN  # it may be on the list, and blocked: nobody else is asked
         if unproven is not None:
             log.info("reader %s: token %s unproven: %s", tag.reader_id, found.token.ref[:8], unproven)
         level = Level.UID if unproven is not None else proven.level
@@ -175,9 +185,17 @@ def _read(proof: CardProof, ways: tuple[Way, ...]) -> _Proven:
     if proof.unproven is not None:
         known = proof.unproven in frozenset(Unproven)
         return _Proven(Level.UID, b"", Unproven(proof.unproven) if known else Unproven.WRONG)
-    if proof.level not in {_level_of(way) for way in ways}:
+    if proof.level not in {_level_of(way) for way in ways} or not _is_uid(proof.uid):
         return _WRONG
     return _Proven(Level(proof.level), proof.uid, None, proof.message)
+
+
+def _is_uid(uid: bytes) -> bool:
+    """Of a card that says what it is: it may say anything. None is a number, too."""
+    try:
+        return uid == b"" or not is_random(check_uid(uid))
+    except UidError:
+        return False
 
 
 def _level_of(way: Way) -> Level:

@@ -3,7 +3,7 @@
 Only through `service.sock`. What holds a number in clear is an answer, and goes no other way.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 import msgspec
@@ -33,7 +33,7 @@ class StoreThread(Protocol):
 class CardDesk:
     """Belongs to one loop. `serves`: the EVSEs of each reader."""
 
-    def __init__(self, book: TapBook, store: StoreThread, serves: dict[str, tuple[str, ...]],
+    def __init__(self, book: TapBook, store: StoreThread, serves: Mapping[str, tuple[str, ...]],
                  look: Callable[[], tuple[Site, Header]]) -> None:
         self._book, self._store, self._serves, self._look = book, store, serves, look
 

@@ -61,7 +61,7 @@ class CloudCards:
         self._open: dict[str, tuple[CardQuestion, IdToken]] = {}
 
     def ask(self, effect: AskCloud) -> None:
-        """Returns at once; `CardAnswered` follows with the answer, or at once with why there is none."""
+        """Returns at once; `CardAnswered` follows, with the answer or with why there is none."""
         self._spawn(self._ask(effect))
 
     def remember(self, effect: RememberCard) -> None:

@@ -5,6 +5,7 @@
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import msgspec
 
@@ -16,9 +17,9 @@ from edge.controller.trouble import DeviceError
 from edge.journal.errors import JournalError
 from edge.journal.journal import Journal
 from edge.journal.row import Row
+from edge.link import card_protocol, line_protocol
 from edge.link import health as figures
 from edge.link import journal_protocol as protocol
-from edge.link import line_protocol
 from edge.link.messages import Reply, accepted, arguments, failed, refused, resulted
 from edge.link.peer import Peer
 from edge.outlet.board_service import BoardService
@@ -31,15 +32,28 @@ CORE_TIMEOUT_S = 2.0
 MAX_WORDS = 200  # of a reason to pin
 
 
+class CardCalls(Protocol):
+    """Answers what is asked about cards; see `edge.station.cards`."""
+
+    def takes(self, action: str) -> bool: ...
+
+    async def handle(self, request: Request) -> Reply: ...
+
+    async def reservation(self, request: Request) -> Request: ...
+
+
 class Desk:
-    """Belongs to one loop."""
+    """Belongs to one loop. `cards` None: there is neither reader nor store, as in a safe stop."""
 
     def __init__(self, *, journal: Journal, description: protocol.SiteDescription,
                  hand_in: Callable[[Event], None], snapshot: Callable[[], Snapshot],
                  outlets: dict[str, OutletDriver], meters: dict[str, MeterDriver],
                  services: dict[str, BoardService], lines: LineDesk,
                  health: Callable[[], Awaitable[figures.Health]],
-                 pin: Callable[[str], None] = lambda _: None) -> None:
+                 pin: Callable[[str], None] = lambda _: None,
+                 cards: CardCalls | None = None) -> None:
+        self._cards = cards
+        self.asked: Peer | None = None  # who said that he can be asked about cards
         self._journal, self._description = journal, description
         self._hand_in, self._snapshot, self._health = hand_in, snapshot, health
         self._pin, self._lines = pin, lines
@@ -58,6 +72,8 @@ class Desk:
         try:
             if request.action == line_protocol.TRANSACT:
                 return await self._lines.transact(peer, request)
+            if request.action == protocol.STATUS:
+                return self._cloud_seen(peer, request)
             return await self._handle(request)
         except (JournalError, DeviceError) as error:
             return failed(request, str(error))
@@ -75,11 +91,6 @@ class Desk:
                 return resulted(request, self._heads())
             case protocol.DESCRIBE:
                 return resulted(request, self._description)
-            case protocol.STATUS:
-                status = arguments(request, protocol.SyncStatus)
-                self._hand_in(CloudSeen(connected=status.connected, pending=status.pending,
-                                        last_ack_age_s=status.last_ack_age_s))
-                return accepted(request)
             case "status":
                 return resulted(request, self._snapshot())
             case figures.HEALTH:
@@ -96,8 +107,21 @@ class Desk:
                 return accepted(request)  # each screen keeps its own; nothing of the site changes
             case protocol.COMMAND:
                 return refused(request, "commands from the cloud are not taken by this version")
+            case card_protocol.SET if self._cards is not None:
+                return await self._ask_core(await self._cards.reservation(request))
+            case _ if self._cards is not None and self._cards.takes(request.action):
+                return await self._cards.handle(request)
             case _:
                 return await self._ask_core(request)
+
+    def _cloud_seen(self, peer: Peer, request: Request) -> Reply:
+        status = arguments(request, protocol.SyncStatus)
+        answers = status.connected and status.answers_cards
+        if answers or self.asked == peer:
+            self.asked = peer if answers else None
+        self._hand_in(CloudSeen(connected=status.connected, pending=status.pending,
+                                last_ack_age_s=status.last_ack_age_s, answers_cards=answers))
+        return accepted(request)
 
     async def _ask_core(self, request: Request) -> Reply:
         """Under an id of our own: two clients may count their requests alike."""

@@ -180,8 +180,9 @@ async def _serve(site: Site, guard: Guard, notifier: Notifier, starts: StartsFil
                  limit: StartLimit) -> None:
     from edge.station.wiring import running  # what it imports may fail, and that is a failure, too
 
-    async with running(site, version("forecourt"), guard, notifier, starts.lately(), limit) as (
-            station, outlets):
+    sealed = os.environ.get("CREDENTIALS_DIRECTORY")  # systemd.exec(5), LoadCredentialEncrypted=
+    async with running(site, version("forecourt"), guard, notifier, starts.lately(), limit,
+                       Path(sealed) if sealed else None) as (station, outlets):
         guard.starting = False
         starts.serves()
         with _told_ready(Path(site.paths.run) / "ready", station.clock.mono_ns()):

@@ -17,19 +17,23 @@ from edge.controller.catalogue import CATALOGUE
 from edge.controller.effects import (
     AcknowledgeBoard,
     AnswerRequest,
+    AskCloud,
     ClearFault,
     CloseContactor,
     Effect,
     Keep,
     LowerCurrent,
+    NoteRefusal,
     OfferCurrent,
     OpenContactor,
     PriceSession,
     RaiseFault,
     ReadMeter,
     Record,
+    RememberCard,
     RenewGrant,
     SaveSession,
+    TellReader,
     WakeCar,
     WithdrawOffer,
 )
@@ -81,6 +85,14 @@ class MeterPort(Protocol):
     def read_now(self, context: ReadingContext) -> None: ...
 
 
+class CardPort(Protocol):
+    """Cards' own effects, and whoever charges by one. Both return at once."""
+
+    def run(self, effect: AskCloud | RememberCard | NoteRefusal | TellReader) -> None: ...
+
+    def charges(self, session: Session) -> None: ...
+
+
 class Runner:
     """Belongs to one loop. `spawn` starts a task whose failure is the station's failure."""
 
@@ -88,7 +100,9 @@ class Runner:
                  meters: Mapping[str, MeterPort], hand_in: Callable[[Event], None],
                  price: Callable[[str, Session], SessionPriced],
                  answer: Callable[[str, str | None], None],
-                 spawn: Callable[[Coroutine[None, None, None]], object]) -> None:
+                 spawn: Callable[[Coroutine[None, None, None]], object],
+                 cards: CardPort | None = None) -> None:
+        self._cards = cards
         self._scribe, self._outlets, self._meters = scribe, outlets, meters
         self._hand_in, self._price, self._answer, self._spawn = hand_in, price, answer, spawn
         self._taken: Counter[str] = Counter()  # how often power was taken, per EVSE
@@ -121,6 +135,8 @@ class Runner:
             elif isinstance(effect, SaveSession):
                 sessions[effect.transaction_id] = (
                     None if effect.session is None else msgspec.json.encode(effect.session))
+                if self._cards is not None and effect.session is not None:
+                    self._cards.charges(effect.session)
             elif isinstance(effect, Keep):
                 kept[effect.key] = None if effect.data is None else bytes(effect.data)
             else:
@@ -170,6 +186,9 @@ class Runner:
                 self._outlets[effect.evse_id].wake(effect.pulse_s)
             case AnswerRequest():
                 self._answer(effect.request_id, effect.refusal)
+            case AskCloud() | RememberCard() | NoteRefusal() | TellReader():
+                if self._cards is not None:
+                    self._cards.run(effect)
 
     def _take(self, evse_id: str) -> None:
         self._taken[evse_id] += 1

@@ -108,7 +108,7 @@ class TapBook:
 
     def _decide(self, reader_id: str, ref: str | None, decision: Literal["accepted", "refused"], *,
                 why: str = "", words: str = "") -> None:
-        """Of the latest tap at this reader (of this token): a choice or the cloud may have taken time."""
+        """Of the latest tap at this reader (of this token): the cloud may have taken its time."""
         for entry in reversed(self._entries):
             if entry.tap.reader_id == reader_id and ref in (None, entry.ref):
                 if entry.tap.decision == "open":

@@ -23,8 +23,10 @@ from edge.outlet.board_service import BoardService
 from edge.outlet.gpio import Gpio, RpiGpio
 from edge.outlet.inputs import ContactInput
 from edge.outlet.temperature import read_celsius
+from edge.rfid.store_port import read_site_keys
 from edge.rfid.tokens.lookup import TokenLookup
 from edge.station.alarm import Guard
+from edge.station.cards import Cards, proofs_of, store_port
 from edge.station.claiming import Line, claim_outlets, make_safe
 from edge.station.clock import Clock, computer_boot
 from edge.station.config import MB, to_plan
@@ -68,7 +70,7 @@ class Running(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def running(site: Site, software: str, guard: Guard, notifier: Notifier, restarts: int,
-                  limit: StartLimit) -> "AsyncIterator[Running]":
+                  limit: StartLimit, credentials: Path | None = None) -> "AsyncIterator[Running]":
     """A station that runs: every task started, every socket open. On the way out all relays drop.
 
     Raises `DeviceError`, `JournalError`, `OSError` for what cannot be had at all.
@@ -94,13 +96,13 @@ async def running(site: Site, software: str, guard: Guard, notifier: Notifier, r
         guard.make_safe = station.make_safe = partial(make_safe, outlets)
         stack.callback(make_safe, outlets)
         meters = meters_of(site, lines, station)
-        tokens = await TokenLookup.open(state_dir)
+        tokens = await TokenLookup.open(state_dir, credentials)
         stack.push_async_callback(tokens.close)
         services = {e.id: BoardService(lines[e.board.bus], e.board.unit) for e in site.evses}
         health = HealthReport(site, station, journal, scribe, lines, software)
         health.recorder = lambda: recorder_health(recorder.status())
-        servers = make_servers(site, station, journal, scribe, outlets, meters, services,
-                               _line_desk(site, lines), health)
+        servers, cards = make_servers(site, station, journal, scribe, outlets, meters, services,
+                                      _line_desk(site, lines), health, tokens)
         kept = await restore(journal, hand_in=station.hand_in, meters=meters, hurt=hurt,
                              found=(_still(look, limit) for look in found), software=software,
                              computer=computer_boot(), at=clock.header())
@@ -113,7 +115,7 @@ async def running(site: Site, software: str, guard: Guard, notifier: Notifier, r
         stack.push_async_callback(station.stop)
         _start_senses(site, gpio, station, _keep_house(site, station, journal))
         _start(station, outlets, meters)
-        health.readers = readers = await _readers(site, tokens, station, stack)
+        health.readers = readers = await _readers(site, tokens, cards, station, stack)
         await _first_look([*(o.looked for o in outlets.values()), *(r.looked for r in readers)])
         stack.callback(make_safe, outlets)  # first of all on the way out, too
         vitals = Vitals(clock_ns=clock.mono_ns, restarts=restarts, watchdog_s=notifier.watchdog_s,
@@ -174,10 +176,17 @@ def _line_desk(site: Site, lines: Mapping[str, LineOwner]) -> LineDesk:
     return LineDesk(lines, {bus.id: bus.url for bus in site.buses}, wired)
 
 
-async def _readers(site: Site, tokens: TokenLookup, station: Station,
+async def _readers(site: Site, tokens: TokenLookup, cards: Cards, station: Station,
                    stack: contextlib.AsyncExitStack) -> list[ReaderDriver]:
-    readers = [ReaderDriver(r.id, r.path, r.serves, virtual=site.site.virtual, tokens=tokens,
-                            hand_in=station.hand_in, spawn=station.spawn) for r in site.readers]
+    await cards.look_at_list()
+    station.spawn(cards.watch_list())
+    keys = read_site_keys(tokens)
+    port = store_port(tokens, keys, lambda: station.site, station.clock.header)
+    proofs = proofs_of(keys, {}, lambda: station.site, station.clock.header)
+    readers = [ReaderDriver(r.id, r.path, r.serves, virtual=site.site.virtual, tokens=port,
+                            proofs=proofs, book=cards.book, hand_in=station.hand_in,
+                            spawn=station.spawn) for r in site.readers]
+    cards.readers = {reader.reader_id: reader for reader in readers}
     for reader in readers:
         await reader.start(station.fail)
         stack.push_async_callback(reader.stop)
