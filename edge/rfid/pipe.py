@@ -38,18 +38,21 @@ class Pipe:
         except ConnectionError as error:
             raise BrokenPipeError(*error.args) from None
 
-    def pause(self, seconds: float) -> bool:
-        """Waits; False as soon as the controller has gone. Feedback has no lamp to light yet."""
-        if self._gone:
-            return False
+    def hear(self, seconds: float) -> ToReader | None:
+        """The controller's next word, None when none came within `seconds`.
+
+        Raises BrokenPipeError as soon as the controller has gone.
+        """
         try:
-            message = self._inbox.get(timeout=seconds)
+            message = None if self._gone else self._inbox.get(timeout=seconds)
         except queue.Empty:
-            return True
-        return message is not None
+            return None
+        if message is None:
+            raise BrokenPipeError("the controller has gone")
+        return message
 
     def leave(self) -> None:
-        """Makes `begin` and `pause` say that the controller has gone. Safe in a signal handler."""
+        """Makes `begin` and `hear` say that the controller has gone. Safe in a signal handler."""
         self._gone = True
         self._inbox.put(None)
 

@@ -13,8 +13,11 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from edge.controller.trouble import BadAnswer, DeviceTimeout, LineDown
+from edge.rfid import proving
 from edge.rfid.frontend import Card, Frontend
+from edge.rfid.kind import kind_of
 from edge.rfid.pipe import Pipe
+from edge.rfid.proving import Controller, Proving
 from edge.rfid.tap import TapFilter
 from edge.rfid.uid import is_random
 from edge.rfid.wire import Health, Opening, TagSeen
@@ -29,53 +32,51 @@ NOISE_LIMIT = 50  # polls in a row that gave rubbish, then the reader is opened 
 log = logging.getLogger(__name__)
 
 
-class Radio(Protocol):
+class Radio(proving.Radio, Protocol):
     """The part of Frontend that the loop needs."""
 
+    @property
+    def chip(self) -> str: ...
     def open(self) -> None: ...
-    def sense(self) -> Card | None: ...
-    def select(self, card: Card) -> bytes: ...
     def close(self) -> None: ...
 
 
-class Controller(Protocol):
-    """The controller's end of the socket, as the loop sees it."""
-
-    def send(self, message: Opening | Health | TagSeen) -> None: ...
-    def pause(self, seconds: float) -> bool: ...
-
-
 class Reader:
-    """Polls, filters, reports, reopens. One thread, no state outside."""
+    """Polls, filters, reports, asks for proof, reopens. One thread, no state outside."""
 
     def __init__(self, reader_id: str, radio: Radio, controller: Controller, taps: TapFilter, *,
-                 pause_s: float = PAUSE_S, mono_ns: Callable[[], int] = time.monotonic_ns) -> None:
+                 pause_s: float = PAUSE_S, last_tap: int = 0,
+                 mono_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        """`last_tap`: the number of the last tap of a predecessor."""
         self._id, self._radio, self._controller, self._taps = reader_id, radio, controller, taps
-        self._pause_s, self._mono_ns = pause_s, mono_ns
+        self._pause_s, self._mono_ns, self._tap = pause_s, mono_ns, last_tap
         self._last_health: tuple[bool, str] | None = None
         self._last_health_ns = 0
+        self._polled_ns = mono_ns()
+        self._proving = Proving(reader_id, radio, controller, mono_ns=mono_ns,
+                                beat=lambda: self._health(ok=True))
 
     def run(self) -> None:
-        """Until the controller goes away. Every way out of here gives the device back."""
+        """Until the controller goes away: BrokenPipeError. Every way out gives the device back."""
         waits = back_off()
         try:
             while True:
                 self._controller.send(Opening(reader_id=self._id, within_s=OPEN_WITHIN_S))
                 try:
                     self._radio.open()
-                    while self._poll():
+                    self._resume()
+                    while True:
+                        self._poll()
                         waits = back_off()
-                    return
                 except LineDown as error:
                     self._note(str(error))
                     self._radio.close()
-                    if not self._wait_unwell(next(waits), str(error)):
-                        return
+                    self._wait_unwell(next(waits), str(error))
         finally:
             self._radio.close()
 
-    def _poll(self) -> bool:
-        """One sense and one pause; False when the controller has gone. Raises LineDown."""
+    def _poll(self) -> None:
+        """One poll that worked, and one pause. Raises LineDown."""
         noise = 0
         while True:
             try:
@@ -89,26 +90,41 @@ class Reader:
                     raise LineDown("poll for a card", where=self._id, got=f"{noise} bad answers, last "
                                    f"{error.got}", expected="a card or none") from None
                 self._health(ok=True)
-                if not self._controller.pause(self._pause_s):
-                    return False
+                self._pause(self._pause_s)
         self._health(ok=True)
-        return self._controller.pause(self._pause_s)
+        self._pause(self._pause_s)
 
     def _handle(self, card: Card | None) -> None:
-        now_ns = self._mono_ns()
+        now_ns = self._polled_ns = self._mono_ns()
         if not self._taps.see(None if card is None else card.uid, now_ns) or card is None:
             return
+        self._tap += 1
+        ats, random = self._radio.select(card), is_random(card.uid)
         self._controller.send(TagSeen(
-            reader_id=self._id, uid=card.uid, sak=card.sak, atqa=card.atqa,
-            ats=self._radio.select(card), random=is_random(card.uid), mono_ns=now_ns))
+            reader_id=self._id, uid=card.uid, sak=card.sak, atqa=card.atqa, ats=ats, random=random,
+            mono_ns=now_ns, tap=self._tap, card_kind=kind_of(card.sak, card.atqa, ats, random=random)))
+        try:
+            self._proving.serve(card, self._tap)
+        finally:
+            self._resume()
 
-    def _wait_unwell(self, seconds: float, error: str) -> bool:
+    def _resume(self) -> None:
+        """Nobody has looked for cards since the last poll: that proves nothing about any of them."""
+        now_ns = self._mono_ns()
+        self._taps.skip(now_ns - self._polled_ns)
+        self._polled_ns = now_ns
+
+    def _pause(self, seconds: float) -> None:
+        """Outside nfcpy, with the field off. Feedback has no lamp to light yet."""
+        until_ns = self._mono_ns() + int(seconds * 1e9)
+        while (left_ns := until_ns - self._mono_ns()) > 0:
+            self._proving.too_late(self._controller.hear(left_ns / 1e9))
+
+    def _wait_unwell(self, seconds: float, error: str) -> None:
         until_ns = self._mono_ns() + int(seconds * 1e9)
         while self._mono_ns() < until_ns:
             self._health(ok=False, error=error)
-            if not self._controller.pause(0.1):
-                return False
-        return True
+            self._pause(0.1)
 
     def _note(self, error: str) -> None:
         """An outage is logged once, not at every try to open."""
@@ -120,7 +136,7 @@ class Reader:
         if (ok, error) == self._last_health and now_ns - self._last_health_ns < HEALTH_EVERY_NS:
             return
         self._last_health, self._last_health_ns = (ok, error), now_ns
-        self._controller.send(Health(reader_id=self._id, ok=ok, error=error))
+        self._controller.send(Health(reader_id=self._id, ok=ok, error=error, chip=self._radio.chip))
 
 
 def back_off() -> Iterator[float]:
@@ -153,9 +169,10 @@ def main(argv: list[str]) -> int:
         return 0
     pause_s = VIRTUAL_PAUSE_S if args.virtual else PAUSE_S
     try:
-        Reader(args.id, radio, pipe, TapFilter(begin.held_uid), pause_s=pause_s).run()
+        Reader(args.id, radio, pipe, TapFilter(begin.held_uid), pause_s=pause_s,
+               last_tap=begin.last_tap).run()
     except BrokenPipeError:
-        pass  # the controller went away between two of our words
+        pass  # the controller went away
     return 0
 
 
