@@ -19,15 +19,14 @@ RawExchange = Callable[[bytes], bytes]
 OK, NATIVE_OK, MORE = 0x9000, 0x9100, 0x91AF
 AID_BYTES = 3  # of a DESFire application; a longer name is one of ISO/IEC 7816-4
 _DF_NAME_BYTES = range(5, 17)
-#: The card refuses to authenticate for a while, after failures: no word about its key.
-_DELAYED = 0x91AD
-_WRONG_KEY = frozenset({0x91AE, 0x6982, 0x6300})
+_WRONG_KEY = 0x91AE
+_DELAYED = 0x91AD  # the card refuses to authenticate for a while: no word about its key
 _WORDS = {
     0x911C: "command not known", 0x911E: "its check of integrity failed", 0x9140: "no such key",
     0x917E: "length not taken", 0x919D: "not allowed", 0x919E: "parameter not taken",
     0x91A0: "no such application", 0x91AD: "has to wait after failed tries", 0x91AE: "wrong key",
     0x91BE: "beyond its end", 0x91CA: "another command is under way", 0x91F0: "no such file",
-    0x6300: "wrong key", 0x6700: "length not taken", 0x6982: "not allowed", 0x6985: "not allowed now",
+    0x6700: "length not taken", 0x6982: "not allowed", 0x6985: "not allowed now",
     0x6A82: "no such application or file", 0x6A86: "parameter not taken", 0x6D00: "command not known",
     0x6E00: "class not known",
 }
@@ -67,7 +66,7 @@ def want(exchange: Exchange, apdu: bytes, status: int, length: int | None, what:
 def refusal(what: str, status: int) -> NotProven:
     """What an unexpected status word means for the proof."""
     detail = f"{what}: {status:04X} {_WORDS.get(status, 'unexpected')}"
-    if status in _WRONG_KEY:
+    if status == _WRONG_KEY:
         return KeyRefused(detail)
     return NotProven(Unproven.TORN if status == _DELAYED else Unproven.UNABLE, detail)
 

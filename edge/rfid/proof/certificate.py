@@ -49,8 +49,8 @@ class CardCertificate(Value):
 
 
 def prove(authorities: Mapping[str, bytes], day: str | None, exchange: Exchange, uid: bytes,
-          random_bytes: Callable[[int], bytes]) -> bytes:
-    """The UID that the certificate names and that belongs to the card's private key; raises NotProven.
+          random_bytes: Callable[[int], bytes]) -> CardCertificate:
+    """The certificate, once the card has shown that it holds its private key; raises NotProven.
 
     `authorities`: points by the hex of their id. `day`: YYMMDD; None: dates are not judged.
     """
@@ -69,7 +69,7 @@ def prove(authorities: Mapping[str, bytes], day: str | None, exchange: Exchange,
     answer = want(exchange, sign, OK, _SIGNATURE_BYTES, "signature")
     if not verifies(card.key, answer, challenge):
         raise NotProven(Unproven.WRONG, "the card does not hold the certificate's private key")
-    return card.uid
+    return card
 
 
 def verifies(point: bytes, signature: bytes, message: bytes) -> bool:

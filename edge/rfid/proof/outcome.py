@@ -7,8 +7,9 @@ from edge.controller.struct import Value
 class Proven(Value):
     """A card showed what it was asked for.
 
-    `uid`: the number that was proven, or found (`RealUid`). `message`: what a SUN card said, as read
-    (ASCII of its URL); its level holds only once `sun.judge` and the counter's store agree.
+    `uid`: the number that was proven, or found (`RealUid`). `message`: of SUN, its URL as it was read:
+    it proves nothing until `sun.judge` and the counter's store agree; of a certificate, the card's own
+    public key (65 bytes), to compare with the one it was enrolled with.
     """
 
     level: Level

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from edge.controller.idtoken import Unproven
 from edge.controller.struct import Value
 from edge.rfid.proof import aes
-from edge.rfid.proof.apdu import OK, Exchange, command, select_name, want
+from edge.rfid.proof.apdu import OK, Exchange, ask, command, refusal, select_name, want
 from edge.rfid.proof.outcome import NotProven
 
 NDEF_APPLICATION = bytes.fromhex("D2760000850101")
 NDEF_FILE = 0xE104
+_END_OF_FILE = 0x6282  # the file is shorter than 256 bytes
 MAX_MESSAGE = 250  # what one READ BINARY gives, less the length; a SUN URL has some 120 bytes
 _UID_BYTES, _COUNTER_BYTES = 7, 3
 _MAC_INPUT = b"\x3c\xc3\x00\x01\x00\x80"  # SV2 of AN12196
@@ -52,8 +53,10 @@ def read(exchange: Exchange) -> bytes:
     select_name(exchange, NDEF_APPLICATION, p2=0x0C)
     select_file = command(0x00, 0xA4, 0x00, 0x0C, NDEF_FILE.to_bytes(2, "big"), le=None)
     want(exchange, select_file, OK, 0, "select file")
-    # In one go: each reading that begins at the file's start counts as a new message.
-    data = want(exchange, command(0x00, 0xB0), OK, None, "read file")
+    # In one go: two halves could be of two messages.
+    data, status = ask(exchange, command(0x00, 0xB0))
+    if status not in (OK, _END_OF_FILE):
+        raise refusal("read file", status)
     length = int.from_bytes(data[:2], "big")
     if len(data) < 2 or not 0 < length <= min(MAX_MESSAGE, len(data) - 2):
         raise _unable(f"a file of {len(data)} bytes that announces {length}")
@@ -81,6 +84,7 @@ def judge(message: bytes, meta_key: bytes | None, file_key_of: Callable[[bytes],
     the card with this number, None for a stranger (WRONG: nothing is told apart). Keys of 16 bytes.
     """
     found = _parameters(message)
+    _check_keys(meta_key)
     picc = _hex(_one(found, names.picc), aes.BLOCK)
     if picc is not None:
         if meta_key is None:
@@ -91,15 +95,22 @@ def judge(message: bytes, meta_key: bytes | None, file_key_of: Callable[[bytes],
         # Written as a number, high byte first; the card computes with the low byte first.
         counter = _needed(_hex(_one(found, names.counter), _COUNTER_BYTES), "counter")[::-1]
     mac = _needed(_hex(_one(found, names.mac), 8), "MAC")
-    key = file_key_of(uid)
-    if key is None or not hmac.compare_digest(mac, _mac(key, uid, counter, _under_mac(message, names))):
+    text, key = _under_mac(message, names), file_key_of(uid)
+    _check_keys(key)
+    if key is None or not hmac.compare_digest(mac, message_mac(key, uid, counter, text)):
         raise NotProven(Unproven.WRONG, "the message's MAC is not that of this card's key")
     return SunReading(uid=uid, counter=int.from_bytes(counter, "little"))
 
 
-def _mac(key: bytes, uid: bytes, counter: bytes, text: bytes) -> bytes:
+def message_mac(key: bytes, uid: bytes, counter: bytes, text: bytes) -> bytes:
+    """The MAC (8 bytes) over `text`, of a key of 16 bytes; `counter`: 3 bytes, low byte first."""
     session = aes.cmac(key, (_MAC_INPUT + uid + counter).ljust(aes.BLOCK, b"\0"))
     return aes.short(aes.cmac(session, text))
+
+
+def _check_keys(*keys: bytes | None) -> None:
+    if any(key is not None and len(key) != aes.BLOCK for key in keys):
+        raise _unable(f"a key that has not {aes.BLOCK} bytes")
 
 
 def _opened(plain: bytes) -> tuple[bytes, bytes]:

@@ -39,8 +39,8 @@ def prove(way: Way, exchange: Exchange | None, uid: bytes, *, raw: RawExchange |
         case Sun():
             return Proven(level=Level.SUN, uid=uid, message=sun.read(exchange))
         case Certificate():
-            found = certificate.prove(way.authorities, way.day, exchange, uid, random_bytes)
-            return Proven(level=Level.CERTIFICATE, uid=found)
+            card = certificate.prove(way.authorities, way.day, exchange, uid, random_bytes)
+            return Proven(level=Level.CERTIFICATE, uid=card.uid, message=card.key)
 
 
 def _mutual(way: Mutual, exchange: Exchange, uid: bytes, random_bytes: Callable[[int], bytes]) -> bytes:
