@@ -17,9 +17,9 @@ from pathlib import Path
 from hil_tests.virtual import cabinet_config
 from hil_tests.virtual.bay import Bay, PilotBoard, Wiring
 from hil_tests.virtual.cabinet_config import PHASES, CabinetConfig, EvseSpec, LineSpec, MeterSpec
-from hil_tests.virtual.card import CardField
 from hil_tests.virtual.control import ControlServer
 from hil_tests.virtual.feed import Feed
+from hil_tests.virtual.field import CardField
 from hil_tests.virtual.gpio_server import ON_EXIT, GpioServer
 from hil_tests.virtual.line import Line
 from hil_tests.virtual.meter import MeterPhysics, VirtualMeter
@@ -28,6 +28,7 @@ from hil_tests.virtual.physics import Car
 from hil_tests.virtual.relay import Relay
 from hil_tests.virtual.requests import Requests
 from hil_tests.virtual.senses import Contact, Thermometer
+from hil_tests.virtual.wallet import Wallet
 
 BoardMaker = Callable[[EvseSpec, LineSpec, Path], PilotBoard]
 
@@ -51,6 +52,7 @@ class Cabinet:
                        for spec in config.evses}
         self.bays = {spec.id: self._bay(spec) for spec in config.evses}
         self.fields = {spec.id: CardField(spec.port) for spec in config.readers}
+        self.wallet = Wallet(config.cards)
         self.relay = None if config.relay is None else Relay(
             config.relay.listen_port, config.relay.broker_port)
         self.feed = Feed(config.meters, self.meters, self.bays)

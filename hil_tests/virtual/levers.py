@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from hil_tests.rig import RigError
 from hil_tests.virtual.cabinet_config import PHASES
+from hil_tests.virtual.field import FAULTS
 from hil_tests.virtual.meter import Phases, VirtualMeter
 
 if TYPE_CHECKING:
@@ -133,6 +134,28 @@ class Levers:
         """
         self._bay(evse).pilot_mv = None if high_mv is None else (high_mv, low_mv)
         self._cabinet.step()
+
+    async def do_card_fault(self, fault: str, reader: str | None = None, count: int = 1,
+                            late_s: float = 0.1, after: int = 0) -> None:
+        """In the air between a reader and its card: the next `count` answers are lost ("lose"), have a
+        wrong bit ("flip"), are no frames ("garble") or `late_s` late ("late"); or the card leaves after
+        that many answers ("torn"). `after`: so many good answers first.
+        """
+        if fault not in FAULTS:
+            raise RigError(f"fault: got {fault!r}, expected one of {', '.join(FAULTS)}")
+        for name in self._cabinet.fields if reader is None else (reader,):
+            field = _named("reader", name, self._cabinet.fields)
+            field.well(after)
+            field.late(count, late_s) if fault == "late" else getattr(field, fault)(count)
+
+    async def do_card_well(self) -> None:
+        """No more faults between readers and cards."""
+        for field in self._cabinet.fields.values():
+            field.clear()
+
+    async def do_cards(self) -> dict[str, str]:
+        """The cards at hand, and what kind each is."""
+        return self._cabinet.wallet.kinds
 
     async def do_supply(self, evse: str, supply_mv: int = SUPPLY_MV) -> None:
         """The board's 12 V; without a value as usual."""

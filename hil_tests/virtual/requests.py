@@ -13,7 +13,7 @@ from hil_tests.virtual.levers import Levers
 if TYPE_CHECKING:
     from hil_tests.virtual.bay import Bay
     from hil_tests.virtual.cabinet import Cabinet
-    from hil_tests.virtual.card import CardField
+    from hil_tests.virtual.field import CardField
     from hil_tests.virtual.line import Line
 
 _CAR_HABITS = frozenset((
@@ -81,15 +81,16 @@ class Requests:
         for name, value in habits.items():
             setattr(self._bay(evse).car, name, value)
 
-    async def do_tap(self, card: str, reader: str | None = None, for_s: float = _TAP_S) -> None:
-        """Hold a card to a reader."""
-        known_as = self._cabinet.config.cards.get(card, card)
-        uid = known_as if isinstance(known_as, str) else known_as.uid
+    async def do_tap(self, card: str, reader: str | None = None, for_s: float = _TAP_S,
+                     how: str = "well") -> None:
+        """Hold a card to a reader. `how`: what is wrong with it, see `wallet.HOWS`."""
+        field, wallet = self._field(reader), self._cabinet.wallet
         try:
-            await self._field(reader).tap(uid, for_s)
+            held = wallet.card(card, how)
         except ValueError as error:
-            known = ", ".join(self._cabinet.config.cards)
-            raise RigError(f"card: got {card!r} ({error}), expected {known} or a UID in hex") from error
+            raise RigError(f"card: got {card!r} ({error}), expected {', '.join(wallet.names)} or a UID "
+                           "in hex") from error
+        await field.tap(held, for_s)
 
     async def do_polls(self, reader: str | None = None) -> int:
         """How often a reader has looked for a card so far."""

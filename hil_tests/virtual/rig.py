@@ -56,9 +56,9 @@ class VirtualRig:
         """Put a resistor on the pilot in place of the car's, until `unplug`."""
         await self.ask("set_cp", evse=evse, ohms=ohms, diode=diode)
 
-    async def tap(self, card: str, reader: str | None = None) -> None:
-        """Hold a card to a reader; returns when it was taken away."""
-        await self.ask("tap", card=card, reader=reader)
+    async def tap(self, card: str, reader: str | None = None, *, how: str = "well") -> None:
+        """Hold a card to a reader; returns when it was taken away. `how`: see `wallet.HOWS`."""
+        await self.ask("tap", card=card, reader=reader, how=how)
 
     async def draw(self, evse: str, current_a: float, phases: int = 3, *, obeys: bool = True) -> None:
         """What the car takes at most, or just that, per phase."""

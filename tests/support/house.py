@@ -65,7 +65,7 @@ LIBRARIES: Mapping[str, frozenset[str]] = {
     "sqlite3": frozenset({"edge/journal", "edge/rfid", "cloud_sync"}),
     "sqlalchemy": frozenset({"cloud_sync/ingest"}),
     "aiohttp": frozenset({LINK}),
-    "cryptography": frozenset({"edge/rfid", "edge/billing"}),
+    "cryptography": frozenset({"edge/rfid", "edge/billing", VIRTUAL}),
 }
 EVERYWHERE = {"msgspec"}
 #: MicroPython's own modules, on the board and on its virtual silicon.

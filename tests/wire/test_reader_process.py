@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.rfid.supervisor import ReaderSupervisor
-from hil_tests.virtual.card import CardField
+from hil_tests.virtual.field import CardField
 
 pytestmark = pytest.mark.wire
 
