@@ -47,8 +47,8 @@ def connect(path: Path, *, factory: Factory = sqlite3.Connection,
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # WAL and shm take over its mode
     db = sqlite3.connect(path, timeout=busy_s, isolation_level=None, factory=factory)
     try:
-        db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA secure_delete = ON")  # what is erased leaves no bytes behind
     except BaseException:
         db.close()

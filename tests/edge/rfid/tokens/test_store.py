@@ -3,6 +3,7 @@ import stat
 from contextlib import closing
 
 import pytest
+from hasty import Hasty
 from msgspec.structs import replace
 
 from edge.controller.idtoken import IdToken, Level, Source, TokenRecord, TokenStatus
@@ -33,7 +34,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def store(tmp_path, vault):
-    store = TokenStore.open(tmp_path, vault)
+    store = TokenStore.open(tmp_path, vault, factory=Hasty)
     yield store
     store.close()
 
