@@ -1,38 +1,40 @@
 """The token store as a tap needs it: what is known now, and whether a SUN message is this card's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from edge.controller.idtoken import Unproven
 from edge.controller.trouble import DeviceTimeout
+from edge.rfid.proof import sun
 from edge.rfid.proof.outcome import NotProven
 from edge.rfid.tap_flow import Found
 from edge.rfid.tokens.lookup import TokenLookup
 from edge.rfid.tokens.store import Stored
+from edge.rfid.tokens.vault import Vault
 from edge.rfid.wire import RealUid
 
 UID_KEY, SUN_META_KEY = "uid-key", "sun-meta-key"  # of `vault.SITE_KEYS`
-UID_KEY_NO = 0
-NTAG424 = bytes.fromhex("D2760000850101")
 
 
 class SiteKeys(msgspec.Struct, frozen=True):
     """Keys that all cards of a site share. Never shown."""
 
-    real_uid: RealUid | None = None
+    real_uid: tuple[RealUid, ...] = ()
     sun_meta: bytes | None = None
 
     def __repr__(self) -> str:
         return f"SiteKeys(real_uid={self.real_uid!r}, sun_meta=<{self.sun_meta is not None}>)"
 
 
-def read_site_keys(lookup: TokenLookup) -> SiteKeys:
+def read_site_keys(vault: Vault, applications: Sequence[str], key_no: int) -> SiteKeys:
     """Once, at the start. Raises VaultError, OSError."""
-    uid_key = lookup.vault.site_key(UID_KEY)
-    real_uid = None if uid_key is None else RealUid(
-        protocol="ev2", application=NTAG424, key_no=UID_KEY_NO, keys=(uid_key,))
-    return SiteKeys(real_uid, lookup.vault.site_key(SUN_META_KEY))
+    uid_key = vault.site_key(UID_KEY)
+    return SiteKeys(
+        real_uid=() if uid_key is None else tuple(
+            RealUid(protocol="ev2", application=bytes.fromhex(one), key_no=key_no, keys=(uid_key,))
+            for one in applications),
+        sun_meta=vault.site_key(SUN_META_KEY))
 
 
 class StorePort:
@@ -50,13 +52,9 @@ class StorePort:
 
     async def judge_sun(self, message: bytes, uid: bytes, found: Found) -> Unproven | None:
         """None: it is this card's, and newer than any before: the disk holds its counter."""
-        from edge.rfid.proof import sun
-
-        meta, key = self._keys.sun_meta, None if found.secret is None else found.secret.sun_key
-        if not meta or not key:
-            return Unproven.UNABLE
+        key = b"" if found.secret is None else found.secret.sun_key
         try:
-            reading = sun.judge(message, meta, lambda _uid: key)
+            reading = sun.judge(message, self._keys.sun_meta, lambda _uid: key or None)
         except NotProven as error:
             return error.unproven
         if reading.uid != uid:

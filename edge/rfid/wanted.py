@@ -13,11 +13,11 @@ ISO_DEP = 0x20  # bit of SAK: the card speaks ISO/IEC 14443-4, so that it can be
 class SiteProofs(Value):
     """What a site can prove any card with.
 
-    `real_uid`: the key of cards that make a number up at each tap. `authorities`: as in `Certificate`.
+    `real_uid`: for the true number of cards that make one up. `authorities`: as in `Certificate`.
     `day`: today as YYMMDD, None while nobody knows. `min_level`: what the site wants of every card.
     """
 
-    real_uid: RealUid | None = None
+    real_uid: tuple[RealUid, ...] = ()
     authorities: dict[str, bytes] = msgspec.field(default_factory=dict)
     day: str | None = None
     min_level: Level = Level.UID
@@ -32,9 +32,7 @@ def ways_for(tag: TagSeen, record: TokenRecord | None, secret: CardSecret | None
     """
     speaks = bool(tag.sak & ISO_DEP)
     if tag.random:
-        if speaks and site.real_uid is not None:
-            return (site.real_uid, *_certificate(site))
-        return _certificate(site) if speaks else ()
+        return (*site.real_uid, *_certificate(site)) if speaks else ()
     if record is None:
         return _certificate(site) if speaks else ()
     wanted = max(record.min_level, site.min_level)

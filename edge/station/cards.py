@@ -142,13 +142,15 @@ async def watch_costs(site: Callable[[], Site], at: Callable[[], Header],
                                  transaction_id=session.transaction_id))
 
 
-def proofs_of(keys: SiteKeys, authorities: Mapping[str, bytes], site: Callable[[], Site],
+def proofs_of(keys: SiteKeys, authorities: Mapping[str, str], site: Callable[[], Site],
               at: Callable[[], Header]) -> Callable[[], SiteProofs]:
-    """What the site can prove cards with, at each tap."""
+    """What the site can prove cards with, at each tap. `authorities`: points in hex, by their ids."""
+    points = {name: bytes.fromhex(point) for name, point in authorities.items()}
+
     def now() -> SiteProofs:
         header = at()
         day = header.utc[2:10].replace("-", "") if header.utc and header.clock_ok else None
-        return SiteProofs(real_uid=keys.real_uid, authorities=dict(authorities), day=day,
+        return SiteProofs(real_uid=keys.real_uid, authorities=points, day=day,
                           min_level=site().plan.cards.min_level)
     return now
 

@@ -8,6 +8,7 @@ from msgspec import Meta
 from edge.controller.site import Timers
 from edge.controller.struct import Value
 from edge.station.config_journal import JournalSection
+from edge.station.config_proofs import ProofsSection
 from edge.station.config_senses import Curve, InputSection, RulesSection, SensorSection
 from edge.station.config_types import File, Gpio, Id, Phase, Ref, Text, Unit, amperes
 
@@ -215,4 +216,5 @@ class Site(Value):
     rules: RulesSection = RulesSection()
     journal: JournalSection = JournalSection()
     recorder: RecorderSection = RecorderSection()
+    proofs: ProofsSection = ProofsSection()
     virtual_timers: Timers | None = None

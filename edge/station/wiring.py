@@ -180,9 +180,9 @@ async def _readers(site: Site, tokens: TokenLookup, cards: Cards, station: Stati
                    stack: contextlib.AsyncExitStack) -> list[ReaderDriver]:
     await cards.look_at_list()
     station.spawn(cards.watch_list())
-    keys = read_site_keys(tokens)
+    keys = read_site_keys(tokens.vault, site.proofs.uid_applications, site.proofs.uid_key_no)
     port = store_port(tokens, keys, lambda: station.site, station.clock.header)
-    proofs = proofs_of(keys, {}, lambda: station.site, station.clock.header)
+    proofs = proofs_of(keys, site.proofs.authorities, lambda: station.site, station.clock.header)
     readers = [ReaderDriver(r.id, r.path, r.serves, virtual=site.site.virtual, tokens=port,
                             proofs=proofs, book=cards.book, hand_in=station.hand_in,
                             spawn=station.spawn) for r in site.readers]
