@@ -40,8 +40,8 @@ def seals(tmp_path, vault):
             ref = vault.pepper.ref("ISO14443", uid)
             seals[uid] = seal(uid, vault.pepper.sealing_key(key), ref), ref
             db.execute("INSERT INTO token_key VALUES (?, ?)", (bytes.fromhex(ref), key))
-        db.execute("INSERT INTO token VALUES (?, 'ISO14443', '6180', ?, 'Blocked', 'contract', 'family', "
-                   "'[\"1\",\"2\"]', 'sv', '2027-01-31T00:00:00.000Z', 3)",
+        db.execute("INSERT INTO token VALUES (?, 'ISO14443', '6180', ?, 'Blocked', 'contract', "
+                   "'family', '[\"1\",\"2\"]', 'sv', '2027-01-31T00:00:00.000Z', 3)",
                    (bytes.fromhex(seals[ANNA][1]), seals[ANNA][0]))
         db.commit()
     return seals
