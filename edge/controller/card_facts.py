@@ -2,17 +2,21 @@
 
 import msgspec
 
+from edge.controller import asking, reserving
 from edge.controller.events import (
     CardAnswered,
+    ContactRestored,
     CostSeen,
     ListSeen,
     ReservationRestored,
+    UnknownRestored,
     UsageRestored,
 )
 from edge.controller.state import CardList
 from edge.controller.turn import Turn
 
-CardFact = CardAnswered | ListSeen | UsageRestored | ReservationRestored | CostSeen
+CardFact = (CardAnswered | ListSeen | UsageRestored | ReservationRestored | CostSeen
+            | ContactRestored | UnknownRestored)
 
 
 def take(turn: Turn, event: CardFact) -> None:
@@ -23,14 +27,15 @@ def take(turn: Turn, event: CardFact) -> None:
                                            confirmed_utc=event.confirmed_utc))
         case UsageRestored():
             turn.change(usage={**turn.site.usage, event.usage.account: event.usage})
+        case ContactRestored():
+            turn.change(contact_utc=event.utc)
         case ReservationRestored():
-            kept = event.reservation
-            if kept.evse_id in turn.outlets:
-                turn.change(reservations={**turn.site.reservations, kept.id: kept})
+            reserving.restore(turn, event.reservation)
+        case UnknownRestored():
+            turn.change(unknown_taken=event.taken)
         case CostSeen():
             session = turn.outlets[event.evse_id].session
             if session is not None and session.transaction_id == event.transaction_id:
                 turn.set(event.evse_id, session=msgspec.structs.replace(session, cost=event.cost))
         case CardAnswered():
-            turn.change(questions={key: question for key, question in turn.site.questions.items()
-                                   if key != event.question_id})
+            asking.answered(turn, event)

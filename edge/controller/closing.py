@@ -7,6 +7,7 @@ and fresh.
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from edge.controller import quotas
 from edge.controller.faults import Stops
 from edge.controller.pilot import PilotState
 from edge.controller.plug import pilot
@@ -57,11 +58,12 @@ def just_opened(turn: Turn, outlet: Outlet) -> bool:
     return outlet.opened_at_ns is not None and not turn.past(outlet.opened_at_ns, _JUST_S)
 
 
-def spent(outlet: Outlet) -> bool:
-    """The session took all the energy that its card may take."""
+def spent(turn: Turn, outlet: Outlet) -> bool:
+    """The session took all the energy that its card may take, or a quota of its account is used up."""
     session = outlet.session
-    return (session is not None and session.limit_wh is not None
-            and session.energy_wh >= session.limit_wh)
+    return session is not None and (
+        (session.limit_wh is not None and session.energy_wh >= session.limit_wh)
+        or quotas.spent(turn, session))
 
 
 def _start_register(turn: Turn, outlet: Outlet) -> bool:
@@ -77,10 +79,10 @@ def _fresh_reading(turn: Turn, outlet: Outlet) -> bool:
         reading is not None and not turn.past(reading.energy_ns, turn.timers.meter_lost_s))
 
 
-def _authorised(_: Turn, outlet: Outlet) -> bool:
+def _authorised(turn: Turn, outlet: Outlet) -> bool:
     session = outlet.session
     return (session is not None and session.stop_reason is None and outlet.stop is None
-            and not outlet.paused and not spent(outlet))
+            and not outlet.paused and not spent(turn, outlet))
 
 
 #: What a car that asks must meet before its start register is read.

@@ -25,7 +25,7 @@ def stop_reason(turn: Turn, outlet: Outlet, sign: Sign) -> Stop:
     """A wish that was on its way keeps its reason, whatever happens while it is carried out."""
     if outlet.stop is not None:
         return outlet.stop
-    if spent(outlet):
+    if spent(turn, outlet):
         return Stop(reason=StopReason.ENERGY_LIMIT_REACHED, trigger="EnergyLimitReached")
     if sign is Sign.UNPLUGGED:
         if outlet.phase is Phase.REPLUG:

@@ -149,10 +149,22 @@ class UsageRestored(Tagged):
     usage: Usage
 
 
+class ContactRestored(Tagged):
+    """When the cloud was last there, before this start."""
+
+    utc: str
+
+
 class ReservationRestored(Tagged):
     """A reservation of before this start."""
 
     reservation: Reservation
+
+
+class UnknownRestored(Tagged):
+    """When unknown cards were let in before this start: UTC, or "" where nobody knew the time."""
+
+    taken: tuple[str, ...]
 
 
 class CostSeen(Tagged):
@@ -199,6 +211,7 @@ class SessionPriced(Tagged):
     total_excl_vat: str
     currency: str
     receipt: tuple[tuple[str, str], ...] = ()  # (text key or literal, amount), in display order
+    account: str = ""  # of the session, whose quotas its money counts for
 
 
 class SessionSetAside(Tagged):
@@ -283,7 +296,7 @@ Event = (
     | CloudSeen | RequestReceived | SessionRestored | OutletFound | WearRestored | TallyRestored
     | AvailabilityRestored | LimitRestored | SessionSetAside | JournalHurt | DiskSeen | SensorSeen
     | InputSeen | CommitsTimed | CardAnswered | ListSeen | UsageRestored | ReservationRestored
-    | CostSeen
+    | CostSeen | ContactRestored | UnknownRestored
 )
 
 

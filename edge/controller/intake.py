@@ -10,8 +10,11 @@ from edge.controller import (
     crosscheck,
     fault_register,
     limits,
+    list_age,
+    quotas,
     rebasing,
     requests,
+    reserving,
     restore,
 )
 from edge.controller.effects import AnswerRequest, PriceSession, SaveSession, Stream
@@ -22,6 +25,7 @@ from edge.controller.events import (
     CardPresented,
     CloudSeen,
     CommitsTimed,
+    ContactRestored,
     CostSeen,
     DiskSeen,
     Event,
@@ -48,6 +52,7 @@ from edge.controller.events import (
     Started,
     TallyRestored,
     Tick,
+    UnknownRestored,
     UsageRestored,
     WearRestored,
 )
@@ -112,13 +117,16 @@ def take(turn: Turn, event: Event) -> None:
         case CloudSeen():
             lost_ns = None if event.connected else turn.site.cloud_lost_ns or turn.now_ns
             turn.change(cloud_connected=event.connected, ack_age_s=event.last_ack_age_s,
-                        pending=event.pending, cloud_lost_ns=lost_ns)
+                        pending=event.pending, cloud_lost_ns=lost_ns,
+                        answers_cards=event.connected and event.answers_cards)
+            list_age.note_contact(turn)
         case (OutletFound() | WearRestored() | TallyRestored() | AvailabilityRestored()
               | LimitRestored() | SessionSetAside() | JournalHurt()):
             _kept_or_found(turn, event)
         case DiskSeen() | CommitsTimed() | SensorSeen() | InputSeen():
             _sensed(turn, event)
-        case CardAnswered() | ListSeen() | UsageRestored() | ReservationRestored() | CostSeen():
+        case (CardAnswered() | ListSeen() | UsageRestored() | ReservationRestored() | CostSeen()
+              | ContactRestored() | UnknownRestored()):
             card_facts.take(turn, event)
         case _:
             assert_never(event)
@@ -183,6 +191,7 @@ def _started(turn: Turn, event: Started) -> None:
         found_closed=restore.found_closed(turn))
     if event.mains_back:
         limits.computer_began(turn)
+        reserving.computer_began(turn)
         restore.stagger(turn)
     turn.record(Stream.EV, EV_BOOT, BootNotification(
         reason="PowerUp" if event.mains_back or event.journal_new else "ApplicationReset",
@@ -292,6 +301,7 @@ def _session_priced(turn: Turn, event: SessionPriced) -> None:
     turn.change(priced=(*turn.site.priced, event.transaction_id)[-PRICED:])
     turn.record(Stream.TX, TX_CDR, event.cdr)
     turn.emit(SaveSession(transaction_id=event.transaction_id, session=None))
+    quotas.price(turn, event.account, event.transaction_id, event.total_incl_vat)
     receipt = turn.outlets[event.evse_id].receipt
     if receipt is not None and receipt.transaction_id == event.transaction_id:
         turn.set(event.evse_id, receipt=msgspec.structs.replace(

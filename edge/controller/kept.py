@@ -5,16 +5,22 @@ import msgspec
 from edge.controller.effects import Keep
 from edge.controller.events import (
     AvailabilityRestored,
+    ContactRestored,
     LimitRestored,
+    ReservationRestored,
     TallyRestored,
+    UnknownRestored,
+    UsageRestored,
     WearRestored,
 )
 from edge.controller.faults import FaultTally
-from edge.controller.state import Limit
+from edge.controller.state import Limit, Reservation
 from edge.controller.struct import Value
+from edge.controller.usage import Usage
 from edge.controller.wear import ContactorWear
 
-Restored = WearRestored | TallyRestored | AvailabilityRestored | LimitRestored
+Restored = (WearRestored | TallyRestored | AvailabilityRestored | LimitRestored | UsageRestored
+            | ContactRestored | ReservationRestored | UnknownRestored)
 
 
 def keep_wear(wear: ContactorWear) -> Keep:
@@ -37,6 +43,27 @@ def keep_limit(where: str, limit: Limit | None) -> Keep:
     return Keep(key=f"limit:{where}", data=None if limit is None else _raw(limit))
 
 
+def keep_usage(account: str, usage: Usage | None) -> Keep:
+    """`usage:<account>`: what an account has taken of its quotas."""
+    return Keep(key=f"usage:{account}", data=None if usage is None else _raw(usage))
+
+
+def keep_contact(utc: str) -> Keep:
+    """`cards.contact`: when the cloud was last there, which the age of the list counts from."""
+    return Keep(key="cards.contact", data=msgspec.Raw(msgspec.json.encode(utc)))
+
+
+def keep_reservation(reservation_id: str, reservation: Reservation | None) -> Keep:
+    """`reservation:<id>`: an EVSE that is kept for somebody."""
+    return Keep(key=f"reservation:{reservation_id}",
+                data=None if reservation is None else _raw(reservation))
+
+
+def keep_unknown(taken: tuple[str, ...]) -> Keep:
+    """`cards.unknown`: when unknown cards were let in lately."""
+    return Keep(key="cards.unknown", data=msgspec.Raw(msgspec.json.encode(taken)))
+
+
 def restored(key: str, body: bytes) -> Restored | None:
     """The event that hands a kept value in; None for a key that is somebody else's.
 
@@ -51,12 +78,21 @@ def restored(key: str, body: bytes) -> Restored | None:
         return AvailabilityRestored(evse_id=name, operational=msgspec.json.decode(body, type=bool))
     if kind == "limit":
         return LimitRestored(where=name, limit=msgspec.json.decode(body, type=Limit))
+    if kind == "usage":
+        return UsageRestored(usage=msgspec.json.decode(body, type=Usage))
+    if kind == "reservation":
+        return ReservationRestored(reservation=msgspec.json.decode(body, type=Reservation))
+    if kind == "cards.unknown":
+        return UnknownRestored(taken=msgspec.json.decode(body, type=tuple[str, ...]))
+    if kind == "cards.contact":
+        return ContactRestored(utc=msgspec.json.decode(body, type=str))
     return None
 
 
 def assumed(key: str) -> Restored | None:
     """What is safe to believe of a kept value that cannot be read: what was out of service or limited
-    is so until somebody says otherwise. None: nothing follows.
+    is so until somebody says otherwise. None: nothing follows. (A quota begins anew: nobody could say
+    when it would end to be used up.)
     """
     kind, _, name = key.partition(":")
     if kind == "available":

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from edge.controller import quotas, reserving, telling, unknown
 from edge.controller.closing import is_open, just_opened
 from edge.controller.effects import (
     CloseContactor,
@@ -21,13 +22,14 @@ from edge.controller.effects import (
 )
 from edge.controller.ending import last_seen, receipt, stop_reason
 from edge.controller.faults import Stops
+from edge.controller.idtoken import Role, Source
 from edge.controller.phase import CHARGING_STATES, ENERGISED, TRIGGERS, Do, Phase, Sign
 from edge.controller.pilot import PilotState
 from edge.controller.plug import PLUGGED_IN, pilot
 from edge.controller.reading import Reading, ReadingContext
 from edge.controller.records import TX_EVENT, meter_value, transaction_event
 from edge.controller.session import ChargingState, Period, Session
-from edge.controller.state import Offer, Outlet
+from edge.controller.state import Card, Offer, Outlet
 from edge.controller.turn import NS, Turn
 
 WAKE_X1_S = 1.0  # X1 after F, so that the car sees the edge of PWM (EVerest: 0.75 s)
@@ -74,7 +76,9 @@ def begin(turn: Turn, outlet: Outlet, sign: Sign) -> None:
         evse_id=outlet.evse_id, began=turn.instant, plug_seq=board.plug_seq,
         token=msgspec.structs.replace(card.record.token, level=card.level),
         group_ref=card.record.group_ref, board_boot=board.boot_count, meter_id=evse.meter_id,
-        tariff=turn.plan.tariff, limit_wh=card.record.limit_wh)
+        tariff=turn.plan.tariff, limit_wh=card.record.limit_wh, source=card.source,
+        role=card.record.role, account=card.record.account, quotas=quotas.bound(card.record))
+    _note_card(turn, card, session)
     turn.used_ids.add(session.transaction_id)
     session = msgspec.structs.replace(
         session, periods=(_period(turn, session, ChargingState.EV_CONNECTED),))
@@ -82,6 +86,16 @@ def begin(turn: Turn, outlet: Outlet, sign: Sign) -> None:
     turn.set(outlet.evse_id, session=session, card=None, stop=None, receipt=None, message=None,
              began_ns=turn.now_ns, sampled_ns=turn.now_ns, language=card.record.language, shorts=0,
              idle_ns=None, woken=False, paused=False, replug_ns=None)
+
+
+def _note_card(turn: Turn, card: Card, session: Session) -> None:
+    """What follows of whose card it is, besides the session."""
+    reserving.used(turn, session.evse_id, card.record)
+    if card.source is Source.POLICY:
+        unknown.count(turn)
+    if card.record.role is Role.SERVICE:
+        telling.security(turn, telling.MAINTENANCE, f"service card {session.token.ref} began "
+                         f"{session.transaction_id} at EVSE {session.evse_id}")
 
 
 def read_start(turn: Turn, outlet: Outlet, sign: Sign) -> None:
@@ -227,6 +241,7 @@ def finish(turn: Turn, outlet: Outlet, sign: Sign) -> None:
     session = msgspec.structs.replace(session, charging_state=ChargingState.IDLE, told=True)
     session = tell(turn, session, "Ended", stop.trigger, session.end_reading,
                    ReadingContext.TRANSACTION_END)
+    quotas.count(turn, session)
     turn.emit(PriceSession(evse_id=outlet.evse_id, session=session))
     turn.set(outlet.evse_id, session=None, stop=None, receipt=receipt(session),
              receipt_ns=turn.now_ns)

@@ -11,7 +11,7 @@ Whatever reaches further than the EVSE it began at (a move, a fault, another sha
 a step that judges everything: `core.step` gives the same state and effects either way.
 """
 
-from edge.controller import limits
+from edge.controller import limits, quotas
 from edge.controller.derate import is_cool
 from edge.controller.events import (
     CloudSeen,
@@ -48,6 +48,7 @@ def few(before: Site, turn: Turn, stamped: Stamped) -> tuple[str, ...] | None:
         evse_id for evse_id, outlet in turn.outlets.items()
         if outlet is not before.outlets[evse_id] or rest.until_ns.get(evse_id, 0) <= at.mono_ns
         or (told and turn.evse(evse_id).meter_id == told)])
+    found += quotas.partners(turn.outlets, found)
     return found if len(found) < max(len(turn.outlets), 2) else None
 
 

@@ -6,14 +6,14 @@ that it rests on is known and fresh.
 
 from collections.abc import Callable, Mapping
 
+from edge.controller import allowed
 from edge.controller.closing import ASKING, CLOSING, is_open, meets, spent
 from edge.controller.faults import Stops
-from edge.controller.idtoken import IdToken
 from edge.controller.phase import ENERGISED, TABLE, Move, Phase, Sign
 from edge.controller.pilot import PilotState
 from edge.controller.plug import PLUGGED_IN, back, bounced, pilot, unplugged
 from edge.controller.reading import Reading, ReadingContext
-from edge.controller.state import Outlet
+from edge.controller.state import Card, Outlet
 from edge.controller.turn import NS, Turn
 
 LOW_CURRENT_A = 1.0  # below it the contacts may open without wear
@@ -80,17 +80,16 @@ def _free(turn: Turn, outlet: Outlet) -> bool:
             and turn.shares.get(outlet.evse_id, (0.0, ""))[0] >= 6.0)
 
 
-def in_use(turn: Turn, token: IdToken) -> bool:
-    """One session per card at a time on this site, also of those that wait to be resumed."""
-    return any(session is not None and session.token.ref == token.ref
-               for o in turn.outlets.values() for session in (o.session, o.restored))
+def in_use(turn: Turn, card: Card) -> bool:
+    """As many sessions as its account may have at once run on this site, or wait to be resumed."""
+    return allowed.in_use(turn, card.record) is not None
 
 
 def _card(turn: Turn, outlet: Outlet) -> bool:
     """A card may begin a session only where nothing stands against it, and only one."""
     return (outlet.card is not None and outlet.operational
             and pilot(outlet) in PLUGGED_IN and is_open(outlet)
-            and not in_use(turn, outlet.card.record.token)
+            and not in_use(turn, outlet.card)
             and not turn.stands(outlet.evse_id, Stops.AT_ONCE, Stops.CUT, Stops.ORDERLY))
 
 
@@ -101,7 +100,7 @@ _PREDICATES: Mapping[Sign, Callable[[Turn, Outlet], bool]] = {
     Sign.CUT: lambda t, o: t.stands(o.evse_id, Stops.CUT),
     Sign.PERMIT_LOST: lambda _, o: _permit_lost(o),
     Sign.CAR_RESTS: lambda _, o: pilot(o) is PilotState.B,
-    Sign.STOP_ASKED: lambda t, o: (o.stop is not None or spent(o)
+    Sign.STOP_ASKED: lambda t, o: (o.stop is not None or spent(t, o)
                                    or t.stands(o.evse_id, Stops.ORDERLY)),
     Sign.HELD: _held,
     Sign.GRANT_FAILED: lambda _, o: o.close_error is not None,

@@ -13,6 +13,14 @@ class Taken(Value):
     cost: str = "0"  # decimal text, incl. VAT
 
 
+class Unpriced(Value):
+    """A session that has ended and whose price is still to come. `cost`: what it was known to cost."""
+
+    transaction_id: str
+    cost: str
+    periods: tuple[tuple[Per, str], ...]
+
+
 class Usage(Value):
     """Of one account (`TokenRecord.account`); `transactions`: those counted last, so that none counts
     twice.
@@ -21,3 +29,4 @@ class Usage(Value):
     account: str
     taken: tuple[Taken, ...] = ()
     transactions: tuple[str, ...] = ()
+    unpriced: tuple[Unpriced, ...] = ()

@@ -41,7 +41,7 @@ class Pricing:
         """The bill of a finished session, as a CDR and as receipt lines."""
         priced = self._pricer_of(session).price(session)
         return SessionPriced(
-            evse_id=evse_id, transaction_id=session.transaction_id,
+            evse_id=evse_id, transaction_id=session.transaction_id, account=session.account,
             currency=priced.tariff.currency,
             cdr=cdr(priced, self._facts), receipt=lines(priced),
             total_incl_vat=f"{priced.total_incl_vat:f}", total_excl_vat=f"{priced.total_excl_vat:f}")
