@@ -35,6 +35,12 @@ STATUS = tuple(bytes.fromhex(sw) for sw in (
     "9000", "9100", "91AF", "91AE", "9190", "6A82", "6982", "917E", "90AF", "00"))
 NTAG_424 = bytes.fromhex("D2760000850101")
 POINT = b"\x04" + bytes(64)
+URL = b"\x00\x45\xd1\x01\x41U\x04x.example/?e=" + b"0F" * 16 + b"&c=" + b"3C" * 8
+CERTIFICATE = bytes.fromhex("7F2181905304") + b"\x93\x07" + bytes(7) + b"\x42\x0201" + b"\x5f\x20\x0212"
+#: What a card that means well would say, by the instruction: bytes of noise, or these, and a status.
+WELL = {0xA4: (b"", "9000"), 0x5A: (b"", "9100"), 0x71: (16, "91AF"), 0xAA: (16, "91AF"),
+        0xAF: (32, "9100"), 0x51: (24, "9100"), 0x3C: (56, "9190"), 0x60: (7, "91AF"),
+        0xB0: (URL, "9000"), 0x02: (CERTIFICATE, "9000"), 0x03: (64, "9000")}
 
 
 class NoisyCards:
@@ -59,9 +65,9 @@ class NoisyCards:
             raise self._error()
         if dice.random() < 0.05:
             return None
-        uid = bytearray(dice.randbytes(dice.choice((4, 4, 7, 7, 7, 10, dice.randrange(12)))))
+        uid = bytearray(dice.randbytes(dice.choice((4, *[7] * 8, 10, dice.randrange(12)))))
         return nfc.clf.RemoteTarget(
-            "106A", sdd_res=uid, sel_res=bytearray([dice.choice((0x20, 0x20, 0x20, 0, 8, 0x28, 0x60))]),
+            "106A", sdd_res=uid, sel_res=bytearray([dice.choice((*[0x20] * 8, 0, 8, 0x28, 0x60))]),
             sens_res=bytearray(dice.choice((b"\x44\x03", b"\x44\x00", b"\x04\x00"))))
 
     def send_cmd_recv_rsp(self, target, data, timeout):
@@ -73,23 +79,32 @@ class NoisyCards:
         if data[0] == 0xE0:
             return bytearray(dice.choice(ATS))
         if data[0] & 0xFE in (0x02, 0xA2, 0xB2):
-            return bytearray(self._block(data[0]))
+            return bytearray(self._block(data[0], data[2] if len(data) > 2 else 0))
         if data[0] == 0xF2:
-            return bytearray(bytes([dice.choice((0x02, 0x03))]) + self._answer())
+            return bytearray(bytes([dice.choice((0x02, 0x03))]) + self._answer(0))
         return bytearray(dice.randbytes(dice.choice((1, 8, 32))))
 
-    def _block(self, sent):
+    def _block(self, sent, instruction):
         dice, number = self.dice, sent & 1
-        kind = dice.random()
+        kind = dice.random() * (1 if dice.random() < 0.3 else 10)
         if kind < 0.05:
             return bytes([0xF2, dice.randrange(256)])
         if kind < 0.12:
             return bytes([0xA2 | dice.getrandbits(1)])
         more = 0x10 if kind < 0.3 else 0
-        return bytes([0x02 | more | number]) + self._answer()
+        return bytes([0x02 | more | number]) + self._answer(instruction)
 
-    def _answer(self):
+    def _answer(self, instruction):
         dice = self.dice
+        if instruction in WELL and dice.random() < 0.8:
+            said, status = WELL[instruction]
+            said = dice.randbytes(said) if isinstance(said, int) else bytearray(said)
+            if said and dice.random() < 0.3:
+                said = said[:dice.randrange(len(said))]
+            if said and dice.random() < 0.5:
+                said = bytearray(said)
+                said[dice.randrange(len(said))] = dice.randrange(256)
+            return bytes(said) + bytes.fromhex(status)
         body = dice.randbytes(dice.choice((0, 2, 7, 8, 16, 16, 28, 32, 56, 64, dice.randrange(120))))
         return body + dice.choice(STATUS)
 
@@ -136,10 +151,11 @@ class AskingController:
             return kind()
         if kind is Certificate:
             return Certificate(authorities={"01": POINT}, day=dice.choice((None, "261122", "x")))
-        return kind(protocol=dice.choice(("ev2", "ev2", "ev1", "x")), key_no=dice.choice((0, 2, 99)),
-                    application=dice.choice((b"abc", NTAG_424, b"")),
-                    keys=tuple(dice.randbytes(dice.choice((16, 16, 16, 3)))
-                               for _ in range(dice.choice((0, 1, 1, 2)))))
+        return kind(protocol=dice.choice((*["ev2"] * 9, *["ev1"] * 9, "x")),
+                    key_no=dice.choice((*[2] * 9, 99)),
+                    application=dice.choice((*[b"abc"] * 9, *[NTAG_424] * 9, b"")),
+                    keys=tuple(dice.randbytes(dice.choice((*[16] * 19, 3)))
+                               for _ in range(dice.choice((*[1] * 9, 0, 2)))))
 
 
 def ask_noise(cards, seed):
@@ -169,7 +185,7 @@ def check(device, controller):
     proofs = [message for message in controller.heard if isinstance(message, CardProof)]
     assert [proof.tap for proof in proofs] == controller.asked, "each question has one answer, in order"
     assert {proof.level for proof in proofs} <= {Level.UID, Level.SUN}, "a SUN is judged elsewhere"
-    assert {"torn", "unable", "wrong"} <= {proof.unproven for proof in proofs}, "all that there is"
+    assert {"torn", "unable", "wrong", None} <= {proof.unproven for proof in proofs}, "all kinds"
     opened = [message for message in controller.heard if isinstance(message, Opening)]
     lost = [message for message in controller.heard if isinstance(message, Health) and not message.ok]
     assert len(opened) - 1 <= device.broken, "noise is no lost reader"
