@@ -20,6 +20,7 @@ from textual.strip import Strip
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.faults import FaultCode
 from edge.controller.snapshot import (
+    ChoiceView,
     EvseView,
     FaultView,
     PriceLine,
@@ -82,7 +83,11 @@ def samples() -> dict[str, tuple[Snapshot, str | None]]:
         "available": evse(Screen.AVAILABLE),
         "plug_in": evse(Screen.PLUG_IN, token_last4="4F2A", message="card_accepted"),
         "tap_card": evse(Screen.TAP_CARD),
-        "card_unknown": evse(Screen.TAP_CARD, message="card_unknown"),
+        "card_refused": evse(Screen.TAP_CARD, message="card_refused"),
+        "card_copy": evse(Screen.TAP_CARD, message="card_copy"),
+        "card_offline": evse(Screen.AVAILABLE, message="card_offline"),
+        "card_asking": evse(Screen.TAP_CARD, message="card_asking"),
+        "card_not_yours": evse(Screen.CHARGING, message="card_not_yours", **LIVE),
         "checking": evse(Screen.CHECKING, token_last4="4F2A"),
         "waiting_for_car": evse(Screen.WAITING_FOR_CAR, token_last4="4F2A", offered_a=16.0),
         "charging": evse(Screen.CHARGING, because="circuit:row-a", **LIVE),
@@ -116,6 +121,9 @@ def samples() -> dict[str, tuple[Snapshot, str | None]]:
         name: (snapshot(view), None) for name, view in one.items()}
     pages["offline"] = (snapshot(one["available"], faults=(fault(FaultCode.CLOUD_OFFLINE, "cloud"),)),
                         None)
+    cars = (evse(Screen.TAP_CARD), evse(Screen.TAP_CARD, "2"))
+    pages["choose"] = (replace(snapshot(*cars), choices=(ChoiceView(
+        id="c1", reader_id="front", evse_ids=("1", "2"), until_mono_ns=0, last4="4F2A"),)), None)
     pages["help"] = (snapshot(one["fault"]), "help")
     pages["overview"] = (snapshot(one["charging"], evse(Screen.AVAILABLE, "2")), "bays")
     pages["bays"] = (snapshot(one["charging"], evse(Screen.AVAILABLE, "2"),

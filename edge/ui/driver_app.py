@@ -17,6 +17,7 @@ from textual.screen import Screen as TextualScreen
 
 from edge.controller.snapshot import EvseView, SiteView, Snapshot
 from edge.ui import focus as focusing
+from edge.ui.card_pages import choice_for, choice_page, refused_at, refused_page
 from edge.ui.overview import PER_PAGE, overview_page
 from edge.ui.plain_pages import help_page, next_language, no_contact_page, offered, starting_page
 from edge.ui.screen_model import Bay, ScreenModel, Touch
@@ -146,12 +147,25 @@ class DriverApp(App[None], inherit_bindings=False):
         if self._help:
             return help_page(snapshot.site, self._evse(), language)
         evse_id = self._evse_id or self._focus.evse_id
+        about_card = self._card_page(snapshot, language)
+        if about_card is not None:
+            return about_card
         if evse_id is None:
             return overview_page(snapshot, language, self._now(), self._first_bay)
         page = evse_page(snapshot, evse_id, language, self._now())
         if self._evse_id is not None:  # one bay's own screen has no list of bays
             page = replace(page, touches=tuple(t for t in page.touches if t.action != "bays"))
         return page
+
+    def _card_page(self, snapshot: Snapshot, language: str) -> ScreenModel | None:
+        """What somebody who just showed a card has to know or to say before anything else."""
+        choice = choice_for(snapshot, self._evse_id)
+        if choice is not None:
+            return choice_page(snapshot, choice, choice.language or language, self._now())
+        refused = refused_at(snapshot, self._evse_id or self._focus.evse_id)
+        if refused is None:
+            return None
+        return refused_page(snapshot, refused, language, self._now())
 
     def _evse(self) -> EvseView | None:
         evse_id = self._evse_id or self._focus.evse_id
@@ -191,7 +205,7 @@ class DriverApp(App[None], inherit_bindings=False):
             target.set_class(index % 2 == 1, "last")
             if index < len(bays):
                 bay = bays[index]
-                target.show(f"bay:{bay.evse_id}", (bay.label, bay.state), BANDS[bay.tone])
+                target.show(bay.action or f"bay:{bay.evse_id}", (bay.label, bay.state), BANDS[bay.tone])
 
     def _show_touches(self, touches: tuple[Touch, ...]) -> None:
         for index in range(TOUCHES):
@@ -227,6 +241,8 @@ class DriverApp(App[None], inherit_bindings=False):
             self._focus = focusing.touched(self._focus, None, now_s)
         elif action == "bay":
             self._focus = focusing.touched(self._focus, argument, now_s)
+        elif action == "choose":
+            self.run_worker(self._choose(*argument.rsplit(":", 1)), name="choose")
         elif action == "stop":
             self.run_worker(self._stop(), name="stop")
         self.refresh_page()
@@ -249,6 +265,11 @@ class DriverApp(App[None], inherit_bindings=False):
         if not accepted:
             self._note = ("notice.stop_refused", self._monotonic_s() + NOTE_S)
         self.refresh_page()
+
+    async def _choose(self, choice_id: str, evse_id: str) -> None:
+        """A refusal means that somebody else was quicker, or that the time was over: it shows."""
+        self._focus = focusing.touched(self._focus, evse_id, self._monotonic_s())
+        await self._source.request("card.choose", {"choice_id": choice_id, "evse_id": evse_id})
 
     # what goes wrong
 

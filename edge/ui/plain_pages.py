@@ -26,7 +26,8 @@ def language_touch(site: SiteView | None, language: str) -> Touch:
     return Touch(action="language", label=own_name(next_language(site, language)))
 
 
-def _call(texts: Texts, site: SiteView | None) -> tuple[Line, ...]:
+def call_lines(texts: Texts, site: SiteView | None) -> tuple[Line, ...]:
+    """Whom to call."""
     if site is None or not site.phone:
         return wrapped(texts.text("body.call_label"), Style.PRICE)
     return wrapped(texts.text("body.call", phone=site.phone), Style.PRICE)
@@ -39,7 +40,7 @@ def no_contact_page(site: SiteView | None, language: str) -> ScreenModel:
         page="no_contact", tone=Tone.ACTION, symbol="!", title=texts.text("title.no_contact"),
         sub=site.name if site else "", touches=(language_touch(site, texts.language),),
         lines=(*_BLANK, *wrapped(texts.text("body.no_contact"), Style.STRONG), *_BLANK,
-               *wrapped(texts.text("body.no_contact.2")), *_BLANK, *_call(texts, site)))
+               *wrapped(texts.text("body.no_contact.2")), *_BLANK, *call_lines(texts, site)))
 
 
 def starting_page(language: str) -> ScreenModel:
@@ -57,7 +58,7 @@ def crash_page(site: SiteView | None, language: str) -> ScreenModel:
     return ScreenModel(
         page="crash", tone=Tone.TROUBLE, symbol="!", title=texts.text("title.crash"),
         lines=(*_BLANK, *wrapped(texts.text("body.crash"), Style.STRONG), *_BLANK,
-               *wrapped(texts.text("body.crash.2")), *_BLANK, *_call(texts, site)))
+               *wrapped(texts.text("body.crash.2")), *_BLANK, *call_lines(texts, site)))
 
 
 def telephone_code(phone: str) -> str:

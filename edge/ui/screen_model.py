@@ -55,12 +55,13 @@ class Touch(Value):
 
 
 class Bay(Value):
-    """One EVSE in the overview: two lines in a touch target."""
+    """One EVSE in the overview: two lines in a touch target. `action` "": open its page."""
 
     evse_id: str
     label: str
     state: str
     tone: Tone
+    action: str = ""
 
 
 class ScreenModel(Value):

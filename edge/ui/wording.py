@@ -16,7 +16,7 @@ from edge.controller.snapshot import (
 )
 from edge.ui.format import Formatter, parse_utc
 from edge.ui.screen_model import TEXT_COLUMNS, Line, Style
-from edge.ui.texts import Texts
+from edge.ui.texts import FALLBACK, Texts
 
 SEPARATOR = " · "
 _NO_BREAK = "\xa0"
@@ -138,6 +138,11 @@ class Wording:
         """The controller's passing note, "" for none or for one that this screen does not know."""
         key = f"notice.{evse.message}"
         return self.texts.text(key) if evse.message and self.texts.has(key) else ""
+
+    @staticmethod
+    def explains(message: str) -> bool:
+        """Whether there is more to say about a refused card than its passing note."""
+        return Texts(FALLBACK).has(f"refused.{message}")
 
     def site_notice(self, snapshot: Snapshot) -> str:
         """What people should know before they start: reader, journal or cloud out of order."""

@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 
 from edge.controller.faults import FaultCode
-from edge.controller.snapshot import Screen, Snapshot
+from edge.controller.snapshot import ChoiceView, Screen, Snapshot
 from edge.ui.driver_app import PERIOD_S, STALE_S, STARTING_S, DriverApp
 from edge.ui.focus import IDLE_S
 from edge.ui.widgets.painted import Painted
@@ -149,6 +149,21 @@ async def test_stop_asks_the_controller_and_says_so(
         source.accepts = False
         await tap(pilot, app, "stop")
         assert "Stoppa med kortet eller i bilen." in text_of(app)
+
+
+async def test_a_card_that_may_mean_two_bays_is_asked_about_and_the_answer_sent(
+        make_app: Callable[..., DriverApp], source: Any, clock: Any, shown: SimpleNamespace) -> None:
+    app = make_app()
+    cars = (shown.evse(Screen.TAP_CARD), shown.evse(Screen.TAP_CARD, "2"))
+    choice = ChoiceView(id="c:1", reader_id="front", evse_ids=("1", "2"), until_mono_ns=0)
+    async with app.run_test(size=(50, 15)) as pilot:
+        await show(app, pilot, source, fresh(shown, clock, *cars, choices=(choice,)))
+        assert "VILKEN PLATS?" in text_of(app)
+        assert app.model is not None
+        await tap(pilot, app, app.model.bays[1].action)
+        assert source.requests == [("card.choose", {"choice_id": "c:1", "evse_id": "2"})]
+        await show(app, pilot, source, fresh(shown, clock, *cars))
+        assert "VILKEN PLATS?" not in text_of(app)
 
 
 async def test_a_language_that_was_tapped_is_forgotten_after_a_quiet_minute(

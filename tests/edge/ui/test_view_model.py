@@ -46,7 +46,7 @@ def test_every_screen_fits_in_every_language(
         {"receipt": replace(shown.RECEIPT, stop_reason="GroundFault")},
         {"receipt": replace(shown.RECEIPT, stop_reason="EnergyLimitReached")},
         {"receipt": replace(shown.RECEIPT, total_incl_vat=None)}, {"state": "Unavailable"},
-        {"message": "card_unknown"}, {"message": "card_busy"}, {"message": "no_such_message"},
+        {"message": "card_refused"}, {"message": "card_busy"}, {"message": "no_such_message"},
     ):
         evse = shown.evse(screen, **fields)
         for evses in ((evse,), (evse, shown.evse(Screen.AVAILABLE, "2"))):
@@ -311,7 +311,7 @@ def test_faults_of_the_site_are_told_before_a_start_only(
 
 
 @pytest.mark.parametrize(("message", "expected"), [
-    ("card_unknown", "Unknown card. Try another card."), ("card_accepted", "Card accepted"),
+    ("card_refused", "This card is not accepted here."), ("card_accepted", "Card accepted"),
     ("of_a_newer_controller", ""), (None, ""),
 ])
 def test_passing_notes(message: str | None, expected: str, shown: SimpleNamespace) -> None:
