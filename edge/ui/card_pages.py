@@ -8,7 +8,7 @@ from datetime import datetime
 
 from edge.controller.refusal import Why
 from edge.controller.snapshot import ChoiceView, EvseView, Screen, Snapshot
-from edge.ui.overview import PER_PAGE, bay_state
+from edge.ui.overview import PER_PAGE
 from edge.ui.plain_pages import call_lines, language_touch
 from edge.ui.screen_model import MIDDLE_ROWS, Bay, Line, ScreenModel, Style, Tone, Touch
 from edge.ui.view_model import tone_of
@@ -62,8 +62,9 @@ def choice_page(snapshot: Snapshot, choice: ChoiceView, language: str, now: date
     text = words.texts.text
     known = {evse.id: evse for evse in snapshot.evses}
     evses = [known[evse_id] for evse_id in choice.evse_ids if evse_id in known]
-    bays = tuple(Bay(evse_id=evse.id, label=evse.label, state=bay_state(words, evse),
-                     tone=tone_of(evse), action=f"choose:{choice.id}:{evse.id}")
+    bays = tuple(Bay(evse_id=evse.id, label=evse.label, tone=tone_of(evse),
+                     state=text("choose.stop" if evse.screen in _TAKEN else "choose.start"),
+                     action=f"choose:{choice.id}:{evse.id}")
                  for evse in evses[:PER_PAGE])
     lines: tuple[Line, ...] = ()
     if evses and len(bays) <= PER_PAGE // 2:
