@@ -8,7 +8,7 @@ import msgspec
 
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.faults import Fault, Severity
-from edge.controller.idtoken import IdToken
+from edge.controller.idtoken import IdToken, Source
 from edge.controller.reading import Quality, Reading, ReadingContext
 from edge.controller.session import Session
 from edge.controller.site import PHASES, Evse
@@ -232,10 +232,11 @@ def evse_ref(evse: Evse) -> EvseRef:
                    custom_data=CustomData(vendor_id=VENDOR, evse_id=evse.id))
 
 
-def id_token(token: IdToken, level: int) -> IdTokenType:
+def id_token(token: IdToken, level: int, source: Source) -> IdTokenType:
+    """`source`: who said that it may charge; `policy` marks an unknown card that was let in."""
     return IdTokenType(id_token=token.ref, type=token.type, custom_data=CustomData(
         vendor_id=VENDOR, level=level, last4=token.last4 or None, contract_id=token.contract_id,
-        sealed=token.sealed or None))
+        source=source, sealed=token.sealed or None))
 
 
 def meter_value(reading: Reading, utc: str | None, context: ReadingContext) -> MeterValue:
@@ -267,7 +268,7 @@ def transaction_event(session: Session, evse: Evse, *, event_type: str, trigger:
         transaction_info=TransactionInfo(
             transaction_id=session.transaction_id, charging_state=session.charging_state,
             stopped_reason=session.stop_reason if event_type == "Ended" else None),
-        evse=evse_ref(evse), id_token=id_token(session.token, session.token.level),
+        evse=evse_ref(evse), id_token=id_token(session.token, session.token.level, session.source),
         meter_value=meter,
         custom_data=CustomData(vendor_id=VENDOR, plug_seq=session.plug_seq,
                                down_wh=session.down_wh or None,

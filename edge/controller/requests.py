@@ -6,18 +6,29 @@ from typing import TypeVar
 
 import msgspec
 
-from edge.controller import clockwork, fault_register, kept, limits, wearing
+from edge.controller import (
+    asking,
+    choosing,
+    clockwork,
+    fault_register,
+    kept,
+    limits,
+    reserving,
+    wearing,
+)
+from edge.controller.at_outlet import serves
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.closing import is_open
 from edge.controller.effects import AcknowledgeBoard, SaveSession
 from edge.controller.faults import Until
-from edge.controller.phase import ENERGISED, LIVE
+from edge.controller.phase import ENERGISED, LIVE, Phase
 from edge.controller.request import Origin, Request
 from edge.controller.session import StopReason
-from edge.controller.state import Outlet, Stop
+from edge.controller.state import Outlet, Reservation, Stop
 from edge.controller.turn import Turn
 
 MAX_WORDS = 40  # of somebody else's reason, on our screen
+MAX_ID = 64  # characters of a name that somebody else gives
 MAX_TTL_S = 366 * 86_400.0
 
 #: What somebody may end a session for, with OCPP 2.0.1's trigger for each. The others are ours to say.
@@ -149,10 +160,53 @@ def _card_withdraw(turn: Turn, args: Args, _: Origin) -> str | None:
     if outlet.session is not None:
         return f"evse {outlet.evse_id}: a session runs"
     waiting = [c for c in turn.site.cards if outlet.evse_id in c.evse_ids]
-    if outlet.card is None and not waiting:
+    asked = choosing.withdraw(turn, outlet.evse_id) | asking.withdraw(turn, outlet.evse_id)
+    if outlet.card is None and not waiting and not asked:
         return f"evse {outlet.evse_id}: no card waits"
     turn.set(outlet.evse_id, card=None)
     turn.change(cards=tuple(c for c in turn.site.cards if c not in waiting))
+    return None
+
+
+def _card_choose(turn: Turn, args: Args, _: Origin) -> str | None:
+    """Which EVSE is meant by a card, where the screen asks (`Snapshot.choices`)."""
+    choice_id, evse_id = _get(args, "choice_id", str), _get(args, "evse_id", str)
+    return choosing.choose(turn, choice_id or "", evse_id or "")
+
+
+def _reservation_set(turn: Turn, args: Args, _: Origin) -> str | None:
+    """Keep a free EVSE for a token or a group until a moment; one with the same id is replaced."""
+    outlet, name = _find(turn, args), _get(args, "id", str)
+    token_ref, group_ref = _get(args, "token_ref", str), _get(args, "group_ref", str)
+    until_utc = _get(args, "until_utc", str)
+    if isinstance(outlet, str):
+        return outlet
+    if not name or len(name) > MAX_ID:
+        return f"id: got {name!r}, expected a text of at most {MAX_ID} characters"
+    if not token_ref and not group_ref:
+        return "token_ref, group_ref: got neither, expected one of them"
+    if until_utc is None or clockwork.parse_ms(until_utc) is None:
+        return f"until_utc: got {until_utc!r}, expected ISO 8601 with an offset or Z"
+    if turn.at.clock_ok and clockwork.over(until_utc, turn.at):
+        return f"until_utc: got {until_utc}, which has passed"
+    other = reserving.at(turn, outlet.evse_id)
+    if other is not None and other.id != name:
+        return f"evse {outlet.evse_id}: reserved already, as {other.id}"
+    if outlet.phase is not Phase.VACANT or outlet.restored is not None:
+        return f"evse {outlet.evse_id}: occupied"
+    if not serves(turn, outlet):
+        return f"evse {outlet.evse_id}: out of order or out of service"
+    reserving.put(turn, Reservation(id=name, evse_id=outlet.evse_id, token_ref=token_ref or None,
+                                    group_ref=group_ref or None, until_utc=until_utc))
+    return None
+
+
+def _reservation_cancel(turn: Turn, args: Args, _: Origin) -> str | None:
+    """Let everybody charge there again."""
+    name = _get(args, "id", str)
+    if name is None or name not in turn.site.reservations:
+        return f"id: got {name!r}, and nothing is reserved as that"
+    reserving.cancel(turn, name)
     return None
 
 
@@ -192,6 +246,9 @@ _REQUESTS: dict[str, Callable[[Turn, Args, Origin], str | None]] = {
     "limit.set": _limit_set,
     "availability.set": _availability_set,
     "card.withdraw": _card_withdraw,
+    "card.choose": _card_choose,
+    "reservation.set": _reservation_set,
+    "reservation.cancel": _reservation_cancel,
     "contactor.replaced": _contactor_replaced,
     "fault.clear": _fault_clear,
 }

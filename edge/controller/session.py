@@ -21,6 +21,7 @@ class StopReason(enum.StrEnum):
     """OCPP 2.0.1 ReasonEnumType, the part that this site can say."""
 
     LOCAL = "Local"
+    MASTER_PASS = "MasterPass"
     EV_DISCONNECTED = "EVDisconnected"
     ENERGY_LIMIT_REACHED = "EnergyLimitReached"
     DE_AUTHORIZED = "DeAuthorized"

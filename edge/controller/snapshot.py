@@ -96,7 +96,7 @@ class EvseView(Value):
     token_level: int | None = None  # how well the card was proven (`Level`)
     reserved: bool = False
     language: str | None = None
-    message: str | None = None  # passing note: "card_unknown", "card_refused", "card_busy", ...
+    message: str | None = None  # passing note: "card_asking", or why a card was refused (`refusal.Why`)
     contactor_closed: bool | None = None
     wear: WearView | None = None  # None: it has not closed yet, as far as anybody knows
     price: tuple[PriceLine, ...] = ()
@@ -115,6 +115,7 @@ class ChoiceView(Value):
     until_mono_ns: int
     last4: str = ""
     language: str | None = None
+    stops: bool = False  # which session shall end; else where one shall begin
 
 
 class SiteView(Value):

@@ -27,17 +27,27 @@ class Card(Value):
 
 
 class Reservation(Value):
-    """An EVSE is kept for a token or a group (OCPP 2.0.1 ReserveNow), until a moment of wall time."""
+    """An EVSE is kept for a token or a group (OCPP 2.0.1 ReserveNow), until a moment of wall time.
+
+    `until_ns`: the same moment by the monotonic clock, found once the wall clock is trusted (`dated`);
+    until then a day at most.
+    """
 
     id: str
     evse_id: str
     token_ref: str | None
     group_ref: str | None
     until_utc: str
+    until_ns: int | None = None
+    dated: bool = False
 
 
 class Question(Value):
-    """A card that the cloud was asked about. `until_ns`: then the site's own policy decides."""
+    """A card that the cloud was asked about. `until_ns`: then the site's own policy decides.
+
+    `record`, `source`: what the site knows of it by itself. `plugged`: the EVSEs where a car waited for
+    a card when it was asked; when all of them have left, so has who would have charged there.
+    """
 
     id: str
     reader_id: str
@@ -45,16 +55,23 @@ class Question(Value):
     token: IdToken
     level: Level
     until_ns: int
+    record: TokenRecord | None = None
+    source: Source = Source.LIST
+    plugged: tuple[str, ...] = ()
 
 
 class Choice(Value):
-    """Which of these EVSEs is meant by a card; `until_ns`: then the first of them is."""
+    """Which of these EVSEs is meant by a card; `until_ns`: then the first of them is.
+
+    `stops`: whose session ends; else where one begins.
+    """
 
     id: str
     reader_id: str
     card: Card
     evse_ids: tuple[str, ...]
     until_ns: int
+    stops: bool = False
 
 
 class Taps(Value):

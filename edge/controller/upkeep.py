@@ -2,7 +2,7 @@
 
 import msgspec
 
-from edge.controller import limits, seldom
+from edge.controller import limits, reserving, seldom
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.closing import asks
 from edge.controller.effects import OpenContactor, RaiseFault, ReadMeter, RenewGrant, Stream
@@ -144,7 +144,9 @@ def connector_status(turn: Turn, outlet: Outlet) -> str:
     in_session = outlet.session is not None or outlet.restored is not None
     if outlet.seen_ns is None or (not outlet.operational and not in_session):
         return "Unavailable"
-    return "Available" if outlet.phase is Phase.VACANT else "Occupied"
+    if outlet.phase is not Phase.VACANT:
+        return "Occupied"
+    return "Available" if reserving.at(turn, outlet.evse_id) is None else "Reserved"
 
 
 def _status(turn: Turn, outlet: Outlet) -> None:

@@ -10,6 +10,7 @@ from edge.controller.phase import LIVE, Phase
 from edge.controller.session import Session
 from edge.controller.site import Evse
 from edge.controller.snapshot import (
+    ChoiceView,
     EvseView,
     FaultView,
     PriceLine,
@@ -19,7 +20,7 @@ from edge.controller.snapshot import (
     SyncView,
     WearView,
 )
-from edge.controller.state import Outlet, Site
+from edge.controller.state import Choice, Outlet, Site
 from edge.controller.turn import fault_key
 from edge.controller.wear import ContactorWear, worn_share
 
@@ -59,16 +60,18 @@ class Snapshots:
         self._seq += 1
         price = self._prices.lines(at)
         waiting = {e for card in site.cards for e in card.evse_ids}
+        reserved = {one.evse_id for one in site.reservations.values()}
         return Snapshot(
             seq=self._seq, mono_ns=at.mono_ns, utc=at.utc, clock_ok=at.clock_ok, site=self._view,
-            evses=tuple(self._evse(site, evse, price, evse.id in waiting, at)
-                        for evse in site.plan.evses),
+            evses=tuple(self._evse(site, evse, price, at, waiting=evse.id in waiting,
+                                   reserved=evse.id in reserved) for evse in site.plan.evses),
             sync=SyncView(connected=bool(site.cloud_connected), last_ack_age_s=site.ack_age_s,
                           pending=site.pending),
-            faults=tuple(_fault(site, f) for f in site.faults.values() if f.evse_id is None))
+            faults=tuple(_fault(site, f) for f in site.faults.values() if f.evse_id is None),
+            choices=tuple(map(_choice, site.choices.values())))
 
-    def _evse(self, site: Site, evse: Evse, price: tuple[PriceLine, ...], waiting: bool,
-              at: Header) -> EvseView:
+    def _evse(self, site: Site, evse: Evse, price: tuple[PriceLine, ...], at: Header, *,
+              waiting: bool, reserved: bool) -> EvseView:
         outlet = site.outlets[evse.id]
         session = outlet.session
         reading = site.readings.get(evse.meter_id)
@@ -85,10 +88,18 @@ class Snapshots:
             power_w=reading.power_w if live and fresh and reading is not None else None,
             cost_incl_vat=self._prices.cost_so_far(session, at) if session else None,
             duration_s=_duration_s(session, at), token_last4=session.token.last4 if session else None,
+            token_level=int(session.token.level) if session else None, reserved=reserved,
             language=outlet.language, message=outlet.message,
             contactor_closed=None if outlet.pi_mirror_closed is None else not is_open(outlet),
             wear=_wear(evse, outlet.wear), price=price, receipt=outlet.receipt,
             faults=tuple(_fault(site, f) for f in faults))
+
+
+def _choice(choice: Choice) -> ChoiceView:
+    record = choice.card.record
+    return ChoiceView(id=choice.id, reader_id=choice.reader_id, evse_ids=choice.evse_ids,
+                      until_mono_ns=choice.until_ns, last4=record.token.last4,
+                      language=record.language, stops=choice.stops)
 
 
 def _screen(outlet: Outlet, faults: list[Fault], *, waiting: bool) -> Screen:

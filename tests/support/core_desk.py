@@ -1,9 +1,11 @@
 """A desk for the pure core: a site in virtual time, whose board, meter and mirrors obey at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import msgspec
 
+from edge.controller.card_policy import CardPolicy
 from edge.controller.clockwork import text
 from edge.controller.core import step
 from edge.controller.effects import (
@@ -44,13 +46,15 @@ from edge.controller.state import Outlet, Site, initial
 NS = 1_000_000_000
 ANNA = IdToken(ref="a" * 32, last4="5E80")
 BERT = IdToken(ref="b" * 32, last4="1234")
+CARL = IdToken(ref="c" * 32, last4="0C0C")
+NOTHING: Mapping[str, object] = MappingProxyType({})
 UTC_MS = 1_795_254_000_000  # 2026-11-21T09:40:00Z, when the monotonic clock of a desk says 0
 
 
 def plan(evses: int = 2, fuse_a: float = 32, timers: Timers = Timers(),  # noqa: B008 (a value)
-         **changes: object) -> SitePlan:
+         cards: CardPolicy = CardPolicy(), **changes: object) -> SitePlan:  # noqa: B008
     return SitePlan(
-        id="SE*FCT*E0001", timers=timers,
+        id="SE*FCT*E0001", timers=timers, cards=cards,
         circuits=(Circuit(id="grid", fuse_a=63), Circuit(id="row-a", fuse_a=fuse_a, parent="grid")),
         evses=tuple(Evse(id=str(n), label=f"Bay {n}", circuit="row-a", phases=("L1", "L2", "L3"),
                          max_a=32, failsafe_a=6, meter_id=f"bay-{n}", ordinal=n, **changes)  # type: ignore[arg-type]
@@ -207,10 +211,13 @@ class Desk:
         self.run(0.2)
 
     def tap(self, token: IdToken = ANNA, *, known: bool = True, level: Level = Level.UID,
-            evse_ids: tuple[str, ...] | None = None, **record: object) -> None:
-        self.feed(CardPresented(
-            reader_id="front", evse_ids=evse_ids or tuple(self.devices), token=token, level=level,
-            record=TokenRecord(token=token, **record) if known else None))  # type: ignore[arg-type]
+            evse_ids: tuple[str, ...] | None = None, shown: Mapping[str, object] = NOTHING,
+            **record: object) -> None:
+        """`shown`: what else the event says; `record`: what the list says of the token."""
+        self.feed(CardPresented(**{  # type: ignore[arg-type]
+            "reader_id": "front", "evse_ids": evse_ids or tuple(self.devices), "token": token,
+            "level": level, "record": TokenRecord(token=token, **record) if known else None,  # type: ignore[arg-type]
+            **shown}))
 
     def present(self, token: IdToken, *, allowed: tuple[str, ...]) -> None:
         """A card that is good for some bays only, at a reader that serves all."""

@@ -105,7 +105,7 @@ def test_in_order_opens_below_1_a(desk):
 def test_every_reason_to_end_is_a_word_of_ocpp():
     known = {"Local", "EVDisconnected", "EnergyLimitReached", "DeAuthorized", "EmergencyStop",
              "GroundFault", "OvercurrentFault", "PowerLoss", "PowerQuality", "Reboot", "Remote",
-             "StoppedByEV", "Timeout", "Other"}
+             "StoppedByEV", "Timeout", "Other", "MasterPass"}
     assert {str(r) for r in StopReason} == known and len(STOPS) == len({s.reason for s in STOPS})
     assert FaultCode.RESIDUAL_CURRENT in CATALOGUE
 
