@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from edge.station import config_cards
 from edge.station.check_lines import lines
 from edge.station.config import ConfigErrors, load
 from edge.station.config_sections import CircuitSection, EvseSection, Site
@@ -41,6 +42,7 @@ def summary(site: Site) -> Iterator[str]:
     yield f"tariff: {site.tariff.file}"
     yield f"cloud: {site.cloud.url if site.cloud else 'none'}"
     yield from _rules(site)
+    yield from config_cards.told(site.cards, readers=bool(site.readers))
     if site.site.location is None:
         yield "note: no [site.location]: CDRs will carry no address"
 
@@ -83,9 +85,10 @@ def _circuits(site: Site, parent: str | None, indent: str) -> Iterator[str]:
 
 def _evse(evse: EvseSection) -> str:
     pins = evse.contactor
+    groups = f", groups {', '.join(evse.groups)}" if evse.groups else ""
     return (f"evse {evse.id} ({evse.label}): {evse.max_a:g} A on {' '.join(evse.phases)}, "
             f"failsafe {evse.failsafe_a:g} A, meter {evse.meter}, "
-            f"coil GPIO{pins.coil_gpio}, mirror GPIO{pins.mirror_gpio}")
+            f"coil GPIO{pins.coil_gpio}, mirror GPIO{pins.mirror_gpio}{groups}")
 
 
 def _circuit(circuit: CircuitSection) -> str:

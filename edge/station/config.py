@@ -11,10 +11,12 @@ import msgspec
 
 from edge.controller import site as plan
 from edge.outlet.settings import BoardSettings
+from edge.station.config_cards import to_policy
 from edge.station.config_checks import check
 from edge.station.config_read import Findings, Problem, read_table
 from edge.station.config_sections import EvseSection, MeterSection, Site
 from edge.station.config_senses import curve_points, to_inputs, to_sensors, to_timers
+from edge.station.zone import transitions
 
 MB = 1_000_000
 
@@ -97,7 +99,8 @@ def to_plan(site: Site) -> plan.SitePlan:
         timers=to_timers(rules, site.virtual_timers), wear_warning=rules.wear_warning,
         undervoltage=rules.undervoltage, overvoltage=rules.overvoltage,
         disk_low_bytes=rules.disk_low_mb * MB, disk_full_bytes=rules.disk_full_mb * MB,
-        slow_commit_ms=site.journal.slow_commit_ms)
+        slow_commit_ms=site.journal.slow_commit_ms, cards=to_policy(site.cards),
+        zone=transitions(site.site.time_zone))
 
 
 def _evse(evse: EvseSection, ordinal: int, meter: MeterSection) -> plan.Evse:
@@ -110,7 +113,7 @@ def _evse(evse: EvseSection, ordinal: int, meter: MeterSection) -> plan.Evse:
         meter_on_supply_side=meter.supply_side, meter_refresh_s=model.refresh_s,
         meter_step_wh=10.0 if model.billing is None else float(model.billing.resolution_wh),
         ordinal=ordinal, ventilation=evse.ventilation, nominal_v=evse.nominal_v,
-        rated_cycles=evse.contactor.rated_cycles,
+        groups=evse.groups, rated_cycles=evse.contactor.rated_cycles,
         rated_load_breaks=evse.contactor.rated_load_breaks)
     curve = evse.temperature_curve
     return found if curve is None else msgspec.structs.replace(found, curve=curve_points(curve))

@@ -6,6 +6,7 @@ Every check tolerates fields that were already reported: they are `None`.
 import zoneinfo
 from pathlib import Path
 
+from edge.station.config_cards import check_cards
 from edge.station.config_read import Findings, Key, Problem, one_of, suggestion, toml_text
 from edge.station.config_sections import Site
 from edge.station.config_senses import (
@@ -141,6 +142,7 @@ def _check_senses(site: Site, findings: Findings) -> None:
     if site.rules is not None:
         limit_mb = None if site.paths is None else site.paths.state_limit_mb
         check_rules(site.rules, limit_mb, findings)
+    check_cards(site.cards, [evse.groups for evse in site.evses or ()], findings)
     check_virtual_timers(site.virtual_timers, site.site is not None and site.site.virtual, findings)
 
 

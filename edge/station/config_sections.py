@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from edge.controller.site import Timers
 from edge.controller.struct import Value
+from edge.station.config_cards import CardsSection, Groups
 from edge.station.config_journal import JournalSection
 from edge.station.config_proofs import ProofsSection
 from edge.station.config_senses import Curve, InputSection, RulesSection, SensorSection
@@ -162,6 +163,7 @@ class EvseSection(Value):
     temperature_curve: Curve | None = None  # of the board's own sensor
     nominal_v: Annotated[float, Meta(ge=90, le=300, description=(
         "volts from 90 to 300 between a phase and neutral"))] = 230.0
+    groups: Groups = ()
 
 
 class ReaderSection(Value):
@@ -216,5 +218,6 @@ class Site(Value):
     rules: RulesSection = RulesSection()
     journal: JournalSection = JournalSection()
     recorder: RecorderSection = RecorderSection()
+    cards: CardsSection = CardsSection()
     proofs: ProofsSection = ProofsSection()
     virtual_timers: Timers | None = None
