@@ -10,7 +10,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "add": ("edge.rfid.hand_command", "add a card, or change what is known of it"),
     "block": ("edge.rfid.hand_command", "keep a card and refuse it"),
     "remove": ("edge.rfid.hand_command", "forget a card; its sessions can still be billed"),
-    "list": ("edge.rfid.hand_command", "show the cards, numbers masked"),
+    "list": ("edge.rfid.list_command", "show the cards; apply, make, show: the operator's signed list"),
+    "import": ("edge.rfid.import_command", "enter the cards of a sheet (CSV)"),
 }
 _USAGE = "usage: forecourt card COMMAND ... (COMMAND --help tells more)"
 

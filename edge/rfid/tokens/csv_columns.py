@@ -26,8 +26,9 @@ class CellError(ValueError):
 
 
 def card_of(cells: Mapping[str, str]) -> Card:
-    """The card of a row, by its columns without `uid`. Raises CellError that names the column."""
+    """The card of a row, by its columns without `uid`. Raises CellError that names the columns."""
     fields: dict[str, Any] = {}
+    wrong: list[str] = []
     for column, cell in cells.items():
         if not cell:
             continue
@@ -36,11 +37,13 @@ def card_of(cells: Mapping[str, str]) -> Card:
             value = read(cell)
             msgspec.convert({field: value}, Card)
         except CellError as error:
-            raise CellError(f"{column}: {error}") from None
+            wrong.append(f"{column}: {error}")
         except msgspec.ValidationError as error:
-            said = str(error).partition(" - at")[0]
-            raise CellError(f"{column}: {said}") from None
-        fields[field] = value
+            wrong.append(f"{column}: {str(error).partition(' - at')[0]}")
+        else:
+            fields[field] = value
+    if wrong:
+        raise CellError("; ".join(wrong))
     card = msgspec.convert(fields, Card)
     if card.valid_from_utc and card.expires_utc and card.expires_utc <= card.valid_from_utc:
         raise CellError("expires: not later than valid_from")

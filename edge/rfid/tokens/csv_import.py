@@ -157,16 +157,13 @@ def read_cards(lines: Sequence[Line], form: Form) -> tuple[list[Read], list[Prob
     problems: list[Problem] = []
     seen: dict[bytes, int] = {}
     for line in lines:
-        try:
+        reason, uid = _reason(line, form), b""
+        if not reason:
             uid = read_as(line.uid, form)
-            if is_random(uid):
-                raise UidError("this number (08......) is made up anew at each tap: it is nobody's")
-        except UidError as error:
-            problems.append(Problem(line=line.number, text=f"uid: {error}"))
-            continue
-        before = seen.setdefault(uid, line.number)
-        if before != line.number:
-            problems.append(Problem(line=line.number, text=f"uid: the card of line {before} again"))
+            before = seen.setdefault(uid, line.number)
+            reason = "" if before == line.number else f"the card of line {before} again"
+        if reason:
+            problems.append(Problem(line=line.number, text=f"uid: {reason}"))
         try:
             cards.append(Read(line=line.number, uid=uid, card=card_of(line.cells)))
         except CellError as error:
@@ -189,4 +186,6 @@ def _reason(line: Line, form: Form) -> str:
         uid = read_as(line.uid, form)
     except UidError as error:
         return str(error)
-    return "made up anew at each tap (08......)" if is_random(uid) else ""
+    if is_random(uid):
+        return "this number (08......) is made up anew at each tap: it is nobody's"
+    return ""

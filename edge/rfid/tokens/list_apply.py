@@ -6,7 +6,7 @@ one is one transaction. Remains of an interrupted update are cleared before the 
 
 import itertools
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from edge.rfid.tokens.database import StoreError
 from edge.rfid.tokens.list_file import ListFile, ListRefused, Manifest
 from edge.rfid.tokens.list_rows import BUCKETS, Buckets, Turning, clear_drafts, places, turned
 from edge.rfid.tokens.list_seal import unwrap
-from edge.rfid.tokens.list_store import Head, ListBusy, ListStore, Row
+from edge.rfid.tokens.list_store import ListBusy, ListStore, Row
 from edge.rfid.tokens.schema import CARDS_FILE
+from edge.rfid.tokens.store import ListHead
 from edge.rfid.tokens.vault import Vault
 
 DRAFT = "list.draft"
@@ -68,17 +69,11 @@ class Updater:
                 store.settle()
         return Applied(new=True, version=manifest.version, tokens=tokens)
 
-    def clear_remains(self) -> None:
-        """What an interrupted update left; nothing while another process applies one. For a start."""
-        with suppress(ListBusy), ListStore.open(self._folder / CARDS_FILE, self._vault.pepper) as store:
-            self._clear(store, store.head())
-
-    def _clear(self, store: ListStore, head: Head) -> None:
-        clear_drafts(self._folder / DRAFT)
-        for rows in store.clear(head.generation + 1):
+    def _clear(self, store: ListStore, head: ListHead) -> None:
+        for rows in _cleared(self._folder, store, head.generation + 1):
             self._told("cleared", rows)
 
-    def _is_here(self, head: Head, file: ListFile) -> bool:
+    def _is_here(self, head: ListHead, file: ListFile) -> bool:
         """Whether there is nothing to do; raises ListRefused for a list that may not be applied."""
         manifest, wrong = file.manifest, None
         if manifest.site != self._site:
@@ -110,7 +105,7 @@ class Updater:
         return Turning(pepper=self._vault.pepper, row_key=self._vault.row_key,
                        content_key=key, full=manifest.full, name=file.name)
 
-    def _full(self, store: ListStore, head: Head, file: ListFile, turning: Turning) -> int:
+    def _full(self, store: ListStore, head: ListHead, file: ListFile, turning: Turning) -> int:
         manifest, generation, entries = file.manifest, head.generation + 1, 0
         with Buckets(self._folder / DRAFT) as buckets:
             for some in turned(turning, file.chunk, len(manifest.chunks)):
@@ -130,7 +125,7 @@ class Updater:
         self._told("switched", entries)
         return entries
 
-    def _change(self, store: ListStore, _head: Head, file: ListFile, turning: Turning) -> int:
+    def _change(self, store: ListStore, _head: ListHead, file: ListFile, turning: Turning) -> int:
         rows: list[Row] = []
         gone: list[bytes] = []
         entries = 0
@@ -153,6 +148,20 @@ class Updater:
             found = places(turning, file.chunk, len(file.manifest.chunks), twice)
             raise ListRefused("read the list", where=f"{file.name}, {' and '.join(found)}",
                               got="the same card", expected="each card once")
+
+
+def clear_remains(state_dir: Path, vault: Vault) -> None:
+    """What an interrupted update left; nothing while somebody applies one. For a start, on a thread of
+    its own: it takes seconds after a list of a million cards. Raises StoreError.
+    """
+    with suppress(ListBusy), ListStore.open(state_dir / CARDS_FILE, vault.pepper) as store:
+        for _ in _cleared(state_dir, store, store.head().generation + 1):
+            pass
+
+
+def _cleared(folder: Path, store: ListStore, generation: int) -> Iterator[int]:
+    clear_drafts(folder / DRAFT)
+    yield from store.clear(generation)
 
 
 def _counted(manifest: Manifest, entries: int, name: str) -> None:

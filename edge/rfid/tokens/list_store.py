@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge.controller.struct import Value
 from edge.rfid.tokens import database
 from edge.rfid.tokens.database import StoreError, transaction, wall
 from edge.rfid.tokens.list_file import Manifest
 from edge.rfid.tokens.pepper import Pepper
 from edge.rfid.tokens.schema import CARDS_VERSION, list_table
+from edge.rfid.tokens.store import ListHead
 
 Row = tuple[bytes, bytes, bytes | None]  # ref, record, private
 LOCK_FILE = "list.lock"
@@ -26,17 +26,6 @@ _AIM_S = 0.005  # of one transaction
 _FEWEST, _MOST = 100, 2000  # rows in one
 _PAUSE_S = 0.001
 _CACHE_KIB = 16_384
-
-
-class Head(Value):
-    """What `list_head` says. Version 0: there is no list."""
-
-    generation: int
-    version: int
-    hash: bytes
-    tokens: int
-    issued_utc: str | None
-    confirmed_utc: str | None
 
 
 class ListBusy(StoreError):
@@ -85,13 +74,13 @@ class ListStore:
         self._db.close()
         os.close(self._lock)
 
-    def head(self) -> Head:
+    def head(self) -> ListHead:
         """Which list holds."""
         with wall("read the list's head", self._path):
             row = self._db.execute("SELECT generation, version, hash, tokens, issued_utc, "
                                    "confirmed_utc FROM list_head").fetchone()
-        return Head(generation=row[0], version=row[1], hash=row[2], tokens=row[3], issued_utc=row[4],
-                    confirmed_utc=row[5])
+        return ListHead(generation=row[0], version=row[1], hash=row[2], tokens=row[3],
+                        issued_utc=row[4], confirmed_utc=row[5])
 
     def clear(self, generation: int) -> Iterator[int]:
         """Empties the table of a generation that does not hold, a slice at a time; yields the rows."""
