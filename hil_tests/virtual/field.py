@@ -26,10 +26,13 @@ Address = tuple[str | Any, int]
 
 @dataclass(frozen=True)
 class Answer:
-    """What comes back. Empty `frame`: something, but no frame of this technology."""
+    """What comes back. Empty `frame`: something, but no frame of this technology. `spoilt`: its CRC,
+    which is not in it, would not fit.
+    """
 
     frame: bytes
     late_s: float = 0.0
+    spoilt: bool = False
 
 
 _Fault = Callable[[bytes], Answer | None]
@@ -86,7 +89,7 @@ class Air:
 
     def flip(self, count: int) -> None:
         """The next answers arrive with a wrong bit in their last byte."""
-        self._faults.extend([lambda answer: Answer(answer[:-1] + bytes([answer[-1] ^ 0x01]))] * count)
+        self._faults.extend([_flipped] * count)
 
     def garble(self, count: int) -> None:
         """The next answers are no frames of this technology at all."""
@@ -173,6 +176,10 @@ class CardField(Air, asyncio.DatagramProtocol):
     def _send(self, datagram: bytes, addr: Address) -> None:
         if self._transport is not None:
             self._transport.sendto(datagram, addr)
+
+
+def _flipped(answer: bytes) -> Answer:
+    return Answer(answer[:-1] + bytes([answer[-1] ^ 0x01]), spoilt=True)
 
 
 def number_card(uid: bytes, *, sak: int = ISO_DEP, ats: bytes = bytes.fromhex(DEFAULT_ATS),

@@ -7,110 +7,35 @@ import contextlib
 import errno
 import os
 import pathlib
-import pty
-import select
-import threading
-import tty
 
 import pytest
 
 from edge.controller.trouble import LineDown
 from edge.rfid.frontend import Card, Frontend
+from edge.rfid.pn532 import open_pn532
+from hil_tests.virtual.field import number_card
+from hil_tests.virtual.pn532_chip import Pn532Chip
 
 pytestmark = pytest.mark.wire
 
 UID, ATS = bytes.fromhex("04A3C6CAE26180"), bytes.fromhex("067777710280")
-DIAGNOSE, GET_VERSION, READ_REGISTER, POWER_DOWN = 0x00, 0x02, 0x06, 0x16
-IN_COMMUNICATE, IN_LIST = 0x42, 0x4A
-ACK, START = b"\x00\x00\xff\x00\xff\x00", b"\x00\x00\xff"
 
 
-class PlayedPn532(threading.Thread):
-    """Answers the commands of nfcpy's driver (NXP UM0701-02). `card`: one lies on it."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self._chip, host = pty.openpty()
-        tty.setraw(host)
-        self.path = os.ttyname(host)
-        self._host = host  # kept open: the line stays up while no driver has it
-        self.card, self.wedged, self._plugged, self._heard = False, False, True, b""
-        self.start()
-
-    def unplug(self):
-        """As pulling a USB serial adapter: reads and writes of the driver fail."""
-        if self._plugged:
-            self._plugged = False
-            self.join()
-            os.close(self._host)
-            os.close(self._chip)
-
-    def run(self):
-        while self._plugged:
-            if select.select([self._chip], [], [], 0.02)[0]:
-                self._heard += os.read(self._chip, 1024)
-                while self._plugged and self._one_command():
-                    pass
-
-    def _one_command(self):
-        at = self._heard.find(START)
-        frame = self._heard[at:] if at >= 0 else b""
-        if len(frame) >= 6 and frame[3] == 0:  # the host's ACK: stop what you do
-            self._heard = frame[6:]
-            return True
-        if len(frame) < 8:
-            return False
-        long = frame[3:5] == b"\xff\xff"
-        begin, size = (8, int.from_bytes(frame[5:7], "big")) if long else (5, frame[3])
-        if len(frame) < begin + size + 2:
-            return False
-        command, self._heard = frame[begin + 1:begin + size], frame[begin + size + 2:]
-        if not self.wedged:
-            body = bytes([0xD5, command[0] + 1]) + self._answer(command[0], command[1:])
-            os.write(self._chip, ACK + START + head(len(body)) + body + bytes([-sum(body) & 0xFF, 0]))
-        return True
-
-    def _answer(self, command, data):
-        if command == GET_VERSION:
-            return b"\x32\x01\x06\x07"
-        if command == READ_REGISTER:
-            return bytes(len(data) // 2)
-        if command == IN_LIST:
-            found = b"\x01\x01\x03\x44\x20" + bytes([len(UID)]) + UID
-            return found if self.card and data[1] == 0 else b"\x00"
-        if command == IN_COMMUNICATE:
-            return b"\x00" + ATS if self.card and data[:1] == b"\xe0" else b"\x01"
-        if command == DIAGNOSE:
-            return data  # the communication line test is an echo
-        return b"\x00" if command == POWER_DOWN else b""
-
-
-def head(size):
-    """Length and its checksum; the long form from 256 on."""
-    if size < 256:
-        return bytes([size, -size & 0xFF])
-    high, low = divmod(size, 256)
-    return bytes([0xFF, 0xFF, high, low, -(high + low) & 0xFF])
+def lay(chip):
+    """A card on the antenna that is only a number."""
+    chip.air.present(number_card(UID, atqa=b"\x44\x03", ats=ATS))
 
 
 @pytest.fixture
 def chip():
-    chip = PlayedPn532()
+    chip = Pn532Chip()
     yield chip
     chip.unplug()
 
 
 def connect_to(chip):
     """A pseudo terminal has no name that nfcpy's paths can spell."""
-    def connect(path):
-        import nfc.clf
-        import nfc.clf.pn532
-        import nfc.clf.transport
-
-        clf = nfc.clf.ContactlessFrontend()
-        clf.device = nfc.clf.pn532.init(nfc.clf.transport.TTY(chip().path))
-        return clf
-    return Frontend("tty:played:pn532", virtual=False, connect=connect)
+    return Frontend("tty:played:pn532", virtual=False, connect=lambda _: open_pn532(chip().path))
 
 
 @pytest.fixture
@@ -123,7 +48,7 @@ def frontend(chip):
 
 def test_a_card_is_seen_and_selected(chip, frontend):
     assert frontend.sense() is None
-    chip.card = True
+    lay(chip)
     card = frontend.sense()
     assert card == Card(uid=UID, sak=0x20, atqa=b"\x44\x03")
     assert frontend.select(card) == ATS
@@ -149,7 +74,7 @@ def test_a_wedged_chip_is_a_lost_line_and_can_be_opened_again(chip, frontend):
         frontend.open()
     chip.wedged = False
     frontend.open()
-    chip.card = True
+    lay(chip)
     assert frontend.sense() is not None
 
 
@@ -162,15 +87,73 @@ def test_a_reader_plugged_in_again_works(chip):
         frontend.sense()
     with pytest.raises(LineDown):
         frontend.open()
-    chips.append(PlayedPn532())
+    chips.append(Pn532Chip())
     try:
         frontend.open()
         assert frontend.sense() is None
-        chips[-1].card = True
+        lay(chips[-1])
         assert frontend.sense() is not None
     finally:
         frontend.close()
         chips[-1].unplug()
+
+
+@pytest.mark.parametrize("baud", [921600, 460800, 230400])
+def test_a_chip_that_a_killed_process_left_at_a_high_baud_rate_is_called_back(baud):
+    chip = Pn532Chip(baud=baud)
+    frontend = connect_to(lambda: chip)
+    try:
+        frontend.open()
+        assert chip.misheard > 0, "it did not hear the first rate"
+        lay(chip)
+        assert frontend.sense() is not None
+    finally:
+        frontend.close()
+        chip.unplug()
+
+
+def test_a_reader_in_use_is_at_its_highest_rate_and_one_that_was_closed_sleeps_at_the_first(chip):
+    frontend = connect_to(lambda: chip)
+    frontend.open()
+    assert chip.baud > 115200
+    frontend.close()
+    assert (chip.baud, chip.asleep) == (115200, True)
+    frontend.open()
+    assert not chip.asleep
+    assert frontend.sense() is None
+    frontend.close()
+
+
+def test_a_process_that_is_killed_leaves_the_chip_where_it_was(chip, frontend):
+    high = chip.baud
+    frontend._clf.device.chipset.transport.tty.close()  # as the kernel does for it
+    assert chip.baud == high > 115200
+    frontend.close()
+    frontend.open()
+    assert frontend.sense() is None
+
+
+def test_a_reader_whose_supply_failed_is_opened_again(chip, frontend):
+    chip.power_cycle()
+    with pytest.raises(LineDown):
+        frontend.sense()
+    frontend.close()
+    frontend.open()
+    lay(chip)
+    assert frontend.sense() is not None
+
+
+def test_two_readers_see_each_their_own_card(chip, frontend):
+    other = Pn532Chip()
+    second = connect_to(lambda: other)
+    try:
+        second.open()
+        lay(other)
+        assert frontend.sense() is None
+        assert second.sense().uid == UID
+    finally:
+        second.close()
+        other.unplug()
 
 
 def open_terminals():
