@@ -17,9 +17,12 @@ from edge.billing.money import half_up
 from edge.billing.price import Usage
 from edge.billing.sessions import Priced
 from edge.billing.tariff import Dimension, Limit, Tariff, excluding_vat
+from edge.controller.idtoken import NO_AUTHORIZATION, Source
+from edge.controller.session import Session
 from edge.controller.struct import Value
 
 _DIGITS = 4
+_UID_CHARACTERS = 36
 _SPANS_TOLD = 4  # a remark holds 255 characters
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -82,7 +85,9 @@ class CdrLocation(Value, omit_defaults=True):
 
 
 class CdrToken(Value):
-    """OCPI CdrToken. `uid` is our token reference: the card's own UID never leaves the site."""
+    """OCPI CdrToken. `uid` is our token reference: the card's own UID never leaves the site. Where
+    nobody showed a card (free-vend), it names the session.
+    """
 
     country_code: str
     party_id: str
@@ -136,15 +141,14 @@ def build(priced: Priced, place: Place, connector: Connector) -> Cdr:
     """The CDR of a finished session."""
     session, tariff = priced.session, excluding_vat(priced.tariff)
     parking_s = sum((usage.parking_s for usage in priced.usages), Fraction(0))
-    token = session.token
     return Cdr(
         country_code=place.country_code, party_id=place.party_id, id=session.transaction_id,
         session_id=session.transaction_id, start_date_time=utc_text(priced.began),
         end_date_time=utc_text(priced.ended), last_updated=utc_text(priced.ended),
-        cdr_token=CdrToken(country_code=place.country_code, party_id=place.party_id, uid=token.ref,
-                           type="RFID", contract_id=token.contract_id or token.ref),
-        auth_method="WHITELIST", cdr_location=_location(place, connector),
-        meter_id=session.meter_id or None, currency=tariff.currency, tariffs=(tariff,),
+        cdr_token=_token(session, place),
+        auth_method="AUTH_REQUEST" if session.source is Source.CLOUD else "WHITELIST",
+        cdr_location=_location(place, connector), meter_id=session.meter_id or None,
+        currency=tariff.currency, tariffs=(tariff,),
         charging_periods=tuple(_period(usage, tariff.id) for usage in priced.usages),
         total_cost=Limit(excl_vat=priced.total_excl_vat, incl_vat=priced.total_incl_vat),
         total_energy=_kwh(Fraction(priced.energy_wh)),
@@ -204,9 +208,21 @@ def _cost(priced: Priced, dimension: Dimension) -> Limit | None:
     return Limit(excl_vat=half_up(excl, _DIGITS), incl_vat=half_up(incl, _DIGITS))
 
 
+def _token(session: Session, place: Place) -> CdrToken:
+    token = session.token
+    if token.type == NO_AUTHORIZATION:
+        kind, uid = "AD_HOC_USER", session.transaction_id[:_UID_CHARACTERS]
+    else:
+        kind, uid = "RFID", token.ref
+    return CdrToken(country_code=place.country_code, party_id=place.party_id, uid=uid, type=kind,
+                    contract_id=token.contract_id or uid)
+
+
 def _remark(priced: Priced) -> str | None:
     session = priced.session
     parts = [session.stop_reason.value] if session.stop_reason else []
+    if session.source is Source.POLICY:
+        parts.append("card not known, nobody could be asked")
     if not (session.began.clock_ok and (session.ended is None or session.ended.clock_ok)):
         parts.append("clock not synchronised")
     for name, estimated in zip(("start", "end"), session.estimated, strict=True):

@@ -14,6 +14,7 @@ from edge.billing.foreign import price_periods
 from edge.billing.money import half_up
 from edge.billing.price import utc
 from edge.billing.sessions import SessionPricer
+from edge.controller.idtoken import NOBODY, Source
 from edge.controller.reading import Quality
 from edge.controller.session import Segment, Session
 
@@ -45,6 +46,21 @@ def test_is_the_same_every_time(record: bytes, finished, tariff) -> None:
     again = cdr(SessionPricer(tariff(*PARTS), "Europe/Stockholm").price(finished), FACTS)
     assert bytes(again) == record
     assert encode(decode(record)) == record
+
+
+def test_says_who_let_it_begin_and_that_nobody_showed_a_card(finished, tariff) -> None:
+    pricer = SessionPricer(tariff(*PARTS), "Europe/Stockholm")
+    for token, source, kind, method, remark in (
+            (finished.token, Source.CLOUD, "RFID", "AUTH_REQUEST", ""),
+            (finished.token, Source.POLICY, "RFID", "WHITELIST", "not known"),
+            (NOBODY, Source.FREE_VEND, "AD_HOC_USER", "WHITELIST", "")):
+        record = bytes(cdr(pricer.price(msgspec.structs.replace(
+            finished, token=token, source=source)), FACTS))
+        table = json.loads(record)
+        assert problems(record) == [] and remark in table["remark"]
+        assert (table["cdr_token"]["type"], table["auth_method"]) == (kind, method)
+        uid = table["cdr_token"]["uid"]
+        assert uid == (token.ref or finished.transaction_id) == table["cdr_token"]["contract_id"]
 
 
 def test_says_what_the_session_was(record: bytes) -> None:
