@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.effects import (
     AnswerRequest,
+    AskCloud,
     ClearFault,
     CloseContactor,
     Effect,
     LowerCurrent,
+    NoteRefusal,
     OfferCurrent,
     OpenContactor,
     PriceSession,
@@ -181,6 +183,10 @@ def _effect(effect: Effect) -> _Told:
                 f", end register {session.end_reading.energy_import_wh} Wh")
             yield effect.evse_id, (f"session {session.transaction_id} took"
                                    f" {session.energy_wh / 1000:.3f} kWh{register}")
+        case NoteRefusal():
+            yield None, f"card ..{effect.last4} refused ({effect.why}): {effect.log}"
+        case AskCloud():
+            yield None, f"card ..{effect.token.last4}: the cloud is asked"
         case AnswerRequest():
             yield None, "done" if effect.refusal is None else f"refused: {effect.refusal}"
         case _:
