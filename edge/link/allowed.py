@@ -37,6 +37,8 @@ ALLOWED: Final = MappingProxyType({
         "limit.set",
         "availability.set",
         "card.withdraw",
+        "card.choose",
+        card_protocol.SET,
         "contactor.replaced",
         "fault.clear",
         "board.info",
