@@ -145,6 +145,17 @@ class Trial:
                 await asyncio.sleep(LOOK_S)
         raise waiting.DidNotHappen(f"bay {self.evse}: {_TAPS} taps of {card} did nothing")
 
+    async def tap_for_this(self) -> None:
+        """Tap where several cars wait, and say which one is meant if the screen asks."""
+        await self.rig.tap(self.card)
+
+        async def so() -> bool:
+            await asyncio.sleep(LOOK_S)
+            for choice in (await self.people.snapshot())["choices"]:
+                await self.people.ask("card.choose", {"choice_id": choice["id"], "evse_id": self.evse})
+            return str((await self.view())["screen"]) != "tap_card"
+        await waiting.until(self.rig, f"bay {self.evse}: the card is for it", so, GENEROUS_S)
+
     async def card_forgotten(self) -> None:
         """Wait until no card waits for a plug: it would be the next driver's at any bay."""
         async def so() -> bool:
