@@ -18,7 +18,7 @@ from edge.rfid.isodep import IsoDep
 from edge.rfid.kind import ISO_DEP
 from edge.rfid.path import path_problem
 from edge.rfid.pn532 import connect_pn532
-from edge.rfid.udp import FRAME_WAIT_S, connect_udp
+from edge.rfid.udp import connect_udp
 from edge.rfid.uid import UidError, check_uid
 
 RATS_WAIT_S = 0.05  # 14443-4, 7.2 gives the card 4.8 ms; the way through a USB reader is longer
@@ -55,8 +55,6 @@ class Frontend:
         self._device: Any = None
         self._target: Any = None
         self._mono_s, self._sleep = mono_s, sleep
-        # A simulated radio shares its machine with others: its cards may be slower than they say.
-        self._least_wait_s = FRAME_WAIT_S if path.startswith("udp") else 0.0
         self._card: IsoDep | None = None  # selected, and in step with us
         self._quiet_until_s = 0.0
         self.chip = ""  # what the reader says that it is, once it was open
@@ -108,11 +106,10 @@ class Frontend:
             with self._wall("select the card"):
                 clf = self._opened()
                 request = bytearray(rats(clf.max_recv_data_size + _CRC_BYTES))
-                ats = bytes(clf.exchange(request, max(RATS_WAIT_S, self._least_wait_s)) or b"")
+                ats = bytes(clf.exchange(request, RATS_WAIT_S) or b"")
                 said = parse_ats(ats)
                 self._quiet_until_s = self._mono_s() + said.guard_s
-                self._card = IsoDep(clf.exchange, said, least_wait_s=self._least_wait_s,
-                                    reader_frame=clf.max_send_data_size + _CRC_BYTES)
+                self._card = IsoDep(clf.exchange, said, clf.max_send_data_size + _CRC_BYTES)
                 return ats
         except (BadAnswer, DeviceTimeout):
             return b""
@@ -139,8 +136,7 @@ class Frontend:
         Without CRC, which the chip adds and checks. Raises BadAnswer, DeviceTimeout and LineDown.
         """
         with self._wall("ask the card"):
-            wait_s = max(RAW_WAIT_S, self._least_wait_s)
-            return bytes(self._opened().exchange(bytearray(frame), wait_s))
+            return bytes(self._opened().exchange(bytearray(frame), RAW_WAIT_S))
 
     def _keep_quiet(self, left_s: float) -> None:
         """Gives a card the time that it wants after its ATS (SFGT: 14443-4, 5.2.5)."""

@@ -67,12 +67,11 @@ class GuardedLine:
 class IsoDep:
     """One activated card. After any error its block number is unknown: sense and select it anew."""
 
-    def __init__(self, exchange: Callable[[bytes, float], Any], ats: Ats, *, reader_frame: int,
-                 least_wait_s: float) -> None:
+    def __init__(self, exchange: Callable[[bytes, float], Any], ats: Ats, reader_frame: int) -> None:
         """`reader_frame`: the longest frame that the reader can send, in bytes with PCB and CRC."""
         from nfc.tag.tt4 import IsoDepInitiator
 
-        wait_s = max(min(ats.frame_wait_s, FRAME_WAIT_AT_MOST_S), least_wait_s)
+        wait_s = min(ats.frame_wait_s, FRAME_WAIT_AT_MOST_S)
         self._line = GuardedLine(exchange, wait_s)
         self._initiator = IsoDepInitiator(self._line, min(ats.frame_size, reader_frame), wait_s)
         self._initiator.n_retry_ack = self._initiator.n_retry_nak = REPEATS

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from edge.controller.idtoken import Level, Unproven
+from edge.controller.struct import Value
 from edge.controller.trouble import BadAnswer, DeviceTimeout, LineDown
 from edge.rfid.frontend import Card
 from edge.rfid.kind import ISO_DEP
@@ -16,11 +17,19 @@ from edge.rfid.proof.ways import NotProven, Proven, prove
 from edge.rfid.uid import is_random
 from edge.rfid.wire import CardProof, FromReader, Prove, ToReader, Way
 
-ASK_WITHIN_S = 0.5
-PROVE_WITHIN_S = 1.5  # below the two seconds after which a silent reader is taken for stuck
 QUESTIONS = 2
+LISTEN_S = 0.5  # at a time: health is due at least once a second
 ATTEMPTS = 2  # of each way: cards count failures, and so would a thief
 
+
+class Times(Value):
+    """For how long the controller may think, and each proof may take (its second try included)."""
+
+    ask_within_s: float = 0.5
+    prove_within_s: float = 1.5  # a driver waits
+
+
+TIMES = Times()
 
 class Radio(Protocol):
     """The part of Frontend that a proof needs."""
@@ -44,10 +53,11 @@ class Proving:
     """Answers the controller's questions about the card that was tapped last."""
 
     def __init__(self, reader_id: str, radio: Radio, controller: Controller, *,
-                 beat: Callable[[], None], mono_ns: Callable[[], int] = time.monotonic_ns,
+                 beat: Callable[[], None], times: Times = TIMES,
+                 mono_ns: Callable[[], int] = time.monotonic_ns,
                  prove: Callable[..., Proven] = prove) -> None:
         """`beat` is called at least before each frame: it tells that the reader is alive."""
-        self._id, self._radio, self._controller = reader_id, radio, controller
+        self._id, self._radio, self._controller, self._times = reader_id, radio, controller, times
         self._beat, self._mono_ns, self._prove = beat, mono_ns, prove
 
     def serve(self, card: Card, tap: int) -> None:
@@ -74,17 +84,17 @@ class Proving:
 
     def _question(self, tap: int) -> Prove | None:
         """The one about this tap, None when it does not come in time."""
-        self._beat()
-        until_ns = self._mono_ns() + int(ASK_WITHIN_S * 1e9)
+        until_ns = self._mono_ns() + int(self._times.ask_within_s * 1e9)
         while (left_ns := until_ns - self._mono_ns()) > 0:
-            word = self._controller.hear(left_ns / 1e9)
+            self._beat()
+            word = self._controller.hear(min(left_ns / 1e9, LISTEN_S))
             if isinstance(word, Prove) and word.tap == tap:
                 return word
             self.too_late(word)
         return None
 
     def _answer(self, question: Prove, card: Card, uid: bytes) -> CardProof:
-        until_ns = self._mono_ns() + int(PROVE_WITHIN_S * 1e9)
+        until_ns = self._mono_ns() + int(self._times.prove_within_s * 1e9)
 
         def left_s() -> float:
             self._beat()

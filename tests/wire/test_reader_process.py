@@ -52,10 +52,15 @@ async def heard():
 
 
 def supervisor(field, heard, **options):
-    return ReaderSupervisor(
-        "front", f"udp:127.0.0.1:{field.port}", virtual=True, on_tag=heard.note,
+    def tag(tag):
+        heard.note(tag)
+        made.prove(tag.tap, ())
+
+    made = ReaderSupervisor(
+        "front", f"udp:127.0.0.1:{field.port}", virtual=True, on_tag=tag,
         on_lost=lambda error: heard.note(("lost", error)), on_back=lambda: heard.note("back"),
         **options)
+    return made
 
 
 @pytest.fixture

@@ -29,14 +29,14 @@ class ListedCard:
         return bytearray.fromhex(answer)
 
 
-def ask(card, command="aabb", *, ats=SMALL, left_s=lambda: 1.0, reader_frame=256, least_wait_s=0.0):
-    line = IsoDep(card.exchange, ats, reader_frame=reader_frame, least_wait_s=least_wait_s)
+def ask(card, command="aabb", *, ats=SMALL, left_s=lambda: 1.0, reader_frame=256):
+    line = IsoDep(card.exchange, ats, reader_frame)
     return line.apdu(bytes.fromhex(command), left_s).hex()
 
 
 def test_a_command_in_one_block_and_the_next_with_the_other_number():
     card = ListedCard("02019000", "03029000")
-    line = IsoDep(card.exchange, SMALL, reader_frame=256, least_wait_s=0.0)
+    line = IsoDep(card.exchange, SMALL, 256)
     assert line.apdu(b"\xaa", lambda: 1.0).hex() == "019000"
     assert line.apdu(b"\xbb", lambda: 1.0).hex() == "029000"
     assert card.heard == ["02aa", "03bb"]
@@ -120,9 +120,3 @@ def test_no_wait_is_longer_than_what_is_left():
     left = iter((1.0, 0.5, 0.0))
     with pytest.raises(DeviceTimeout):
         ask(ListedCard(), left_s=lambda: next(left))
-
-
-def test_a_simulated_radio_may_take_longer_than_its_cards_say():
-    card = ListedCard("029000")
-    ask(card, least_wait_s=0.2)
-    assert card.waits == [pytest.approx(0.2, rel=0.02)]

@@ -6,7 +6,7 @@ from edge.controller.idtoken import Level, Unproven
 from edge.controller.trouble import BadAnswer, DeviceTimeout, LineDown
 from edge.rfid.frontend import Card
 from edge.rfid.proof.outcome import NotProven, Proven
-from edge.rfid.proving import ASK_WITHIN_S, PROVE_WITHIN_S, Proving
+from edge.rfid.proving import TIMES, Proving
 from edge.rfid.wire import (
     CardProof,
     Certificate,
@@ -146,7 +146,7 @@ def test_there_are_two_questions_and_no_more():
 def test_a_card_is_let_go_after_half_a_second():
     stage = Stage([], []).serve()
     assert stage.said == []
-    assert stage.now_s == pytest.approx(ASK_WITHIN_S)
+    assert stage.now_s == pytest.approx(TIMES.ask_within_s)
     assert Stage([], [ask()]).serve().now_s == 0.0
 
 
@@ -187,7 +187,7 @@ def test_a_slow_proof_is_ended_and_is_no_stall():
             exchange(b"\x90")
     stage = Stage([slow, slow], [ask(MUTUAL)], [CARD]).serve()
     assert [said.unproven for said in stage.said] == ["torn"]
-    assert stage.now_s == pytest.approx(PROVE_WITHIN_S, abs=0.2)
+    assert stage.now_s == pytest.approx(TIMES.prove_within_s, abs=0.2)
     assert len(stage.tries) == 1, "there is no time for a second try"
     gaps = [b - a for a, b in zip(stage.beats, stage.beats[1:], strict=False)]
     assert max(gaps) < 0.2
