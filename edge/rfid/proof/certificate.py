@@ -31,12 +31,12 @@ _BRAINPOOL_P256R1 = b"\x03"
 
 
 class CardCertificate(Value):
-    """What a certificate says. `authority`: upper-case hex. Days as CCYYMMDD. `signed`: the bytes that
-    the authority signed. `key`: uncompressed point on brainpoolP256r1.
+    """What a certificate says. Days as CCYYMMDD. `signed`: the bytes that the authority signed. `key`:
+    uncompressed point on brainpoolP256r1.
     """
 
     uid: bytes
-    authority: str
+    authority: bytes
     subject: bytes
     from_day: str
     until_day: str
@@ -45,21 +45,25 @@ class CardCertificate(Value):
     signature: bytes
 
     def __repr__(self) -> str:
-        return f"CardCertificate(authority={self.authority!r}, until_day={self.until_day!r})"
+        return f"CardCertificate(authority={self.authority.hex()}, until_day={self.until_day!r})"
+
+    def is_by(self, name: str) -> bool:
+        """Whether the authority is called so: in hex, or as text where its id is one."""
+        return name.upper() == self.authority.hex().upper() or name.encode() == self.authority
 
 
 def prove(authorities: Mapping[str, bytes], day: str | None, exchange: Exchange, uid: bytes,
           random_bytes: Callable[[int], bytes]) -> CardCertificate:
     """The certificate, once the card has shown that it holds its private key; raises NotProven.
 
-    `authorities`: points by the hex of their id. `day`: YYMMDD; None: dates are not judged.
+    `authorities`: points by their id, as hex or as text. `day`: YYMMDD; None: dates are not judged.
     """
     select_name(exchange, APPLICATION, p2=0x00)
     card = parse(want(exchange, _GET_CERTIFICATE, OK, None, "certificate"))
-    point = {name.upper(): key for name, key in authorities.items()}.get(card.authority)
-    if point is None:
+    points = [key for name, key in authorities.items() if card.is_by(name)]
+    if len(points) != 1:
         raise NotProven(Unproven.FOREIGN, "certificate of an authority that the site does not know")
-    if not verifies(point, card.signature, card.signed):
+    if not verifies(points[0], card.signature, card.signed):
         raise NotProven(Unproven.FOREIGN, "certificate that the authority it names did not sign")
     _judge_dates(card, day)
     if not is_random(uid) and not hmac.compare_digest(card.uid, uid):
@@ -103,7 +107,7 @@ def parse(data: bytes) -> CardCertificate:
     except UidError as error:
         raise _unable(str(error)) from None
     return CardCertificate(
-        uid=uid, authority=values[_AUTHORITY].hex().upper(), subject=values[_SUBJECT],
+        uid=uid, authority=values[_AUTHORITY], subject=values[_SUBJECT],
         from_day=_day(values[_FROM]), until_day=_day(values[_UNTIL]), key=point, signed=signed,
         signature=values[_SIGNATURE])
 
