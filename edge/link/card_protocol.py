@@ -176,16 +176,18 @@ class RefusedCards(Value):
 
 
 class CardEnrol(Value):
-    """Put a card that was refused lately (`index` of `card.refusals`) onto the site's own list.
+    """Put a card onto the site's own list: by its number (from `card.next`), or as one that was refused
+    lately (`index` of `card.refusals`).
 
     `card`: what it may do, as an entry of a list says it (`edge.rfid.tokens.list_entry.Card`).
     """
 
-    index: int
+    uid: Uid | None = None
+    index: int | None = None
     card: msgspec.Raw = msgspec.Raw(b"{}")
 
     def __repr__(self) -> str:
-        return f"CardEnrol(index={self.index})"
+        return f"CardEnrol(index={self.index}, uid=<{'secret' if self.uid else None}>)"
 
 
 class CardEnrolled(Value):

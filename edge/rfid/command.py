@@ -11,20 +11,21 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "block": ("edge.rfid.hand_command", "keep a card and refuse it"),
     "remove": ("edge.rfid.hand_command", "forget a card; its sessions can still be billed"),
     "list": ("edge.rfid.list_command", "show the cards; apply, make, show: the operator's signed list"),
+    "read": ("edge.enrolment.read_command", "show one card: its number in all forms, what it proves"),
+    "watch": ("edge.enrolment.watch_command", "show every tap, and what was decided"),
+    "enrol": ("edge.enrolment.enrol_command", "put the next card, or one just refused, onto the list"),
     "import": ("edge.rfid.import_command", "enter the cards of a sheet (CSV)"),
 }
 _USAGE = "usage: forecourt card COMMAND ... (COMMAND --help tells more)"
 
 
 def main(argv: list[str]) -> int:
-    """As the command that was called; 0 for help, and SystemExit 2 for a word that there is not."""
+    """As the command that was called; SystemExit 0 for help, and 2 for a word that there is not."""
     if argv and argv[0] in COMMANDS:
         return int(importlib.import_module(COMMANDS[argv[0]][0]).main(argv))
     helped = argv[:1] in (["-h"], ["--help"])
     out = sys.stdout if helped else sys.stderr
     print(_USAGE, *(f"  {word:<8} {text}" for word, (_, text) in COMMANDS.items()), sep="\n", file=out)
-    if helped:
-        return 0
-    if argv:
+    if argv and not helped:
         print(f"forecourt card: there is no {argv[0]!r}", file=sys.stderr)
-    raise SystemExit(2)
+    raise SystemExit(0 if helped else 2)

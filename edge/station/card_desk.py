@@ -14,13 +14,14 @@ from edge.controller.request import Request
 from edge.controller.state import Site
 from edge.controller.trouble import DeviceError
 from edge.controller.turn import Turn
+from edge.enrolment.telling import told
 from edge.link import card_protocol as protocol
 from edge.link.messages import Reply, arguments, refused, resulted
 from edge.rfid.enrolling import Enrolled, enrol
 from edge.rfid.tap_flow import Shown
 from edge.rfid.tokens.list_entry import Card
 from edge.rfid.tokens.store import TokenStore
-from edge.rfid.uid import canonical
+from edge.rfid.uid import UidError, parse_uid
 from edge.station.tap_book import TapBook
 
 
@@ -81,11 +82,13 @@ class CardDesk:
     async def _enrol(self, request: Request) -> Reply:
         wanted = arguments(request, protocol.CardEnrol)
         card = msgspec.json.decode(wanted.card, type=Card)
-        shown = self._book.refused_card(wanted.index)
-        if shown is None:
+        try:
+            uid = self._number(wanted)
+        except UidError as error:
+            return refused(request, f"uid: {error}")
+        if uid is None:
             return refused(request, f"index: got {wanted.index}, expected one of `card.refusals`: a "
                                     "refused card is remembered for 15 minutes")
-        uid = shown.uid
         try:
             done = await self._store.ask(lambda store: enrol(store, uid, card))
         except ValueError as error:
@@ -95,14 +98,8 @@ class CardDesk:
         return resulted(request, protocol.CardEnrolled(
             last4=done.record.token.last4, ref=done.record.token.ref, replaced=done.replaced))
 
-
-def told(shown: Shown, allowed: dict[str, str]) -> protocol.CardShown:
-    """A card in the words of `card.next`."""
-    record = shown.record
-    answer = protocol.CardShown(
-        reader_id=shown.tag.reader_id, uid=canonical(shown.uid), kind=shown.tag.card_kind,
-        random=shown.random, level=int(shown.level), ref=shown.token.ref, known=record is not None,
-        unproven=None if shown.unproven is None else shown.unproven.value, allowed=allowed)
-    return answer if record is None else msgspec.structs.replace(
-        answer, status=record.status.value, source=shown.source.value, group=record.group_ref,
-        min_level=int(record.min_level), contract_id=record.token.contract_id, role=record.role.value)
+    def _number(self, wanted: protocol.CardEnrol) -> bytes | None:
+        if wanted.uid is not None:
+            return parse_uid(wanted.uid)
+        shown = None if wanted.index is None else self._book.refused_card(wanted.index)
+        return None if shown is None else shown.uid

@@ -31,9 +31,10 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "edge/recorder": frozenset({CORE}),
     "edge/commissioning": frozenset({CORE, LINK, "edge/bus", "edge/meter"}),
     "edge/doctor": frozenset({CORE, LINK, "edge/journal", "edge/recorder"}),
+    "edge/enrolment": frozenset({CORE, LINK, "edge/rfid"}),
     "edge/station": frozenset({
         CORE, LINK, "edge/billing", "edge/bus", "edge/meter", "edge/outlet", "edge/rfid",
-        "edge/journal", "edge/recorder", "edge/ui"}),
+        "edge/journal", "edge/recorder", "edge/enrolment", "edge/ui"}),
     "edge/station/cli": frozenset(),
     "edge/ui": frozenset({CORE, LINK}),
     "cloud_sync": frozenset({CORE, LINK}),
