@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
     args = _parser().parse_args(argv[1:])
     try:
         sheet = read_sheet(args.file, args.form)
-        store = TokenStore.open(args.state_dir, Vault.load(args.state_dir))
+        store = TokenStore.open(args.state_dir, Vault.load(args.state_dir, args.credentials))
         try:
             entered = enter(store, sheet.cards, apply=args.apply)
         finally:
@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="how it writes card numbers; auto: as all its numbers show, if they do")
     parser.add_argument("--apply", action="store_true", help="enter them; without it nothing changes")
     parser.add_argument("--state-dir", type=Path, default=Path("/var/lib/forecourt"), metavar="DIR")
+    parser.add_argument("--credentials", type=Path, metavar="DIR", help="secrets from systemd, if any")
     return parser
 
 

@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         "The operator's signed list of cards. Without a verb: the cards that may charge here"))
     site = argparse.ArgumentParser(add_help=False)
     site.add_argument("--site", type=Path, default=SITE_FILE, metavar="site.toml")
+    site.add_argument("--credentials", type=Path, metavar="DIR", help="secrets from systemd, if any")
     site.add_argument("--json", action="store_true", help="for a machine")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     apply = verbs.add_parser("apply", parents=[site], help="take a signed list; also while it runs")
@@ -88,7 +89,7 @@ def _apply(args: argparse.Namespace) -> int:
     os.nice(_NICE)
     began = time.monotonic()
     with ListFile.open(args.file, list_sign.verify_keys(words.list_keys)) as file:
-        vault = _prepared(words)
+        vault = _prepared(words, args.credentials)
         applied = Updater(vault, words.state, words.id).apply(file)
     if args.json:
         print(json.dumps(to_builtins(applied)))
@@ -100,9 +101,9 @@ def _apply(args: argparse.Namespace) -> int:
     return 0
 
 
-def _prepared(words: SiteWords) -> Vault:
+def _prepared(words: SiteWords, credentials: Path | None) -> Vault:
     """The site's secrets; its store is there and up to date. Raises VaultError, StoreError."""
-    vault = Vault.load(words.state)
+    vault = Vault.load(words.state, credentials)
     TokenStore.open(words.state, vault).close()
     return vault
 
@@ -111,7 +112,7 @@ def _show(args: argparse.Namespace) -> int:
     words = site_words(args.site)
     facts: dict[str, int | str | None]
     if args.file is None:
-        store = TokenStore.open(words.state, Vault.load(words.state))
+        store = TokenStore.open(words.state, Vault.load(words.state, args.credentials))
         try:
             head = store.list_head()
         finally:
@@ -139,7 +140,7 @@ def _show(args: argparse.Namespace) -> int:
 def _keys(args: argparse.Namespace) -> int:
     words = site_words(args.site)
     trusted = list_sign.verify_keys(words.list_keys)
-    public = list_seal.public_of(Vault.load(words.state).list_key())
+    public = list_seal.public_of(Vault.load(words.state, args.credentials).list_key())
     own = list_sign.public_text(list_sign.SEALS, public)
     if args.json:
         print(json.dumps({"site": words.id, "public": own, "id": list_sign.key_id(public),

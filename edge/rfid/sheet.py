@@ -65,7 +65,8 @@ def _choice(path: Path, lines: Sequence[Line], found: Sequence[Candidate]) -> st
             "reader (forecourt card read), and say which it is:"]
     for one in found:
         ends = "; ".join(
-            f"line {line.number}: {len(uid)} bytes, ends in {last4(uid)}" for line, uid in zip(lines, one.examples, strict=False))
+            f"line {line.number}: {len(uid)} bytes, ends in {last4(uid)}"
+            for line, uid in zip(lines, one.examples, strict=False))
         said.append(f"  --form {one.form.value:<17} {ends}")
     return "\n".join(said)
 
