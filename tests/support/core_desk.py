@@ -200,7 +200,7 @@ class Desk:
                 self.feed(SessionPriced(
                     evse_id=evse_id, transaction_id=session.transaction_id, currency="SEK",
                     cdr=msgspec.Raw(b'{"id":"%s"}' % session.transaction_id.encode()),
-                    total_incl_vat="1.00", total_excl_vat="0.80"))
+                    total_incl_vat="1.00", total_excl_vat="0.80", account=session.account))
             case _:
                 pass
 
