@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.rfid.tokens import vault
 from edge.station.run import LAST_S
 from edge.station.vitals import LATE_S, STUCK_S
 from edge.station.winding_down import STOP_OPEN_S
@@ -43,6 +44,19 @@ def test_there_is_a_unit_for_each_process() -> None:
 def test_a_unit_starts_its_command(name: str) -> None:
     (start,) = directives(name)["ExecStart"]
     assert f"/opt/forecourt/bin/forecourt {COMMANDS[name]} " in start
+
+
+def test_the_controller_gets_every_secret_that_may_be_sealed_and_nobody_else_any() -> None:
+    names = (vault.PEPPER, vault.LIST_KEY, *vault.SITE_KEYS)
+    assert words("forecourt.service", "LoadCredentialEncrypted") == [
+        f"{vault.CREDENTIAL_PREFIX}{name}" for name in names]
+    for name in CLIENTS:
+        assert words(name, "LoadCredentialEncrypted") == []
+
+
+def test_no_process_leaves_a_core_file() -> None:
+    """Keys and numbers of cards are in the memory of the controller and of its readers."""
+    assert {name: words(name, "LimitCORE") for name in SERVICES} == {n: ["0"] for n in SERVICES}
 
 
 def test_every_process_has_a_user_of_its_own() -> None:

@@ -1,7 +1,8 @@
 """The site's secrets: pepper, key of the list, keys that all its cards share.
 
 Each one is a systemd credential (`forecourt-pepper`, sealed by the TPM where there is one) or a file of
-the state folder, readable by its owner alone. Keys for one purpose are derived, never used twice.
+the state folder, readable by its owner alone. A link in the state folder to the credential lets a
+technician's commands find it, too. Keys for one purpose are derived, never used twice.
 """
 
 import os
@@ -49,7 +50,8 @@ class Vault:
         if found is None and used:
             raise VaultError(
                 f"{state_dir / PEPPER}: missing, and {CARDS_FILE} is keyed by it; restore it from the "
-                f"backup, or name the folder where the credential {CREDENTIAL_PREFIX}{PEPPER} is")
+                f"backup; if it is the credential {CREDENTIAL_PREFIX}{PEPPER}, it is there only while "
+                "the controller runs")
         return cls(found or _make(state_dir / PEPPER), state_dir, credentials)
 
     def subkey(self, label: str) -> bytes:
@@ -74,19 +76,24 @@ class Vault:
 def _find(name: str, size: int, state_dir: Path, credentials: Path | None) -> bytes | None:
     kept, path = None, state_dir / name
     if path.exists():
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            raise VaultError(f"{path}: mode {mode:04o}, expected 0600; run chmod 600, and think about "
-                             "who has read it")
+        # Of a credential that is linked to, the group's bits show systemd's ACL for one user.
+        _private(path, 0o007 if path.is_symlink() else 0o077)
         kept = _checked(path, size)
     if credentials is None or not (sealed := credentials / f"{CREDENTIAL_PREFIX}{name}").exists():
         return kept
-    # Its mode is systemd's own, and shows the mask of an ACL: it is not looked at.
+    _private(sealed, 0o007)
     given = _checked(sealed, size)
     if kept is not None and not secrets.compare_digest(kept, given):
         raise VaultError(f"{path} and the credential {sealed.name} differ; keep the one that is in the "
                          "backup and remove the other")
     return given
+
+
+def _private(path: Path, others: int) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & others:
+        raise VaultError(f"{path}: mode {mode:04o}, expected 0600; run chmod 600, and think about who "
+                         "has read it")
 
 
 def _checked(path: Path, size: int) -> bytes:

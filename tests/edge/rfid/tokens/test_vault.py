@@ -41,7 +41,7 @@ def test_a_damaged_secret_is_refused_and_kept(tmp_path):
 
 def test_no_new_pepper_is_made_for_cards_that_another_one_has_keyed(tmp_path):
     (tmp_path / "cards.db").touch()
-    with pytest.raises(VaultError, match=r"restore it from the backup, or .*forecourt-pepper"):
+    with pytest.raises(VaultError, match=r"restore it from the backup; .*forecourt-pepper"):
         Vault.load(tmp_path)
     assert not (tmp_path / "pepper").exists()
 
@@ -58,11 +58,32 @@ def test_a_credential_takes_the_place_of_the_file(tmp_path):
     assert list(state.iterdir()) == []
 
 
+def test_a_link_to_the_credential_serves_commands_while_it_is_there(tmp_path):
+    given, state = tmp_path / "given", tmp_path / "state"
+    given.mkdir()
+    state.mkdir()
+    moved, credential = Vault.load(state), given / "forecourt-pepper"
+    (state / "cards.db").touch()
+    (state / "pepper").rename(credential)
+    (state / "pepper").symlink_to(credential)
+    credential.chmod(0o440)
+    for folder in (given, None):
+        assert Vault.load(state, folder).pepper.check() == moved.pepper.check()
+    credential.chmod(0o444)
+    for folder in (given, None):
+        with pytest.raises(VaultError, match="0444"):
+            Vault.load(state, folder)
+    credential.unlink()
+    with pytest.raises(VaultError, match="only while the controller runs"):
+        Vault.load(state)
+
+
 def test_a_credential_and_a_file_that_differ_are_refused(tmp_path):
     given, state = tmp_path / "given", tmp_path / "state"
     given.mkdir()
     state.mkdir()
     Vault.load(state)
+    given.joinpath("forecourt-pepper").touch(0o600)
     (given / "forecourt-pepper").write_bytes((state / "pepper").read_bytes())
     Vault.load(state, given)
     (given / "forecourt-pepper").write_bytes(bytes(32))
