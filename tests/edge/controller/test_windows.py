@@ -74,7 +74,8 @@ def test_a_window_that_no_day_has_never_opens_and_any_of_several_does():
                   Window(days=EVERY_DAY, from_min=1440, until_min=0),
                   Window(days=EVERY_DAY, from_min=0, until_min=1441),
                   Window(days=EVERY_DAY, from_min=60, until_min=-1),
-                  Window(days=(), from_min=0, until_min=0), Window(days=(0, 8), from_min=0, until_min=0))
+                  Window(days=(), from_min=0, until_min=0),
+                  Window(days=(0, 8), from_min=0, until_min=0))
     for day in range(739_570, 739_578):
         for minute in (0, 59, 720, 1439):
             wall = Wall(day=day, minute=minute)
