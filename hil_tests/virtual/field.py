@@ -19,15 +19,15 @@ from hil_tests.virtual.card import ISO_DEP, REQA, WUPA, VirtualCard
 from hil_tests.virtual.picc import Bare, Picc
 
 DEFAULT_ATS = "0578807002"
-FAULTS = ("lose", "flip", "garble", "late", "torn")
+FAULTS = ("lose", "spoil", "flip", "garble", "late", "torn")
 
 Address = tuple[str | Any, int]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What comes back. Empty `frame`: something, but no frame of this technology. `spoilt`: its CRC,
-    which is not in it, would not fit.
+    """What comes back. Empty `frame`: something, but no frame of this technology; `spoilt`: a chip
+    would see a checksum that does not fit.
     """
 
     frame: bytes
@@ -87,8 +87,14 @@ class Air:
         """The next answers never arrive."""
         self._faults.extend([lambda _: None] * count)
 
+    def spoil(self, count: int) -> None:
+        """The next answers arrive with a wrong checksum: the reader knows that it missed something."""
+        self._faults.extend([lambda _: Answer(b"", spoilt=True)] * count)
+
     def flip(self, count: int) -> None:
-        """The next answers arrive with a wrong bit in their last byte."""
+        """The next answers arrive with a wrong bit in their last byte, which a radio without checksums
+        does not notice.
+        """
         self._faults.extend([_flipped] * count)
 
     def garble(self, count: int) -> None:
@@ -167,7 +173,8 @@ class CardField(Air, asyncio.DatagramProtocol):
         answer = self.exchange(bytes.fromhex(text.decode()))
         if answer is None:
             return
-        datagram = b"106A " + (answer.frame.hex().encode() or b"zz")
+        nothing = b"" if answer.spoilt else b"zz"
+        datagram = b"106A " + (answer.frame.hex().encode() or nothing)
         if answer.late_s:
             asyncio.get_running_loop().call_later(answer.late_s, self._send, datagram, addr)
         else:

@@ -138,8 +138,8 @@ class Levers:
     async def do_card_fault(self, fault: str, reader: str | None = None, count: int = 1,
                             late_s: float = 0.1, after: int = 0) -> None:
         """In the air between a reader and its card: the next `count` answers are lost ("lose"), have a
-        wrong bit ("flip"), are no frames ("garble") or `late_s` late ("late"); or the card leaves after
-        that many answers ("torn"). `after`: so many good answers first.
+        wrong checksum ("spoil") or bit ("flip"), are no frames ("garble") or `late_s` late ("late"); or
+        the card leaves after that many answers ("torn"). `after`: so many good answers first.
         """
         if fault not in FAULTS:
             raise RigError(f"fault: got {fault!r}, expected one of {', '.join(FAULTS)}")

@@ -22,10 +22,12 @@ AUTHORITY_POINT = ("04a2c3b5a707c01c9ab5a360d9d0bf34cd042e5f6b8d9e383f12a77cf881
                    "05a9bebb75f86b47ca20f99f26a5c87cbd39f76f0d6eae6632d6e0a66cccdd34")
 FOREIGN_AUTHORITY = "2099119baae3f960b1287b3c65bba6203febefee588d37a16b6e826fda7cb713"
 
-# A number and the signature that NXP itself made for it (published in AN12196, 8.2).
+# Numbers and the signatures that NXP itself made for them: published in AN12196, 8.2; by Proxmark3.
 SIGNED_UID = "04518DFAA96180"
 SIGNATURE = ("D1940D17CFEDA4BFF80359AB975F9F6514313E8F90C1D3CAAF5941AD"
              "744A1CDF9A83F883CAFE0FE95D1939B1B7E47113993324473B785D21")
+SIGNED_TAG = "04E10CDA993C80"
+TAG_SIGNATURE = "8B76052EE42F5567BEB53238B3E3F9950707C0DCC956B5C5EFCFDB709B2D82B3"
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ SITE_CARDS = (
              more={"meta_key": META_KEY, "file_key": "3f6b1d0a5c7e48f2915d3ab7c064e8d2"}),
     SiteCard("nils", SIGNED_UID, "ntag424", level=1, protocol="originality",
              more={"signature": SIGNATURE}),
+    SiteCard("nina", SIGNED_TAG, "ntag213", level=1, protocol="originality",
+             more={"signature": TAG_SIGNATURE}),
     SiteCard("ruth", "04E7719B5C3E80", "ntag424", level=3, protocol="ev2", application=NTAG424,
              key="75ad01655a6889eaca238bdb85882e22", random=True),
     SiteCard("master", "04F1A2B3C4D580", role="master"),
