@@ -1,17 +1,24 @@
 """What may happen to a `World`, by name: what drivers, cars, boards, meters, the disk and people do."""
 
 import msgspec
-from world import World
+from world import UTC_MS, World
 
+from edge.controller.clockwork import text
 from edge.controller.events import CardPresented, ReadingTaken, RequestReceived
 from edge.controller.faults import FaultCode
-from edge.controller.idtoken import IdToken, Level, TokenRecord
+from edge.controller.idtoken import IdToken, Level, Role, TokenRecord, TokenStatus
 from edge.controller.pilot import BoardFault, PilotState
 from edge.controller.reading import PerPhase, Reading
 from edge.controller.request import Origin, Request
 
 CARDS = tuple(TokenRecord(token=IdToken(ref=name * 32, last4="5E80"), group_ref=group)
               for name, group in (("a", None), ("b", "family"), ("c", "family"), ("d", None)))
+ODD_CARDS = (
+    None, TokenRecord(token=IdToken(ref="e" * 32), status=TokenStatus.BLOCKED),
+    TokenRecord(token=IdToken(ref="f" * 32), role=Role.FLEET, concurrent=2),
+    TokenRecord(token=IdToken(ref="0" * 32), role=Role.MASTER),
+    TokenRecord(token=IdToken(ref="1" * 32), role=Role.SERVICE),
+    TokenRecord(token=IdToken(ref="2" * 32), min_level=Level.MUTUAL))
 FAULTS = tuple(f for f in BoardFault if f not in (BoardFault.HEARTBEAT, BoardFault.MEMORY))
 ODD_PILOTS = (PilotState.D, PilotState.E, PilotState.F, PilotState.UNKNOWN)
 WAITS_S = (0.1, 0.3, 0.5, 1.0, 2.0, 3.5, 5.0, 6.5, 17.0)
@@ -32,6 +39,31 @@ def tap(world: World, card: int, evse_ids: tuple[str, ...]) -> None:
     record = CARDS[card % len(CARDS)]
     world.feed(CardPresented(reader_id="front", evse_ids=evse_ids, token=record.token,
                              level=Level.UID, record=record))
+
+
+def tap_odd(world: World, evse_id: str, n: int) -> None:
+    """One that nobody knows, or that is good for more, or less, than charging."""
+    record = ODD_CARDS[n % len(ODD_CARDS)]
+    token = IdToken(ref=f"{n:032x}") if record is None else record.token
+    world.feed(CardPresented(reader_id="front", evse_ids=tuple(world.bays) if n > 3 else (evse_id,),
+                             token=token, level=Level.UID, record=record))
+
+
+def reserve(world: World, evse_id: str, n: int) -> None:
+    """For somebody who comes, or not, within seconds."""
+    if n == 0:
+        ask(world, "reservation.cancel", id="r")
+        return
+    until_ms = UTC_MS + world.now_ns // 1_000_000 + n * 3_000
+    ask(world, "reservation.set", id=f"r{n % 2}", evse_id=evse_id, until_utc=text(until_ms),
+        token_ref=CARDS[n % len(CARDS)].token.ref)
+
+
+def choose(world: World, evse_id: str, n: int) -> None:
+    """Somebody touches the screen, wherever it asks."""
+    for choice in list(world.site.choices.values()):
+        ask(world, "card.choose", choice_id=choice.id,
+            evse_id=choice.evse_ids[n % len(choice.evse_ids)])
 
 
 def plug(world: World, evse_id: str, n: int) -> None:
@@ -156,6 +188,9 @@ HAPPENINGS = {
     "rest": pilot(PilotState.B),
     "odd pilot": pilot(*ODD_PILOTS),
     "tap": lambda w, _e, n: tap(w, n, tuple(w.bays)),
+    "tap odd": tap_odd,
+    "reserve": reserve,
+    "choose": choose,
     "tap here": lambda w, e, n: tap(w, n, (e,)),
     "wait": lambda w, _e, n: w.wait(WAITS_S[n % len(WAITS_S)]),
     "board silent": toggle("silent"),

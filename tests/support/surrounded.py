@@ -6,8 +6,11 @@ import msgspec
 from happenings import HAPPENINGS
 from world import PLAN, World
 
+from edge.controller.card_policy import CardPolicy, Choosing
 from edge.controller.clockwork import parse_ms, text
 from edge.controller.events import (
+    CardAnswered,
+    CardPresented,
     CloudSeen,
     DiskSeen,
     Event,
@@ -19,11 +22,13 @@ from edge.controller.events import (
     Stamped,
     Started,
 )
+from edge.controller.idtoken import TokenRecord, TokenStatus
 from edge.controller.reading import PerPhase, Reading
 from edge.controller.site import Circuit, Evse, Input, InputKind, Sensor, SensorPlace, SitePlan
 
 SURROUNDED = msgspec.structs.replace(
-    PLAN, timers=msgspec.structs.replace(PLAN.timers, whole_s=1e9, sensor_stale_s=8.0),
+    PLAN, cards=CardPolicy(unknown_offline=True, bad_taps=2, bad_tap_s=5.0, choose_s=4.0),
+    timers=msgspec.structs.replace(PLAN.timers, whole_s=1e9, sensor_stale_s=8.0),
     sensors=(Sensor(id="cabinet", place=SensorPlace.CABINET, evse_ids=("1", "2")),
              Sensor(id="cable", place=SensorPlace.CABLE, evse_ids=())),
     inputs=(Input(id="door", kind=InputKind.DOOR, evse_ids=("1",)),
@@ -42,8 +47,11 @@ def large(seed: int) -> SitePlan:
              max_a=draw.choice((16, 25, 32)), meter_id=f"m{one}",
              meter_on_supply_side=draw.random() < 0.8, meter_refresh_s=draw.choice((0.25, 1.0, 10.0)))
         for n, one in enumerate(ids, 1))
+    cards = CardPolicy(
+        free_vend=draw.random() < 0.1, unknown_offline=draw.random() < 0.5, bad_taps=2, bad_tap_s=3.0,
+        choosing=draw.choice((Choosing.ASK, Choosing.OLDEST)), choose_s=4.0)
     return msgspec.structs.replace(
-        SURROUNDED, evses=evses, site_meters=("main", "row"), circuits=(
+        SURROUNDED, evses=evses, cards=cards, site_meters=("main", "row"), circuits=(
             Circuit(id="grid", fuse_a=63, meter_id="main"),
             Circuit(id="row", fuse_a=25, parent="grid", meter_id="row"),
             Circuit(id="yard", fuse_a=32, parent="grid", meter_id=draw.choice((None, "m1")))),
@@ -77,6 +85,7 @@ class Surroundings(Now):
         self.active: dict[str, bool | None] = {one.id: False for one in plan.inputs}
         self.silent: tuple[str, ...] = ()
         self.circuit_a = 5.0
+        self.answers = draw.random() < 0.5
 
     def say(self, now_ns: int) -> list[Event]:
         draw = self.draw
@@ -92,9 +101,11 @@ class Surroundings(Now):
         said: list[Event] = [SensorSeen(sensor_id=name, celsius=value)
                              for name, value in self.celsius.items() if name not in self.silent]
         said += (InputSeen(input_id=name, active=level) for name, level in self.active.items())
+        if self.rare(0.01):
+            self.answers = not self.answers
         if draw.random() < 0.1:
             said.append(CloudSeen(connected=draw.random() < 0.98, last_ack_age_s=draw.random(),
-                                  pending={"tx": draw.randrange(3)}))
+                                  pending={"tx": draw.randrange(3)}, answers_cards=self.answers))
         if self.rare(0.002):
             said.append(DiskSeen(free_bytes=draw.choice((10**9, 10**7)), total_bytes=10**10))
         self.wh += 1
@@ -146,6 +157,14 @@ class Distorted(Now):
         return msgspec.structs.replace(at, utc=utc, clock_ok=self.clock_ok, random=self.draw.random())
 
 
+def answer(draw: random.Random, tap: Stamped) -> CardAnswered:
+    """What the cloud says of a card, if it is asked at all."""
+    assert isinstance(tap.event, CardPresented)
+    status = draw.choice((TokenStatus.ACCEPTED, TokenStatus.ACCEPTED, TokenStatus.BLOCKED))
+    return CardAnswered(question_id=tap.at.fresh_id, error=draw.choice(("", "", "no line")),
+                        record=TokenRecord(token=tap.event.token, status=status))
+
+
 def surrounded(seed: int, happenings: int, plan: SitePlan = SURROUNDED) -> list[Stamped]:
     """A story of a plan that is judged whole only where it must, from its last start on."""
     world, draw = World(plan), random.Random(seed)
@@ -155,8 +174,13 @@ def surrounded(seed: int, happenings: int, plan: SitePlan = SURROUNDED) -> list[
             world, draw.choice([*world.bays]), draw.randrange(10))
         world.wait(draw.choice((0.1, 0.5, 1.0, 3.0, 7.0)))
     around, distorted, story = Surroundings(draw, plan), Distorted(draw), []
+    asked: list[tuple[int, CardAnswered]] = []
     for stamped in world.script:
         story.append(distorted.tell(stamped))
+        if isinstance(stamped.event, CardPresented) and draw.random() < 0.5:
+            asked.append((stamped.at.mono_ns + draw.choice((0, 1, 4)) * 10**9, answer(draw, stamped)))
+        while asked and asked[0][0] <= stamped.at.mono_ns:
+            story.append(distorted.tell(msgspec.structs.replace(stamped, event=asked.pop(0)[1])))
         if not isinstance(stamped.event, Started) and stamped.at.mono_ns >= around.next_ns:
             around.next_ns = stamped.at.mono_ns + draw.choice((200, 500, 900)) * 1_000_000
             story += (distorted.tell(msgspec.structs.replace(stamped, event=event))
