@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from looped import looped
 from proof_cards import OK, SunCard, url_record
+from proof_cards import PLAIN_SUN as PLAIN
 
 from edge.controller.idtoken import Unproven
 from edge.controller.trouble import DeviceError
@@ -17,10 +18,10 @@ META, FILE = H("42AFF114F2CB3B6141BE6DC95DFC5416"), H("B62A9BAF092439BD43C62AEE9
 PAGE_12 = b"https://x.y/?picc_data=EF963FF7828658A599F3041510671E88&cmac=94EED9EE65337086"
 PAGE_18 = (b"https://x.y/?picc_data=FD91EC264309878BE6345CBE53BADF40"
            b"&enc=CEE9A53E3E463EF1F459635736738962&cmac=ECC1E7F6C6C73BF6")
-PLAIN = b"https://x.y/t?uid=041E3C8A2D6B80&ctr=000006&cmac=4B00064004B0B3D3"
+NAMES = sun.Names()
 
 
-def refused(message, meta=ZERO, file=ZERO, names=sun.Names()):
+def refused(message, meta=ZERO, file=ZERO, names=NAMES):
     with pytest.raises(NotProven) as caught:
         sun.judge(message, meta, lambda _: file, names)
     return caught.value.unproven
