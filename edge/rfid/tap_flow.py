@@ -160,21 +160,20 @@ class TapFlow:
             self._tap = self._proof = None
 
     async def _shown(self, tag: TagSeen, found: Found, proven: _Proven) -> Shown:
-        unproven = proven.unproven
+        unproven, record = proven.unproven, None if tag.random else found.record
         if unproven is None and proven.level is Level.SUN:
             unproven = await self._tokens.judge_sun(proven.message, tag.uid, found)
         elif unproven is None and proven.level is Level.CERTIFICATE:
             unproven = _bound(found, proven)
-        elif found.record is None and unproven in _ONLY_TRIED[tag.random]:
+        elif record is None and unproven in _ONLY_TRIED[tag.random]:
             unproven = None
         if found.error:
             log.error("reader %s: token store: %s", tag.reader_id, found.error)
-            if found.record is None:
+            if record is None:
                 unproven = Unproven.TORN  # it may be on the list, and blocked: nobody else is asked
         if unproven is not None:
             log.info("reader %s: token %s unproven: %s", tag.reader_id, found.token.ref[:8], unproven)
         level = Level.UID if unproven is not None else proven.level
-        record = None if tag.random else found.record
         return Shown(tag=tag, uid=tag.uid, record=record, source=found.source, level=level,
                      token=msgspec.structs.replace(found.token, level=level),
                      unproven=unproven, random=tag.random)
