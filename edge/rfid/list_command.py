@@ -88,7 +88,7 @@ def _apply(args: argparse.Namespace) -> int:
     words = site_words(args.site)
     os.nice(_NICE)
     began = time.monotonic()
-    with ListFile.open(args.file, list_sign.verify_keys(words.list_keys)) as file:
+    with ListFile.open(args.file, list_sign.verify_keys(words.operator_keys)) as file:
         vault = _prepared(words, args.credentials)
         applied = Updater(vault, words.state, words.id).apply(file)
     if args.json:
@@ -120,7 +120,7 @@ def _show(args: argparse.Namespace) -> int:
         facts = {"version": head.version, "cards": head.tokens, "issued_utc": head.issued_utc,
                  "confirmed_utc": head.confirmed_utc, "sha256": head.hash.hex()}
     else:
-        with ListFile.open(args.file, list_sign.verify_keys(words.list_keys)) as file:
+        with ListFile.open(args.file, list_sign.verify_keys(words.operator_keys)) as file:
             for index in range(len(file.manifest.chunks)):
                 file.chunk(index)
             said = file.manifest
@@ -139,7 +139,7 @@ def _show(args: argparse.Namespace) -> int:
 
 def _keys(args: argparse.Namespace) -> int:
     words = site_words(args.site)
-    trusted = list_sign.verify_keys(words.list_keys)
+    trusted = list_sign.verify_keys(words.operator_keys)
     public = list_seal.public_of(Vault.load(words.state, args.credentials).list_key())
     own = list_sign.public_text(list_sign.SEALS, public)
     if args.json:
@@ -147,7 +147,7 @@ def _keys(args: argparse.Namespace) -> int:
                           "trusted": list(trusted)}))
         return 0
     print(f"lists for {words.id} are sealed to   {own}   (id {list_sign.key_id(public)})")
-    print("lists are taken from   " + (", ".join(trusted) or "nobody: [cards] list_keys is empty"))
+    print("lists are taken from   " + (", ".join(trusted) or "nobody: [cards] operator_keys is empty"))
     return 0
 
 
@@ -163,7 +163,7 @@ def _make(args: argparse.Namespace) -> int:
     write_list(args.out, message, chunks.__getitem__, len(chunks))
     print(f"{args.out}: version {args.version} for {args.site_id}, {len(entries)} entries")
     public = list_sign.public_text(list_sign.SIGNS, list_sign.public_of(key))
-    print(f'signed; the site file needs   [cards] list_keys = ["{public}"]')
+    print(f'signed; the site file needs   [cards] operator_keys = ["{public}"]')
     return 0
 
 

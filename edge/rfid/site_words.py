@@ -15,11 +15,11 @@ class SiteError(ValueError):
 
 
 class SiteWords(Value):
-    """`list_keys`: public keys (`ed25519:...`) of those who may sign lists for this site."""
+    """`operator_keys`: public keys (`ed25519:...`) of those who may sign lists for this site."""
 
     id: str
     state: Path
-    list_keys: tuple[str, ...]
+    operator_keys: tuple[str, ...]
 
 
 def site_words(path: Path) -> SiteWords:
@@ -30,14 +30,14 @@ def site_words(path: Path) -> SiteWords:
         raise SiteError(f"{path}: no valid TOML: {error}") from None
     site_id = _of(table, "site", "id", "")
     state = _of(table, "paths", "state", STATE_DIR)
-    keys = _of(table, "cards", "list_keys", [])
+    keys = _of(table, "cards", "operator_keys", [])
     if not isinstance(site_id, str) or not site_id:
         raise SiteError(f"{path}: [site] id: expected the site's id")
     if not isinstance(state, str):
         raise SiteError(f"{path}: [paths] state: expected a folder")
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise SiteError(f"{path}: [cards] list_keys: expected a list of keys as \"ed25519:...\"")
-    return SiteWords(id=site_id, state=path.absolute().parent / state, list_keys=tuple(keys))
+        raise SiteError(f"{path}: [cards] operator_keys: expected a list of keys as \"ed25519:...\"")
+    return SiteWords(id=site_id, state=path.absolute().parent / state, operator_keys=tuple(keys))
 
 
 def _of(table: dict[str, Any], section: str, key: str, usual: Any) -> Any:

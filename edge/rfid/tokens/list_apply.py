@@ -6,12 +6,13 @@ one is one transaction. Remains of an interrupted update are cleared before the 
 
 import itertools
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from edge.controller.struct import Value
-from edge.rfid.tokens.database import StoreError
+from edge.rfid.tokens.database import Factory, StoreError
 from edge.rfid.tokens.list_file import ListFile, ListRefused, Manifest
 from edge.rfid.tokens.list_rows import BUCKETS, Buckets, Turning, clear_drafts, places, turned
 from edge.rfid.tokens.list_seal import unwrap
@@ -41,15 +42,18 @@ class Updater:
     """`Updater(vault, state_dir, site).apply(file)`. One at a time, on any thread or process."""
 
     def __init__(self, vault: Vault, state_dir: Path, site: str,
-                 told: Told = lambda _step, _rows: None) -> None:
+                 told: Told = lambda _step, _rows: None, *,
+                 factory: Factory = sqlite3.Connection) -> None:
         self._vault, self._folder, self._site, self._told = vault, state_dir, site, told
+        self._factory = factory
 
     def apply(self, file: ListFile) -> Applied:
         """Raises ListRefused for a list that is not for us now, StoreError (ListBusy) when the disk or
         the store refuses. In each case the list that was there holds.
         """
         manifest = file.manifest
-        with ListStore.open(self._folder / CARDS_FILE, self._vault.pepper) as store:
+        with ListStore.open(self._folder / CARDS_FILE, self._vault.pepper,
+                            factory=self._factory) as store:
             head = store.head()
             self._clear(store, head)
             if self._is_here(head, file):

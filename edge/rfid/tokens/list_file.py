@@ -101,7 +101,7 @@ def _peek(body: bytes) -> _Peek:
 
 
 def _unsigned(body: bytes, keys: Mapping[str, VerifyKey], where: str) -> ListRefused:
-    known = ", ".join(keys) or "none: list_keys of the site file is empty"
+    known = ", ".join(keys) or "none: operator_keys of the site file is empty"
     signer = _peek(body).signed_by[:16]
     if signer in keys:
         return ListRefused("verify the list", where=where, got="a signature that does not fit",

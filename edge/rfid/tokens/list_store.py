@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edge.rfid.tokens import database
-from edge.rfid.tokens.database import StoreError, transaction, wall
+from edge.rfid.tokens.database import Factory, StoreError, transaction, wall
 from edge.rfid.tokens.list_file import Manifest
 from edge.rfid.tokens.pepper import Pepper
 from edge.rfid.tokens.schema import CARDS_VERSION, list_table
@@ -40,13 +40,14 @@ class ListStore:
         self._rows = 500
 
     @classmethod
-    def open(cls, path: Path, pepper: Pepper) -> "ListStore":
+    def open(cls, path: Path, pepper: Pepper, *,
+             factory: Factory = sqlite3.Connection) -> "ListStore":
         """Raises ListBusy when another process has it, StoreError."""
         with wall("open the list", path):
             lock = os.open(path.with_name(LOCK_FILE), os.O_RDWR | os.O_CREAT, 0o600)
             try:
                 _take(lock, path)
-                db = database.connect(path, busy_s=_BUSY_S)
+                db = database.connect(path, factory=factory, busy_s=_BUSY_S)
             except BaseException:
                 os.close(lock)
                 raise

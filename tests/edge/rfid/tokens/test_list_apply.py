@@ -109,7 +109,7 @@ def test_a_list_of_a_stranger_or_for_another_site_is_refused(site, tmp_path_fact
     with pytest.raises(ListRefused, match="sealed to key"):
         site.apply(other.make("no", cards([1]), 1))  # our id, its key
     site.keys = {}
-    with pytest.raises(ListRefused, match="list_keys of the site file is empty"):
+    with pytest.raises(ListRefused, match="operator_keys of the site file is empty"):
         site.apply(site.make("no", cards([1]), 1))
     other.vault = site.vault
     with pytest.raises(StoreError, match="another pepper"):
