@@ -65,8 +65,10 @@ class TapBook:
     def note(self, shown: Shown) -> None:
         """A tap that the core is about to hear of."""
         self._index += 1
-        self._put(Entry(index=self._index, seq=0, mono_ns=self._clock_ns(), ref=shown.token.ref,
-                        shown=shown, tap=_tap(self._index, shown)))
+        self._forget()
+        self._entries.append(self._news_of(Entry(
+            index=self._index, seq=0, mono_ns=self._clock_ns(), ref=shown.token.ref, shown=shown,
+            tap=_tap(self._index, shown))))
 
     def refused(self, effect: NoteRefusal) -> None:
         """The core's word about a card. One line in the log, without its number."""
@@ -108,21 +110,20 @@ class TapBook:
 
     def _decide(self, reader_id: str, ref: str | None, decision: Literal["accepted", "refused"], *,
                 why: str = "", words: str = "") -> None:
-        """Of the latest tap at this reader (of this token): the cloud may have taken its time."""
-        for entry in reversed(self._entries):
-            if entry.tap.reader_id == reader_id and ref in (None, entry.ref):
-                if entry.tap.decision == "open":
-                    self._entries.remove(entry)
-                    tap = msgspec.structs.replace(entry.tap, decision=decision, why=why, log=words)
-                    self._put(msgspec.structs.replace(
-                        entry, tap=tap, shown=entry.shown if decision == "refused" else None))
+        """Of the latest tap at this reader (of this token) that nothing was said about yet."""
+        for place in reversed(range(len(self._entries))):
+            entry = self._entries[place]
+            if (entry.tap.decision == "open" and entry.tap.reader_id == reader_id
+                    and ref in (None, entry.ref)):
+                tap = msgspec.structs.replace(entry.tap, decision=decision, why=why, log=words)
+                self._entries[place] = self._news_of(msgspec.structs.replace(
+                    entry, tap=tap, shown=entry.shown if decision == "refused" else None))
                 return
 
-    def _put(self, entry: Entry) -> None:
-        self._forget()
+    def _news_of(self, entry: Entry) -> Entry:
         self._seq += 1
-        self._entries.append(msgspec.structs.replace(entry, seq=self._seq))
         self._news.set()
+        return msgspec.structs.replace(entry, seq=self._seq)
 
     def _forget(self) -> None:
         oldest_ns = self._clock_ns() - KEPT_NS
