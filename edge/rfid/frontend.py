@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from edge.controller.struct import Value
-from edge.controller.trouble import BadAnswer, DeviceError, DeviceTimeout, LineDown
+from edge.controller.trouble import BadAnswer, DeviceError, DeviceRefused, DeviceTimeout, LineDown
 from edge.rfid.acr122 import tame_acr122
 from edge.rfid.ats import parse_ats, rats
 from edge.rfid.isodep import IsoDep
@@ -133,10 +133,15 @@ class Frontend:
     def raw(self, frame: bytes) -> bytes:
         """One frame to a card without ISO-DEP that was just sensed (NFC Forum Type 2), and its answer.
 
-        Without CRC, which the chip adds and checks. Raises BadAnswer, DeviceTimeout and LineDown.
+        Without CRC, which the chip adds and checks. Raises DeviceRefused for a NAK, after which the
+        card has to be sensed anew, BadAnswer, DeviceTimeout and LineDown.
         """
         with self._wall("ask the card"):
-            return bytes(self._opened().exchange(bytearray(frame), RAW_WAIT_S))
+            answer = bytes(self._opened().exchange(bytearray(frame), RAW_WAIT_S))
+        if len(answer) == 1:  # four bits: ACK comes only after a write, which nobody does here
+            raise DeviceRefused("ask the card", where=self._path, got=f"NAK {answer[0]:x}",
+                                expected="an answer")
+        return answer
 
     def _keep_quiet(self, left_s: float) -> None:
         """Gives a card the time that it wants after its ATS (SFGT: 14443-4, 5.2.5)."""

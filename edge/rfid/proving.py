@@ -10,7 +10,7 @@ from typing import Protocol
 
 from edge.controller.idtoken import Level, Unproven
 from edge.controller.struct import Value
-from edge.controller.trouble import BadAnswer, DeviceTimeout, LineDown
+from edge.controller.trouble import DeviceError, LineDown
 from edge.rfid.frontend import Card
 from edge.rfid.kind import ISO_DEP
 from edge.rfid.proof.ways import NotProven, Proven, prove
@@ -112,7 +112,9 @@ class Proving:
             except NotProven as error:
                 return CardProof(reader_id=self._id, tap=question.tap, unproven=error.unproven,
                                  detail=error.detail)
-            except (BadAnswer, DeviceTimeout) as error:
+            except LineDown:
+                raise
+            except DeviceError as error:
                 detail = f"{error.what}: {error.got}"
             if left_s() <= 0:
                 break

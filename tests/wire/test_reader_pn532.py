@@ -10,15 +10,25 @@ import pathlib
 
 import pytest
 
+from edge.controller.idtoken import Level
 from edge.controller.trouble import LineDown
 from edge.rfid.frontend import Card, Frontend
 from edge.rfid.pn532 import open_pn532
+from edge.rfid.proof.ways import NotProven, Proven, prove
+from edge.rfid.wire import Mutual, Originality
+from hil_tests.virtual.cabinet_config import CardSpec
 from hil_tests.virtual.field import number_card
 from hil_tests.virtual.pn532_chip import Pn532Chip
+from hil_tests.virtual.site_cards import SITE_CARDS
+from hil_tests.virtual.wallet import build
 
 pytestmark = pytest.mark.wire
 
 UID, ATS = bytes.fromhex("04A3C6CAE26180"), bytes.fromhex("067777710280")
+KEY = bytes(range(16))
+SPEC = CardSpec(uid=UID.hex(), kind="ntag424", keys={"0": KEY.hex()})
+MUTUAL = Mutual(protocol="ev2", application=bytes.fromhex("D2760000850101"), key_no=0, keys=(KEY,))
+NINA = next(card for card in SITE_CARDS if card.name == "nina")  # with the maker's own signature
 
 
 def lay(chip):
@@ -154,6 +164,55 @@ def test_two_readers_see_each_their_own_card(chip, frontend):
     finally:
         second.close()
         other.unplug()
+
+
+def test_a_port_without_a_chip_is_a_lost_line_and_is_left_closed(chip):
+    chip.wedged = True
+    before = len(open_terminals())
+    with pytest.raises(LineDown):
+        connect_to(lambda: chip).open()
+    assert len(open_terminals()) == before
+
+
+@pytest.mark.parametrize("how", ["well", "short_ats", "chained", "waiting"])
+def test_a_card_proves_itself_through_the_chip(chip, frontend, how):
+    chip.air.present(build(SPEC, how))
+    assert proven(frontend) == Proven(level=Level.MUTUAL, uid=UID)
+
+
+def test_a_type_2_card_is_asked_by_raw_frames(chip, frontend):
+    chip.air.present(build(NINA.spec))
+    found = prove(Originality(), None, frontend.sense().uid, raw=frontend.raw)
+    assert found.level == Level.ORIGINALITY
+    chip.air.present(build(NINA.spec, "copied"))
+    with pytest.raises(NotProven, match="unable"):
+        prove(Originality(), None, frontend.sense().uid, raw=frontend.raw)
+
+
+def test_a_cable_that_is_pulled_within_a_proof(chip, frontend):
+    chip.air.present(build(SPEC))
+    frontend.select(frontend.sense())
+    commands = iter((chip.unplug, lambda: None))
+
+    def exchange(command):
+        answer = frontend.apdu(command, lambda: 1.0)
+        next(commands)()
+        return answer
+    with pytest.raises(LineDown):
+        prove(MUTUAL, exchange, UID)
+
+
+def test_a_card_that_is_slower_than_it_says_is_waited_for_by_asking_again(chip, frontend):
+    chip.air.present(build(SPEC))
+    frontend.select(frontend.sense())
+    chip.air.lose(2)
+    assert prove(MUTUAL, lambda command: frontend.apdu(command, lambda: 1.0), UID).level == Level.MUTUAL
+
+
+def proven(frontend):
+    card = frontend.sense()
+    frontend.select(card)
+    return prove(MUTUAL, lambda command: frontend.apdu(command, lambda: 1.0), card.uid)
 
 
 def open_terminals():

@@ -226,6 +226,43 @@ async def test_a_program_that_is_no_reader_is_a_lost_reader(field, heard, progra
     assert len(heard.events) == 1
 
 
+HANGING = """
+import sys, threading
+from edge.rfid.pipe import Pipe
+from edge.rfid.reader import Reader
+from edge.rfid.tap import TapFilter
+
+class Radio:
+    chip = "one that hangs in a read without end"
+    polls = 0
+    def open(self): pass
+    def close(self): pass
+    def sense(self):
+        self.polls += 1
+        if self.polls > 3:
+            threading.Event().wait()
+
+pipe = Pipe(int(sys.argv[sys.argv.index("--fd") + 1]))
+pipe.begin()
+Reader("front", Radio(), pipe, TapFilter()).run()
+"""
+
+
+async def test_a_driver_that_hangs_in_a_read_is_killed_and_started_again(field, heard):
+    hung = supervisor(field, heard, program=(sys.executable, "-c", HANGING))
+    await hung.start()
+    try:
+        await heard.until(lambda: heard.events == ["back"])
+        pid = hung.pid
+        await heard.until(lambda: len(heard.events) == 3)
+        assert "says nothing" in heard.events[1][1]
+        assert heard.events[2] == "back"
+        assert hung.pid != pid
+        assert not is_running(pid)
+    finally:
+        await hung.stop()
+
+
 async def test_a_simulated_radio_needs_a_virtual_site(heard):
     with pytest.raises(ValueError, match="virtual"):
         ReaderSupervisor("front", "udp:127.0.0.1:1", virtual=False, on_tag=heard.note,

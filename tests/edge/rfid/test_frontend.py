@@ -6,7 +6,7 @@ import termios
 import nfc.clf
 import pytest
 
-from edge.controller.trouble import BadAnswer, DeviceTimeout, LineDown
+from edge.controller.trouble import BadAnswer, DeviceRefused, DeviceTimeout, LineDown
 from edge.rfid.frontend import Card, Frontend
 
 
@@ -206,10 +206,12 @@ def test_a_card_is_given_the_quiet_that_it_wants_after_its_answer_to_select():
 
 
 def test_raw_frames_for_cards_without_iso_dep():
-    device = ThrowingDevice(sak=b"\x00", answers=(bytes(8), nfc.clf.TimeoutError("x")))
+    device = ThrowingDevice(sak=b"\x00", answers=(bytes(8), nfc.clf.TimeoutError("x"), b"\x00"))
     made = frontend(device)
     made.sense()
     assert made.raw(b"\x60") == bytes(8)
     assert device.heard == ["60"]
     with pytest.raises(DeviceTimeout):
+        made.raw(b"\x60")
+    with pytest.raises(DeviceRefused, match="NAK 0"):
         made.raw(b"\x60")

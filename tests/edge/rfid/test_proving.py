@@ -3,7 +3,7 @@
 import pytest
 
 from edge.controller.idtoken import Level, Unproven
-from edge.controller.trouble import BadAnswer, DeviceTimeout, LineDown
+from edge.controller.trouble import BadAnswer, DeviceRefused, DeviceTimeout, LineDown
 from edge.rfid.frontend import Card
 from edge.rfid.proof.outcome import NotProven, Proven
 from edge.rfid.proving import TIMES, Proving
@@ -26,6 +26,7 @@ KEY = {"protocol": "ev2", "application": b"abc", "key_no": 0, "keys": (b"k" * 16
 MUTUAL, REAL = Mutual(**KEY), RealUid(**KEY)
 TORN = DeviceTimeout("talk", where="radio", got="no answer", expected="an answer")
 NOISE = BadAnswer("talk", where="radio", got="blocks out of order", expected="an answer")
+REFUSED = DeviceRefused("ask", where="radio", got="NAK 0", expected="an answer")
 GONE = LineDown("talk", where="radio", got="OSError: No such device", expected="a reader")
 PROVEN = Proven(level=Level.MUTUAL, uid=UID)
 WRONG = NotProven(Unproven.WRONG, "the card does not take this key")
@@ -158,7 +159,7 @@ def test_a_question_about_another_tap_is_torn_and_does_not_touch_this_card():
 
 
 def test_a_torn_proof_is_tried_once_more_with_the_same_card():
-    for error in (TORN, NOISE):
+    for error in (TORN, NOISE, REFUSED):
         stage = Stage([error, PROVEN], [ask(MUTUAL)], [CARD]).serve()
         assert stage.said == [proof(level=3, uid=UID)]
         assert stage.selected == [CARD]
