@@ -16,13 +16,13 @@ def restart(desk: Desk, *, away_s: float = 2.0, mains_back: bool = False, found:
     desk.boot += 1
     desk.now_ns += round(away_s * NS)
     desk.log.clear()
-    for session in list(desk.sessions.values()):
-        desk.feed(SessionRestored(session=msgspec.json.decode(
-            msgspec.json.encode(session), type=Session)))
-    for key, body in desk.kept.items():
+    for key, body in list(desk.kept.items()):
         event = kept.restored(key, body)
         if event is not None:
             desk.feed(event)
+    for session in list(desk.sessions.values()):
+        desk.feed(SessionRestored(session=msgspec.json.decode(
+            msgspec.json.encode(session), type=Session)))
     for evse_id, device in desk.devices.items():
         if found:
             desk.feed(OutletFound(evse_id=evse_id, relay_on=device.relay,
