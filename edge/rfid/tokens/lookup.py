@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from edge.controller.idtoken import TokenRecord
 from edge.controller.trouble import DeviceTimeout
 from edge.rfid.tokens.database import Factory
@@ -49,14 +51,22 @@ class TokenLookup:
     async def lookup(self, uid: bytes, *, utc: str | None = None, seal_unknown: bool = False,
                      within_s: float = LOOK_UP_S) -> Stored:
         """See TokenStore.lookup. Without an answer in time it is one with an `error`: whoever charges
-        can still end it.
+        can still end it. A card that is seen for the first time waits for the disk to keep its seal,
+        and is known without one when that takes longer.
         """
-        store = self._opened()
+        store, clock = self._opened(), asyncio.get_running_loop().time
+        until = clock() + within_s
+        stored = Stored(token=store.token(uid))
         try:
+            stored = await self._in_thread(
+                lambda: store.look(uid, utc=utc, seal_unknown=seal_unknown), within_s)
+            if stored.error or stored.token.sealed or (stored.record is None and not seal_unknown):
+                return stored
+            found = stored
             return await self._in_thread(
-                lambda: store.lookup(uid, utc=utc, seal_unknown=seal_unknown), within_s)
+                lambda: store.seal(found, uid, seal_unknown=seal_unknown), until - clock())
         except DeviceTimeout as error:
-            return Stored(token=store.token(uid), error=str(error))
+            return replace(stored, error=str(error))
 
     async def fresh(self, ref: str, counter: int, *, within_s: float = LOOK_UP_S) -> bool:
         """See Taps.fresh. One that comes too late was noted perhaps, and is no proof."""
@@ -102,5 +112,5 @@ class TokenLookup:
             async with asyncio.timeout(within_s):
                 return await future
         except TimeoutError:
-            raise DeviceTimeout("ask the token store", where=str(self._state_dir),
-                                got=f"nothing within {within_s} s", expected="an answer") from None
+            raise DeviceTimeout("ask the token store", where=str(self._state_dir), expected="an answer",
+                                got=f"nothing within {within_s or 0:.3g} s") from None

@@ -107,8 +107,14 @@ class TokenStore:
                        contract_id=contract_id)
 
     def lookup(self, uid: bytes, *, utc: str | None = None, seal_unknown: bool = False) -> Stored:
-        """What is known of a card. Files that do not obey end in an `error`, not in an exception:
-        whoever charges can still end it, since `ref` needs the pepper only. Raises UidError.
+        """What is known of a card: `look`, and `seal` for one that is seen for the first time."""
+        return self.seal(self.look(uid, utc=utc, seal_unknown=seal_unknown), uid,
+                         seal_unknown=seal_unknown)
+
+    def look(self, uid: bytes, *, utc: str | None = None, seal_unknown: bool = False) -> Stored:
+        """What is known of a card, by reading only. Files that do not obey end in an `error`, not in
+        an exception: whoever charges can still end it, since `ref` needs the pepper only. Raises
+        UidError.
 
         `utc`: now, for what the cloud said earlier; None while the clock is not to be trusted.
         `seal_unknown`: this site may let unknown cards charge, so their numbers are sealed, too (see
@@ -119,16 +125,23 @@ class TokenStore:
             stored = self._find(token, utc)
         except StoreError as error:
             return Stored(token=token, error=str(error))
-        if is_random(uid) or (stored.record is None and not seal_unknown):
+        if not _wants_seal(stored, uid, seal_unknown):
             return stored
         try:
-            sealed = self.taps.seal(token.ref, uid, provisional=stored.record is None)
+            sealed = self.taps.sealed(token.ref, provisional=stored.record is None)
         except StoreError as error:  # a bill without the number is still a bill
             return replace(stored, error=str(error))
-        record = stored.record
-        if record is not None:
-            record = replace(record, token=replace(record.token, sealed=sealed))
-        return replace(stored, record=record, token=replace(stored.token, sealed=sealed))
+        return _with_seal(stored, sealed or "")
+
+    def seal(self, stored: Stored, uid: bytes, *, seal_unknown: bool = False) -> Stored:
+        """With the seal of its number; writes if it has none yet. Without one when that fails."""
+        if stored.error or stored.token.sealed or not _wants_seal(stored, uid, seal_unknown):
+            return stored
+        try:
+            sealed = self.taps.seal(stored.token.ref, uid, provisional=stored.record is None)
+        except StoreError as error:
+            return replace(stored, error=str(error))
+        return _with_seal(stored, sealed)
 
     def _find(self, token: IdToken, utc: str | None) -> Stored:
         with self.wall("look a card up"):
@@ -247,3 +260,13 @@ class TokenStore:
             except RowDamaged as error:
                 raise StoreError(what, where=str(self.path), got=str(error),
                                  expected="a row as it was written") from None
+
+
+def _wants_seal(stored: Stored, uid: bytes, seal_unknown: bool) -> bool:
+    return not is_random(uid) and (stored.record is not None or seal_unknown)
+
+
+def _with_seal(stored: Stored, sealed: str) -> Stored:
+    token = replace(stored.token, sealed=sealed)
+    record = None if stored.record is None else replace(stored.record, token=token)
+    return replace(stored, token=token, record=record)

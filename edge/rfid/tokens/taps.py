@@ -56,14 +56,19 @@ class Taps:
         `provisional`: nobody needs it yet; it may go when others come, unless `keep` is called.
         Writes only when it sees a token for the first time, or needs what was provisional.
         """
-        raw = bytes.fromhex(ref)
-        with self._wall("seal a card's number"):
-            row = self._db.execute("SELECT key, sealed, provisional FROM token_key WHERE ref = ?",
-                                   (raw,)).fetchone()
-            if row is not None and row[1] is not None and (provisional or row[2] is None):
-                return str(row[1])
-            with transaction(self._db):  # another process may have sealed it meanwhile
-                return self._seal_first(raw, uid, provisional)
+        found = self.sealed(ref, provisional=provisional)
+        if found is not None:
+            return found
+        with self._wall("seal a card's number"), transaction(self._db):
+            return self._seal_first(bytes.fromhex(ref), uid, provisional)
+
+    def sealed(self, ref: str, *, provisional: bool = False) -> str | None:
+        """What `seal` would say without writing; None where it would write."""
+        with self._wall("look for a seal"):
+            row = self._db.execute(
+                "SELECT sealed FROM token_key WHERE ref = ? AND (? OR provisional IS NULL)",
+                (bytes.fromhex(ref), provisional)).fetchone()
+        return None if row is None else row[0]
 
     def _seal_first(self, raw: bytes, uid: bytes, provisional: bool) -> str:
         self._db.execute(

@@ -1,11 +1,14 @@
 import asyncio
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
 from edge.controller.idtoken import IdToken, TokenRecord
 from edge.controller.trouble import DeviceTimeout
 from edge.rfid.tokens.lookup import TokenLookup
+from edge.rfid.tokens.rows import Entry
 from edge.rfid.tokens.store import TokenStore
 from edge.rfid.tokens.vault import Vault, VaultError
 
@@ -63,6 +66,35 @@ async def test_a_disk_that_stands_holds_up_no_tap_and_names_the_card_all_the_sam
     assert await held
     assert (await lookup.lookup(UID)).token == late.token
     assert await lookup.fresh(late.token.ref, 5), "what was given up was not done later"
+    await lookup.close()
+
+
+async def test_a_card_whose_seal_the_disk_is_slow_to_keep_is_known_in_time(tmp_path):
+    """First sight writes; that write stands, and the next tap finds what it wrote."""
+    stands, begun = threading.Event(), threading.Event()
+
+    class Slow(sqlite3.Connection):
+        def execute(self, sql, *values):
+            if sql.startswith("INSERT OR IGNORE INTO token_key"):
+                begun.set()
+                stands.wait(10)
+            return super().execute(sql, *values)
+
+    with closing(TokenStore.open(tmp_path, Vault.load(tmp_path))) as store:
+        store.db.execute("INSERT INTO list_0 VALUES (?, ?, ?)",
+                         store.rows.pack(Entry(record=TokenRecord(token=store.token(UID)))))
+    lookup = await TokenLookup.open(tmp_path, factory=Slow)
+    tap, loop = asyncio.ensure_future(lookup.lookup(UID, within_s=60)), asyncio.get_running_loop()
+    assert await asyncio.to_thread(begun.wait, 10)
+    now = loop.time
+    loop.time = lambda: now() + 61
+    first = await tap
+    assert first.record is not None
+    assert first.token.sealed == ""
+    assert "nothing within" in first.error
+    stands.set()
+    second = await lookup.lookup(UID, within_s=60)
+    assert (second.error, await lookup.unseal(second.token.sealed, second.token.ref)) == ("", UID)
     await lookup.close()
 
 
