@@ -16,6 +16,7 @@ from edge.controller.trouble import BadAnswer, DeviceTimeout
 from edge.rfid.ats import Ats
 
 FRAME_WAIT_AT_MOST_S = 0.4  # cards say 5 to 80 ms; a phone may say 5 s, and ask for it by S(WTX)
+LONGEST_WAIT_S = 0.8  # also after S(WTX): a reader that is silent for two seconds is taken for stuck
 MAX_FRAMES = 128  # for one command: 21 out and 20 back in the smallest frames, each repeated twice
 REPEATS = 2
 _WTX = 0xF2
@@ -61,7 +62,7 @@ class GuardedLine:
         if left_s <= 0 or self._frames > MAX_FRAMES:
             raise DeviceTimeout("talk to the card", where="radio", expected="an answer in time",
                                 got=f"none within {self._frames} frames")
-        return self._exchange(block, min(timeout_s, left_s))
+        return self._exchange(block, min(timeout_s, left_s, LONGEST_WAIT_S))
 
 
 class IsoDep:

@@ -174,6 +174,12 @@ def test_a_port_without_a_chip_is_a_lost_line_and_is_left_closed(chip):
     assert len(open_terminals()) == before
 
 
+def test_a_port_that_is_not_there_is_a_lost_line():
+    for path in ("tty:no-such-port:pn532", "tty:USB99:pn532"):
+        with pytest.raises(LineDown, match="No such device"):
+            Frontend(path, virtual=False).open()
+
+
 @pytest.mark.parametrize("how", ["well", "short_ats", "chained", "waiting"])
 def test_a_card_proves_itself_through_the_chip(chip, frontend, how):
     chip.air.present(build(SPEC, how))

@@ -6,7 +6,7 @@ import pytest
 
 from edge.controller.trouble import BadAnswer, DeviceTimeout
 from edge.rfid.ats import Ats
-from edge.rfid.isodep import FRAME_WAIT_AT_MOST_S, MAX_FRAMES, IsoDep
+from edge.rfid.isodep import FRAME_WAIT_AT_MOST_S, LONGEST_WAIT_S, MAX_FRAMES, IsoDep
 
 LOST, BROKEN = nfc.clf.TimeoutError, nfc.clf.TransmissionError
 SMALL = Ats(frame_size=16, frame_wait_s=0.01)  # 13 bytes of a command in each block
@@ -117,6 +117,9 @@ def test_no_wait_is_longer_than_what_is_left():
     card = ListedCard("f23b", "029000")
     assert ask(card, ats=Ats(frame_wait_s=4.9), left_s=lambda: 0.7) == "9000"
     assert card.waits == [pytest.approx(FRAME_WAIT_AT_MOST_S, rel=0.02), 0.7]
+    card = ListedCard("f23b", "029000")
+    assert ask(card, ats=Ats(frame_wait_s=4.9), left_s=lambda: 1.4) == "9000"
+    assert card.waits[1] == LONGEST_WAIT_S
     left = iter((1.0, 0.5, 0.0))
     with pytest.raises(DeviceTimeout):
         ask(ListedCard(), left_s=lambda: next(left))
