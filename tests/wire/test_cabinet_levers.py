@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 from cabinet_bench import FakeBoard, charge, config, read_floats, relay, until
 
@@ -10,17 +11,20 @@ from hil_tests.rig import RigError
 from hil_tests.virtual.cabinet import Cabinet
 from hil_tests.virtual.cabinet_config import InputSpec, SensorSpec
 from hil_tests.virtual.rig import VirtualRig
+from hil_tests.virtual.site_cards import SITE_CARDS
 
 pytestmark = pytest.mark.wire
 
 
 @pytest.fixture
 async def cabinet(tmp_path):
-    cabinet = Cabinet(config(
+    broken = config(
         tmp_path,
         inputs=(InputSpec(id="door", gpio=24, active_high=False, evses=("1", "2")),
                 InputSpec(id="q1", gpio=25, active_high=True, kind="breaker", evses=("1",))),
-        sensors=(SensorSpec(id="lug", file=str(tmp_path / "lug"), form="w1_slave"),)), FakeBoard)
+        sensors=(SensorSpec(id="lug", file=str(tmp_path / "lug"), form="w1_slave"),))
+    cards = {card.name: card.spec for card in SITE_CARDS}
+    cabinet = Cabinet(msgspec.structs.replace(broken, cards=cards), FakeBoard)
     await cabinet.start()
     yield cabinet
     await cabinet.stop()
@@ -34,6 +38,29 @@ async def rig(cabinet):
 
 def level(cabinet, pin):
     return cabinet.gpio._line(pin).level
+
+
+async def test_a_card_is_held_as_it_was_asked_for_and_the_air_does_as_it_is_told(cabinet, rig):
+    assert (await rig.ask("cards"))["carla"] == "ntag424"
+    (field,) = cabinet.fields.values()
+    held = asyncio.create_task(rig.tap("carla", how="short_ats"))
+    await until("the card", lambda: field.exchange(b"\x26") is not None)
+    for words in ("9320", "93708804C43A72", "9520", "95705A6F1D90B8"):
+        answer = field.exchange(bytes.fromhex(words))
+    assert answer.frame == b"\x20"
+    await rig.ask("card_fault", fault="lose")
+    assert field.exchange(b"\xe0\x80") is None
+    await held
+    assert field.exchange(b"\x26") is None, "the card was taken away"
+    await rig.ask("card_fault", fault="spoil", count=2, after=1)
+    await rig.ask("card_well")
+    field.present("DEADBEEF")
+    assert not field.exchange(b"\x26").spoilt
+    assert not field.exchange(bytes.fromhex("9320")).spoilt
+    await rig.ask("card_fault", fault="late", late_s=0.25)
+    await rig.ask("card_fault", fault="torn", count=1)
+    assert field.exchange(bytes.fromhex("9370DEADBEEF22")).late_s == 0.25
+    assert field.exchange(b"\xe0\x80") is None, "it left after one answer"
 
 
 async def test_inputs_and_sensors_begin_well_and_do_as_they_are_told(cabinet, rig, tmp_path):
@@ -172,6 +199,10 @@ async def test_lines_of_the_pi_may_be_unreadable_or_left_on(cabinet, rig):
     ("shows", {"meter": "main", "values": {"taste": 1.0}}, "got quantity 'taste'"),
     ("refuses", {"meter": "main", "quantities": ["taste"]}, "got quantity 'taste'"),
     ("unreadable", {"what": "tea", "where": "1"}, "what: got 'tea', expected one of input"),
+    ("tap", {"card": "carla", "how": "melted"}, "how: got 'melted', expected one of well"),
+    ("tap", {"card": "nobody"}, "expected anna, bo, carla"),
+    ("card_fault", {"fault": "odd"}, "fault: got 'odd', expected one of lose"),
+    ("card_fault", {"fault": "lose", "reader": "back"}, "reader: got 'back'"),
     ("open_breaker", {"evse": "9"}, "evse: got '9'")])
 async def test_a_request_that_cannot_be_is_refused_in_words(rig, do, args, complaint):
     with pytest.raises(RigError, match=complaint):
