@@ -28,7 +28,7 @@ def verifies(public: bytes, message: bytes, signature: bytes) -> bool:
         return False
     inverse = pow(s, -1, N)
     x = _x(_sum_of(int.from_bytes(message, "big") * inverse % N, (*G, 1), r * inverse % N, key))
-    return x is not None and x % N == r
+    return x is not None and x == r  # as P < N
 
 
 def _point(public: bytes) -> Point | None:
@@ -62,8 +62,6 @@ def _sum_of(u: int, first: Point, v: int, second: Point) -> Point:
 
 def _double(point: Point) -> Point:
     x, y, z = point
-    if z == 0 or y == 0:
-        return _NOWHERE
     square = y * y % P
     s = 4 * x * square % P
     m = 3 * (x - z * z) * (x + z * z) % P  # as A is -3

@@ -115,6 +115,7 @@ KEY = field("B0", point(CARD_KEY))
     sealed(body(curve=b"")), sealed(body(point=point(CARD_KEY)[:-1])),
     sealed(body(point=b"\x04" + bytes(64))), sealed([*GOOD[:5], field("7F49", KEY)]),
     sealed([*GOOD[:5], field("7F49", KEY + field("F0", b"\x03") + b"\0")]),
+    b"\x7f\x21\x82\x00" + sealed(GOOD)[3:], sealed([b"\x93\x81\x07" + UID, *GOOD[1:]]),
     b"\x7f\x21\x81\x05" + bytes(5), b"\x7f\x21\x84" + bytes(9), b"\x7f\x21\x80" + bytes(2),
     field("7F21", b"".join(GOOD) + field("5F37", bytes(63)))])
 def test_a_certificate_that_is_not_written_as_it_should_be_is_unable(certificate_):

@@ -127,6 +127,7 @@ def test_less_than_a_status_word_is_a_bad_answer():
 def test_an_answer_of_the_right_mac_and_no_padding_is_refused():
     own = session()
     own.wrap(0x51)
-    data = aes.encrypt(bytes(16), bytes(16), own._iv(b"\x5a\xa5"))
-    with pytest.raises(NotProven, match="not enciphered"):
-        own.unwrap(data + own._mac_of(0, data), 0x9100)
+    unpadded = aes.encrypt(bytes(16), bytes(16), own._iv(b"\x5a\xa5"))
+    for data in (unpadded, bytes(15), bytes(17)):
+        with pytest.raises(NotProven, match="not enciphered"):
+            own.unwrap(data + own._mac_of(0, data), 0x9100)

@@ -82,6 +82,23 @@ def test_a_sum_that_is_nowhere_is_no_signature():
     assert secp128r1._x(secp128r1._sum_of(1, (*G, 1), N - 1, (*G, 1))) is None
 
 
+def test_a_point_has_one_writing_and_lies_on_the_curve():
+    x = next(x for x in range(1, 100) if times(N, root(x)) is None and root(x) is not None)
+    good = root(x)
+    assert good is not None
+    tail = good[1].to_bytes(16, "big")
+    assert secp128r1._point(b"\x04" + x.to_bytes(16, "big") + tail) == (*good, 1)
+    assert secp128r1._point(b"\x04" + (x + P).to_bytes(16, "big") + tail) is None
+    assert secp128r1._point(b"\x04" + (x + 1).to_bytes(16, "big") + tail) is None
+
+
+def root(x: int) -> Affine:
+    """The point with this x, if there is one; P is 3 modulo 4."""
+    square = (x ** 3 + A * x + B) % P
+    y = pow(square, (P + 1) // 4, P)
+    return (x, y) if y * y % P == square else None
+
+
 def test_whatever_is_out_of_range_or_no_point_is_refused():
     key, message = public(7), b"seven"
     good = sign(7, 11, message)
@@ -95,4 +112,5 @@ def test_whatever_is_out_of_range_or_no_point_is_refused():
     for point in (off, b"\x02" + key[1:], key[:-1], b"", b"\x04" + bytes(32),
                   b"\x04" + (P + 1).to_bytes(16, "big") + key[17:]):
         assert not verifies(point, message, good)
-    assert not verifies(key, bytes(17), good)
+    assert verifies(key, message.rjust(16, b"\0"), good)
+    assert not verifies(key, message.rjust(17, b"\0"), good)

@@ -124,7 +124,8 @@ def test_a_file_that_is_shorter_than_what_was_asked_for_is_read():
     b"", b"\0", b"\0\0", b"\0\x05", b"\xff\xff" + bytes(100), b"\0\x05\xd1\x01\x01T\x04",
     b"\0\x05\xd1\x01\x02U\x04", b"\0\x05\x91\x01\x01U\x04", b"\0\x06\xd1\x01\x02U\x05a",
     b"\0\x06\xd1\x01\x02U\x04\n", b"\0\x06\xd1\x01\x02U\x04\xe5", b"\0\x06\xd1\x02\x01U\x04a",
-    b"\0\x05\xd1\x01\x01U\x04a"[:6]])
+    b"\0\x05\xd1\x01\x01U\x04a"[:6], b"\0\x07" + url_record(b"x")[2:],
+    url_record(b"x" * 247)])
 def test_a_file_that_holds_no_url_is_unable(file):
     replies = iter([OK, OK, file + OK])
     with pytest.raises(NotProven) as caught:

@@ -73,8 +73,30 @@ def test_a_copied_number_on_a_card_of_the_same_key_is_wrong():
     assert refused(mutual(), Ev2Card(uid=OTHER_UID)) is Unproven.WRONG
 
 
+def test_the_true_number_is_found_whatever_is_shown():
+    for shown in (UID, RANDOM_UID):
+        assert prove(mutual(kind=RealUid), Ev2Card(uid=OTHER_UID), shown).uid == OTHER_UID
+    assert refused(mutual(kind=RealUid), Ev2Card(uid=b"12345")) is Unproven.UNABLE
+
+
 def test_a_random_number_stands_for_any_true_one_and_the_asker_compares():
     assert prove(mutual(), Ev2Card(uid=OTHER_UID), RANDOM_UID).uid == OTHER_UID
+
+
+@looped("protocol", ["ev2", "ev1"])
+def test_each_bit_of_what_the_session_says_counts(protocol):
+    make = {"ev2": Ev2Card, "ev1": Ev1Card}[protocol]
+    way, uid = mutual(protocol), RANDOM_UID
+    for bit in range(16 * 8 + (8 * 8 if protocol == "ev2" else 0)):
+        card = make()
+
+        def flips(apdu, card=card, bit=bit):
+            reply = bytearray(card(apdu))
+            if apdu[1] == 0x51:
+                reply[bit // 8] ^= 1 << bit % 8
+            return bytes(reply)
+
+        assert refused(way, flips, uid) is Unproven.WRONG
 
 
 @looped("protocol", ["ev2", "ev1"])
