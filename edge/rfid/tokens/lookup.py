@@ -1,6 +1,7 @@
 """The token store for the controller's loop: a thread of its own, so that no disk holds up a tick."""
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,12 +12,14 @@ from msgspec.structs import replace
 
 from edge.controller.idtoken import TokenRecord
 from edge.controller.trouble import DeviceTimeout
-from edge.rfid.tokens.database import Factory
+from edge.rfid.tokens.database import Factory, StoreError
 from edge.rfid.tokens.store import Stored, TokenStore
 from edge.rfid.tokens.vault import Vault
 
 T = TypeVar("T")
 LOOK_UP_S = 0.3  # the card is let go half a second after it was held
+
+log = logging.getLogger(__name__)
 
 
 class TokenLookup:
@@ -26,6 +29,7 @@ class TokenLookup:
         self._state_dir, self._credentials, self._factory = state_dir, credentials, factory
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cards")
         self._store: TokenStore | None = None
+        self._tidied = ""  # the day
 
     @classmethod
     async def open(cls, state_dir: Path, credentials: Path | None = None, *,
@@ -67,6 +71,8 @@ class TokenLookup:
                 lambda: store.seal(found, uid, seal_unknown=seal_unknown), until - clock())
         except DeviceTimeout as error:
             return replace(stored, error=str(error))
+        finally:
+            self._tidy(utc)
 
     async def fresh(self, ref: str, counter: int, *, within_s: float = LOOK_UP_S) -> bool:
         """See Taps.fresh. One that comes too late was noted perhaps, and is no proof."""
@@ -99,6 +105,21 @@ class TokenLookup:
     def _open(self) -> None:
         vault = Vault.load(self._state_dir, self._credentials)
         self._store = TokenStore.open(self._state_dir, vault, factory=self._factory)
+
+    def _tidy(self, utc: str | None) -> None:
+        """Once a day, behind a tap: what the cloud said and holds no more is kept no longer."""
+        store = self._store
+        if store is None or utc is None or utc[:10] == self._tidied:
+            return
+        self._tidied = utc[:10]
+
+        def forget() -> None:
+            try:
+                store.taps.expire(utc)
+            except StoreError as error:
+                log.warning("%s", error)
+
+        self._thread.submit(forget)
 
     def _opened(self) -> TokenStore:
         if self._store is None:

@@ -108,4 +108,7 @@ async def test_the_clouds_word_is_remembered_and_found(tmp_path):
     assert known.record is not None
     assert known.record.group_ref == "g"
     assert known.token.sealed == unknown.token.sealed
+    assert await lookup.ask(lambda store: store.taps.remembered(unknown.token.ref, None)) is not None
+    assert (await lookup.lookup(UID, utc="2027-01-01T00:00:00.000Z")).record is None
+    assert await lookup.ask(lambda store: store.taps.remembered(unknown.token.ref, None)) is None
     await lookup.close()
