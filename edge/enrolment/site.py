@@ -14,21 +14,21 @@ class SiteFileError(ValueError):
     """The file does not say what is needed. The message says what, and where."""
 
 
-class _Reader(msgspec.Struct):
+class _Reader(msgspec.Struct, frozen=True):
     id: str
     path: str
 
 
-class _Site(msgspec.Struct):
+class _Site(msgspec.Struct, frozen=True):
     virtual: bool = False
 
 
-class _Paths(msgspec.Struct):
+class _Paths(msgspec.Struct, frozen=True):
     run: str = str(RUN_DIR)
     state: str = str(STATE_DIR)
 
 
-class Proofs(msgspec.Struct):
+class Proofs(msgspec.Struct, frozen=True):
     """`[proofs]`, as `edge.station.config_proofs` has it."""
 
     authorities: dict[str, Annotated[str, msgspec.Meta(pattern="^04[0-9A-Fa-f]{128}$")]] = {}
@@ -36,7 +36,7 @@ class Proofs(msgspec.Struct):
     uid_key_no: int = 1
 
 
-class _File(msgspec.Struct):
+class _File(msgspec.Struct, frozen=True):
     site: _Site = _Site()
     paths: _Paths = _Paths()
     reader: tuple[_Reader, ...] = ()
