@@ -90,6 +90,10 @@ async def _journal(_folder: Path, quick: bool) -> list[Row]:
     return await asyncio.to_thread(programs.rows, CHECKOUT, programs.JOURNAL, quick=quick)
 
 
+async def _list(_folder: Path, quick: bool) -> list[Row]:
+    return await asyncio.to_thread(programs.rows, CHECKOUT, programs.LIST, quick=quick)
+
+
 async def _week(folder: Path, quick: bool) -> list[Row]:
     async with VirtualSite(folder) as site:
         return await week.rows(site, CHECKOUT, 1 if quick else 7, 2 if quick else 5)
@@ -105,7 +109,7 @@ async def _replay(folder: Path, quick: bool) -> list[Row]:
 
 GROUPS = {"sessions": _sessions, "idle": _idle, "ready": _ready, "resume": _resume, "rss": _rss,
           "board": _board, "firmware": _firmware, "micro": _micro, "bus": _bus, "journal": _journal,
-          "week": _week, "replay": _replay}
+          "list": _list, "week": _week, "replay": _replay}
 
 
 def _measure(names: list[str], quick: bool, failed: Callable[[str], None]) -> list[Row]:

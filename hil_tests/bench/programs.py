@@ -11,8 +11,8 @@ from pathlib import Path
 
 from hil_tests.bench.report import Row
 
-MICRO, JOURNAL, BUS = (
-    Path("tests") / name for name in ("bench_micro.py", "bench_journal.py", "bench_bus.py"))
+MICRO, JOURNAL, BUS, LIST = (
+    Path("tests") / f"bench_{name}.py" for name in ("micro", "journal", "bus", "list"))
 WEEK = Path("tests") / "support" / "week_journal.py"
 
 

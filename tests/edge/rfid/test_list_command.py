@@ -15,7 +15,8 @@ def desk(tmp_path, capsys):
     (tmp_path / "cards.csv").write_text(f"{HEAD}\n{CARDS}")
     (tmp_path / "state").mkdir()
     (tmp_path / "fleet.json").write_text(json.dumps({
-        "application": "F00100", "tag": "464f5245434f555254", "keys": ["00112233445566778899aabbccddeeff"]}))
+        "application": "F00100", "tag": "464f5245434f555254",
+        "keys": ["00112233445566778899aabbccddeeff"]}))
     (tmp_path / "fleet.json").chmod(0o600)
     site = tmp_path / "site.toml"
     site.write_text('[site]\nid = "SE*FCT*E0001"\n[paths]\nstate = "state"\n')

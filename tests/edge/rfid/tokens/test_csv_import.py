@@ -116,7 +116,8 @@ def test_cells_say_what_a_card_may_do():
     card = card_of({"contract": "C1", "role": "Fleet", "status": "blocked", "level": "L3",
                     "evses": "1|2", "expires": "2027-01-31", "valid_from": "2026-12-31T12:00:00+01:00",
                     "windows": "Mo-Fr 07:00-18:00 | Sa,7 22:00-6:00", "limit_kwh": "7,5",
-                    "quotas": "month 100 kWh | month 250.50 | day 5 kwh", "concurrent": "3", "name": ""})
+                    "quotas": "month 100 kWh | month 250.50 | day 5 kwh", "concurrent": "3",
+                    "name": ""})
     assert (card.role, card.status, card.level, card.evses) == (
         Role.FLEET, "Blocked", Level.MUTUAL, ("1", "2"))
     assert (card.valid_from_utc, card.expires_utc) == (
@@ -127,8 +128,9 @@ def test_cells_say_what_a_card_may_do():
         (Per.MONTH, 100_000, "250.50"), (Per.DAY, 5000, None)]
     assert (card.limit_wh, card.concurrent) == (7500, 3)
     for column, cell in (("role", "boss"), ("status", "Unknown"), ("level", "5"), ("windows", "always"),
-                         ("windows", "Mo 25:00-26:00"), ("windows", "Mo,Mo 1:00-2:00"), ("quotas", "much"),
-                         ("quotas", "year 5 kWh"), ("quotas", "day 5 | day 6"), ("limit_kwh", "1.00005"),
+                         ("windows", "Mo 25:00-26:00"), ("windows", "Mo,Mo 1:00-2:00"),
+                         ("quotas", "much"), ("quotas", "year 5 kWh"), ("quotas", "day 5 | day 6"),
+                         ("limit_kwh", "1.00005"),
                          ("concurrent", "0"), ("expires", "31.1.2027"), ("language", "Swedish!"),
                          ("contract", "x" * 37)):
         with pytest.raises(CellError, match=f"^{column}: "):
