@@ -175,6 +175,13 @@ def test_after_an_error_a_card_has_to_be_selected_anew(error, kind):
     assert made.apdu(b"\xaa", plenty) == b"\x90\x00"
 
 
+def test_a_card_that_was_sensed_again_has_forgotten_that_it_was_selected():
+    made = selected(ThrowingDevice(answers=(b"\x02\x90\x00",)))
+    made.sense()
+    with pytest.raises(BadAnswer, match="no selected card"):
+        made.apdu(b"\xaa", plenty)
+
+
 def test_a_card_that_did_not_answer_rats_takes_no_commands():
     made = selected(ThrowingDevice(ats=b"\x05\x78"))
     with pytest.raises(BadAnswer, match="no selected card"):

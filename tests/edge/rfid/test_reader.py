@@ -6,6 +6,7 @@ import pytest
 
 from edge.controller.trouble import BadAnswer, LineDown
 from edge.rfid.frontend import Card
+from edge.rfid.proving import Times
 from edge.rfid.reader import NOISE_LIMIT, Reader, main
 from edge.rfid.tap import TapFilter
 from edge.rfid.wire import CardProof, Health, Opening, Prove, TagSeen
@@ -73,11 +74,11 @@ class ListeningController:
         return [(at, message) for at, message in self.heard if isinstance(message, kind)]
 
 
-def run(radio, until_s, **options):
-    controller = ListeningController(until_s, **options)
+def run(radio, until_s, *, answers=True, **options):
+    controller = ListeningController(until_s, answers=answers)
     with pytest.raises(BrokenPipeError):
         Reader("front", radio, controller, TapFilter(), pause_s=0.1, last_tap=6,
-               mono_ns=lambda: controller.now_ns).run()
+               mono_ns=lambda: controller.now_ns, **options).run()
     assert not radio.is_open, "every way out gives the device back"
     return controller
 
@@ -131,8 +132,9 @@ def test_a_card_left_lying_through_an_unplug_does_not_tap_again():
 
 
 def test_a_card_seen_before_an_unplug_is_not_away_because_nobody_looked():
-    radio = ScriptedRadio([CARD, None, *[GONE] * 4, CARD, None], [None, *[GONE] * 4])
+    radio = ScriptedRadio([CARD, None, GONE, CARD, None], [None, GONE, GONE])
     assert len(run(radio, 10).of(TagSeen)) == 1
+    assert not radio.polls, "it was seen again"
     radio = ScriptedRadio([CARD, GONE, *[None] * 12, CARD])
     assert len(run(radio, 10).of(TagSeen)) == 2
 
@@ -155,6 +157,14 @@ def test_a_controller_that_says_nothing_holds_a_card_for_half_a_second():
     assert [round(at, 3) for at, _ in controller.of(TagSeen)] == [0.0, 0.6]
     times = [at for at, _ in controller.of(Health)]
     assert max(b - a for a, b in itertools.pairwise(times)) < 1.0
+
+
+def test_two_cards_in_one_wallet_do_not_tap_in_turns_while_each_is_held_for_long():
+    other = Card(uid=b"\xde\xad\xbe\xef", sak=0x08, atqa=b"\x04\x00")
+    radio = ScriptedRadio([CARD, other] * 5)
+    controller = run(radio, 8, answers=False, times=Times(ask_within_s=1.5))
+    assert len(controller.of(TagSeen)) == 2
+    assert not radio.polls
 
 
 def test_the_chip_is_told_with_the_health():
