@@ -200,7 +200,8 @@ def test_cards_that_answer_strangely_are_proven_all_the_same(bench, how):
 
 
 def test_one_frame_that_is_lost_or_spoilt_is_asked_for_again(bench):
-    for number, fault in enumerate(("lose", "spoil", "spoil", "lose")):
+    flip = "spoil" if isinstance(bench.air, CardField) else "flip"  # UDP has no checksum of its own
+    for number, fault in enumerate(("lose", "spoil", flip, "lose")):
         bench.air.present(bench.wallet.card("carla"))
         card = bench.radio.sense()
         bench.radio.select(card)
