@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from core_desk import Desk, plan
+from deciding import rows as decisions
 from msgspec import structs
 
 from edge.billing.cdr import CdrFacts, Connector, Place
@@ -40,6 +41,7 @@ def measured(quick: bool) -> Iterator[Row]:
     yield from steps(300 if quick else 3000)
     for count in (1, EVSES, 32):
         yield from mixed(count, 2 if quick else 10)
+    yield from decisions(EVSES, 300 if quick else 3000, COMMAND)
     yield from prices(50 if quick else 500)
     yield from asyncio.run(commits(50 if quick else 400))
 
