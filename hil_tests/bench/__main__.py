@@ -24,6 +24,7 @@ from hil_tests.bench import (
     replaying,
     resume,
     sessions,
+    taps,
     week,
 )
 from hil_tests.bench.report import Report, Row, previous, store, table
@@ -47,6 +48,11 @@ async def _sessions(folder: Path, quick: bool) -> list[Row]:
             _progress(f"logs of the failed sessions: {kept}")
         return [*sessions.rows(site, held), sessions.failure_row(failed, count),
                 await sessions.link_row(site, 50 if quick else 500)]
+
+
+async def _taps(folder: Path, quick: bool) -> list[Row]:
+    async with VirtualSite(folder, evses=1, log_level="DEBUG") as site:
+        return await taps.rows(site, 8 if quick else 60, _progress)
 
 
 async def _idle(folder: Path, quick: bool) -> list[Row]:
@@ -107,9 +113,9 @@ async def _replay(folder: Path, quick: bool) -> list[Row]:
     return found
 
 
-GROUPS = {"sessions": _sessions, "idle": _idle, "ready": _ready, "resume": _resume, "rss": _rss,
-          "board": _board, "firmware": _firmware, "micro": _micro, "bus": _bus, "journal": _journal,
-          "list": _list, "week": _week, "replay": _replay}
+GROUPS = {"sessions": _sessions, "taps": _taps, "idle": _idle, "ready": _ready, "resume": _resume,
+          "rss": _rss, "board": _board, "firmware": _firmware, "micro": _micro, "bus": _bus,
+          "journal": _journal, "list": _list, "week": _week, "replay": _replay}
 
 
 def _measure(names: list[str], quick: bool, failed: Callable[[str], None]) -> list[Row]:
