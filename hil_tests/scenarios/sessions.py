@@ -47,8 +47,9 @@ async def start_plug_first(rig: Rig, evse: str, card: str, reader: str | None = 
 
 
 async def stop_by_card(rig: Rig, seen: Seen, reader: str | None = None) -> Seen:
-    """Tap again, wait for the contactor, then unplug."""
-    await asyncio.sleep(max(0.0, seen.began_s + CARD_REST_S - await rig.now()))
+    """Tap again, wait for the contactor, then unplug. The session began with the offer, or before."""
+    offered_s = seen.began_s + seen.to_pwm_s
+    await asyncio.sleep(max(0.0, offered_s + CARD_REST_S - await rig.now()))
     await rig.tap(seen.card, reader)
     await waiting.coil(rig, seen.evse, False)
     end_wh = await waiting.settled_wh(rig, seen.evse)
