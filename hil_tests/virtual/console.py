@@ -20,13 +20,16 @@ UNKNOWN_CARD = "0BADCAFE"
 
 class Console:
     """`cards`: which card the driver of each bay carries (a name of the rig's, or a UID in hex).
+    `others`: what he may find in his pocket instead, one after the other.
 
     `command` starts the driver's screen; by default `forecourt ui` of this environment.
     """
 
     def __init__(self, run_dir: Path, rig: Rig, *, cards: Mapping[str, str],
-                 command: Sequence[str] | None = None, reader: str | None = None) -> None:
-        self._rig, self._cards, self._reader = rig, cards, reader
+                 others: Sequence[str] = (), command: Sequence[str] | None = None,
+                 reader: str | None = None) -> None:
+        self._rig, self._cards, self._reader = rig, dict(cards), reader
+        self._others = tuple(others)
         self._bays = tuple(cards)
         self._bay = self._bays[0]
         self._cut = False
@@ -80,16 +83,18 @@ class Console:
         """The text of the key row: what just happened, else the keys."""
         if self._note:
             return f" bay {self._bay} | {self._note}"
-        net = "net back" if self._cut else "cut net"
+        net = "net on" if self._cut else "net off"
         weld = "repair" if self._bay in self._welded else "weld"
-        bays = "/".join(self._bays)
-        return (f" bay {self._bay} | t:tap x:bad card p:plug u:unplug n:{net} w:{weld}"
-                f" {bays}:bay q:quit")
+        bays = f"{self._bays[0]}-{self._bays[-1]}" if len(self._bays) > 1 else self._bay
+        other = " k:card" if self._others else ""
+        return (f" {self._bay} {self._cards[self._bay]} | t:tap{other} p:plug u:unplug n:{net}"
+                f" w:{weld} {bays}:bay q:quit")
 
-    def _actions(self) -> dict[str, tuple[str, Callable[[], Awaitable[None]]]]:
+    def _actions(self) -> dict[str, tuple[str, Callable[[], Awaitable[str | None]]]]:
         rig, bay = self._rig, self._bay
         return {
             "t": (f"card {self._cards[bay]} tapped", lambda: rig.tap(self._cards[bay], self._reader)),
+            "k": ("another card", self._change_card),
             "x": ("unknown card tapped", lambda: rig.tap(UNKNOWN_CARD, self._reader)),
             "p": ("plugged in", lambda: rig.plug(bay)),
             "u": ("unplugged", lambda: rig.unplug(bay)),
@@ -97,6 +102,15 @@ class Console:
             "w": ("contactor repaired" if bay in self._welded else "contactor welded",
                   lambda: self._toggle_weld(bay)),
         }
+
+    async def _change_card(self) -> str | None:
+        """Takes the next of the other cards; says which it is."""
+        if not self._others:
+            return None
+        now = self._cards[self._bay]
+        at = self._others.index(now) + 1 if now in self._others else 0
+        self._cards[self._bay] = self._others[at % len(self._others)]
+        return f"now with the card {self._cards[self._bay]}"
 
     async def _toggle_network(self) -> None:
         if self._cut:
@@ -113,9 +127,9 @@ class Console:
             await self._rig.weld(bay)
             self._welded.add(bay)
 
-    async def _act(self, words: str, do: Callable[[], Awaitable[None]]) -> None:
+    async def _act(self, words: str, do: Callable[[], Awaitable[str | None]]) -> None:
         try:
-            await do()
+            words = await do() or words
         except (RigError, OSError) as error:
             words = f"not done: {error}"
         self._note = words

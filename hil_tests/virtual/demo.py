@@ -17,6 +17,8 @@ from hil_tests.rig import RigError
 from hil_tests.virtual.children import ChildFailed
 from hil_tests.virtual.progress import Progress
 from hil_tests.virtual.site import VirtualSite
+from hil_tests.virtual.site_cards import SITE_CARDS
+from hil_tests.virtual.site_file import Choices
 
 
 def main(argv: list[str]) -> int:
@@ -55,7 +57,7 @@ async def _run(args: argparse.Namespace, folder: Path) -> int:
         (folder / "cloud.db").unlink(missing_ok=True)
     with progress.step("MicroPython"):
         await asyncio.to_thread(fetch_micropython)
-    site = VirtualSite(folder, evses=args.evses)
+    site = VirtualSite(folder, evses=args.evses, choices=Choices(people=True))
     try:
         with progress.step("the virtual site"):
             await site.start_all()
@@ -77,7 +79,8 @@ async def _console(site: VirtualSite) -> None:
     from hil_tests.virtual.console import Console
 
     async with site.rig() as rig:
-        await Console(site.run_dir, rig, cards=site.cards).run()
+        await Console(site.run_dir, rig, cards=site.cards,
+                      others=tuple(card.name for card in SITE_CARDS)).run()
 
 
 def _parser() -> argparse.ArgumentParser:

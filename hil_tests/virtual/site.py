@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from hil_tests.virtual import cabinet_config, site_file
+from hil_tests.virtual import cabinet_config, operator, site_file
 from hil_tests.virtual.broker import Broker
 from hil_tests.virtual.children import READY_S, ChildFailed, Children
 from hil_tests.virtual.rig import VirtualRig
@@ -99,14 +99,20 @@ class VirtualSite:
                                       gpio=self.run_dir / "gpio.sock", broker_port=self.broker.port)
         cabinet_config.write(config, self.folder / "cabinet.json")
         self._progress("cards")
-        for n, uid in enumerate(site_file.CARDS.values()):
-            await self._forecourt("card", "add", uid, "--state-dir", str(self.state_dir),
-                                  "--contract", f"SE-FCT-C0000000{n + 1}-{n}")
+        await self._list_cards()
         self._progress("cabinet and cloud")
         await asyncio.gather(self.start("cabinet"), self.start("ingest"))
         self._progress("controller")
         await self.start("controller")
         await self.start("sync")
+
+    async def _list_cards(self) -> None:
+        if self._choices.people:
+            await operator.deliver(self._forecourt, self.site_file, self.state_dir, site_file.SITE_ID)
+            return
+        for n, uid in enumerate(site_file.CARDS.values()):
+            await self._forecourt("card", "add", uid, "--state-dir", str(self.state_dir),
+                                  "--contract", f"SE-FCT-C0000000{n + 1}-{n}")
 
     async def start(self, name: str) -> None:
         """Start one of the processes and wait until it is ready. Raises `ChildFailed`."""

@@ -24,11 +24,13 @@ from hil_tests.virtual.site_cards import SITE_CARDS
 # Bare numbers that every virtual site knows; what else people carry: `site_cards.SITE_CARDS`.
 CARDS = {card.name: card.uid for card in SITE_CARDS[:2]}
 
+SITE_ID = "SE*FCT*E0001"
+
 _HEAD = """\
 # The virtual site of `forecourt demo`: written anew at each start.
 
 [site]
-id = "SE*FCT*E0001"
+id = "%(id)s"
 name = "Hamngatan garage"
 time_zone = "Europe/Stockholm"
 languages = ["sv", "en"]
@@ -137,6 +139,7 @@ class Choices:
     state_limit_mb: int | None = None
     senses: bool = True  # inputs and sensors
     hold_s: int = 60  # how long the boards hold the failsafe current without a controller
+    people: bool = False  # everybody's cards on a signed list, instead of two bare numbers
 
 
 USUAL = Choices()
@@ -162,7 +165,7 @@ def write_site(folder: Path, *, run_dir: Path, evses: int, reader_port: int, rel
         raise ValueError(f"evses: got {evses}, expected 1 to {_MOST_EVSES}")
     ids = [str(number + 1) for number in range(evses)]
     limit = "" if choices.state_limit_mb is None else f"state_limit_mb = {choices.state_limit_mb}"
-    text = _HEAD % {"run": run_dir, "limit": limit, "line": folder / "rs485",
+    text = _HEAD % {"id": SITE_ID, "run": run_dir, "limit": limit, "line": folder / "rs485",
                     "reader_port": reader_port,
                     "serves": ", ".join(f'"{evse}"' for evse in ids), "relay_port": relay_port}
     phases = ("L1", "L2", "L3")

@@ -36,13 +36,15 @@ def hands() -> Hands:
 
 @pytest.fixture
 def console(hands: Hands, tmp_path: Path) -> Console:
-    return Console(tmp_path, hands, cards={"1": "anna", "2": "bo"}, reader="front")  # type: ignore[arg-type]
+    return Console(tmp_path, hands, cards={"1": "anna", "2": "bo"}, reader="front",  # type: ignore[arg-type]
+                   others=("anna", "carla", "carla-forged"))
 
 
 @pytest.mark.parametrize(("keys", "done"), [
     (b"t", [("tap", "anna", "front")]),
     (b"2t", [("tap", "bo", "front")]),
     (b"x", [("tap", UNKNOWN_CARD, "front")]),
+    (b"kt2t1kkkt", [("tap", "carla", "front"), ("tap", "bo", "front"), ("tap", "carla", "front")]),
     (b"p2p", [("plug", "1"), ("plug", "2")]),
     (b"nn", [("cut", "network"), ("restore", "network")]),
     (b"w2w1w", [("weld", "1"), ("weld", "2"), ("restore", "contactor", "1")]),
@@ -61,10 +63,12 @@ async def test_other_keys_are_left_to_the_screen(console: Console, hands: Hands)
 
 async def test_the_row_fits_80_columns_and_says_what_happened(console: Console) -> None:
     assert len(console.row()) <= 80
-    await press(console, b"nw")
+    await press(console, b"k")
+    assert "carla" in console.row()
+    await press(console, b"knw")
     assert "welded" in console.row()
     console._clear_note()
-    assert "net back" in console.row()
+    assert "net on" in console.row()
     assert "repair" in console.row()
     assert len(console.row()) <= 80
 
