@@ -1,4 +1,4 @@
-"""A card that nobody here vouches for: unknown, blocked, or known too long ago (decision 0031).
+"""A card that nobody here vouches for: unknown, blocked, or known too long ago (decision 0032).
 
 The cloud is asked where it can be, for a few seconds; the screen says so. Without its word the site's
 policy about unknown cards decides, and that knows of no card that is refused by name. Whether a card is

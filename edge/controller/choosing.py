@@ -1,5 +1,5 @@
 """Which EVSE is meant by a card, where it could be several: the screen asks, or the oldest is (decision
-0030).
+0031).
 """
 
 import msgspec

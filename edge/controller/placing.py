@@ -1,4 +1,4 @@
-"""Where a good card takes effect, of the EVSEs that its reader serves (decision 0030).
+"""Where a good card takes effect, of the EVSEs that its reader serves (decision 0031).
 
 1. Its own session ends, unless it may have several at once and a car waits for a card.
 2. A car that waits for a card gets it: the only one, or the one that is chosen (`choosing.py`).

@@ -1,4 +1,4 @@
-"""A card that nobody here vouches for: the cloud's word, the site's policy, or no (decision 0031)."""
+"""A card that nobody here vouches for: the cloud's word, the site's policy, or no (decision 0032)."""
 
 import msgspec
 from core_desk import ANNA, BERT, Desk, plan

@@ -1,4 +1,4 @@
-"""One reader for many outlets: which one a card is for (decision 0030)."""
+"""One reader for many outlets: which one a card is for (decision 0031)."""
 
 from core_desk import ANNA, BERT, CARL, Desk, plan
 
