@@ -123,6 +123,7 @@ async def running(site: Site, software: str, guard: Guard, notifier: Notifier, r
                         threads={"journal": lambda: journal.alive, "recorder": lambda: recorder.alive})
         health.supervision = vitals.report
         station.spawn(watch(vitals, notifier, station))
+        station.spawn(tokens.clear_list())
         yield Running(station, outlets)
 
 

@@ -15,9 +15,10 @@ from typing import Any
 
 from card_lists import SITE, ListSite, cards, uid_of
 
-from edge.rfid.tokens.list_apply import DRAFT, Updater, clear_remains
+from edge.rfid.tokens.list_apply import Updater
 from edge.rfid.tokens.list_entry import Entry
 from edge.rfid.tokens.list_file import ListFile
+from edge.rfid.tokens.list_remains import DRAFT, clear_remains
 
 DIED = 86
 _OLD, _NEW = range(40), range(20, 75)

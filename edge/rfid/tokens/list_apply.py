@@ -7,21 +7,21 @@ one is one transaction. Remains of an interrupted update are cleared before the 
 import itertools
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from edge.controller.struct import Value
 from edge.rfid.tokens.database import Factory, StoreError
 from edge.rfid.tokens.list_file import ListFile, ListRefused, Manifest
-from edge.rfid.tokens.list_rows import BUCKETS, Buckets, Turning, clear_drafts, places, turned
+from edge.rfid.tokens.list_remains import DRAFT, cleared
+from edge.rfid.tokens.list_rows import BUCKETS, Buckets, Turning, places, turned
 from edge.rfid.tokens.list_seal import unwrap
-from edge.rfid.tokens.list_store import ListBusy, ListStore, Row
+from edge.rfid.tokens.list_store import ListStore, Row
 from edge.rfid.tokens.schema import CARDS_FILE
 from edge.rfid.tokens.store import ListHead
 from edge.rfid.tokens.vault import Vault
 
-DRAFT = "list.draft"
 MOST_CHANGES = 50_000  # entries of a differential list: one transaction holds other writers up
 _SPARE_BYTES = 64 * 1024 * 1024  # of the disk, which is the journal's, too
 _DISK_FACTOR = 4  # draft, table, log of writes
@@ -74,7 +74,7 @@ class Updater:
         return Applied(new=True, version=manifest.version, tokens=tokens)
 
     def _clear(self, store: ListStore, head: ListHead) -> None:
-        for rows in _cleared(self._folder, store, head.generation + 1):
+        for rows in cleared(self._folder, store, head.generation + 1):
             self._told("cleared", rows)
 
     def _is_here(self, head: ListHead, file: ListFile) -> bool:
@@ -152,20 +152,6 @@ class Updater:
             found = places(turning, file.chunk, len(file.manifest.chunks), twice)
             raise ListRefused("read the list", where=f"{file.name}, {' and '.join(found)}",
                               got="the same card", expected="each card once")
-
-
-def clear_remains(state_dir: Path, vault: Vault) -> None:
-    """What an interrupted update left; nothing while somebody applies one. For a start, on a thread of
-    its own: it takes seconds after a list of a million cards. Raises StoreError.
-    """
-    with suppress(ListBusy), ListStore.open(state_dir / CARDS_FILE, vault.pepper) as store:
-        for _ in _cleared(state_dir, store, store.head().generation + 1):
-            pass
-
-
-def _cleared(folder: Path, store: ListStore, generation: int) -> Iterator[int]:
-    clear_drafts(folder / DRAFT)
-    yield from store.clear(generation)
 
 
 def _counted(manifest: Manifest, entries: int, name: str) -> None:

@@ -186,7 +186,7 @@ def _wrong_secret(card: Card) -> tuple[str, str] | None:
 
 def kept(card: Card, uid: bytes, ref: str, pepper: Pepper) -> Kept:
     """As the store keeps it."""
-    token = IdToken(ref=ref, last4=canonical(uid)[-4:], contract_id=card.contract)
+    token = IdToken(ref=ref, last4=uid[-2:].hex().upper(), contract_id=card.contract)  # it is checked
     record = TokenRecord(
         token=token, status=TokenStatus(card.status), group_ref=card.group, evse_ids=card.evses,
         language=card.language, expires_utc=card.expires_utc, limit_wh=card.limit_wh,

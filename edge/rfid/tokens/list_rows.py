@@ -7,7 +7,6 @@ grow evenly; a list of a million cards needs a few MB of memory.
 
 import gc
 import multiprocessing
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from multiprocessing.connection import Connection
@@ -22,6 +21,7 @@ from edge.controller.struct import Value
 from edge.rfid.tokens.database import StoreError, wall
 from edge.rfid.tokens.list_entry import Entry, check, decode_chunk, kept
 from edge.rfid.tokens.list_file import ListRefused
+from edge.rfid.tokens.list_remains import clear_drafts
 from edge.rfid.tokens.list_seal import ChunkCipher
 from edge.rfid.tokens.list_store import Row
 from edge.rfid.tokens.pepper import Pepper
@@ -215,9 +215,3 @@ class Buckets:
                 rows += _rows.decode(stream.read(int.from_bytes(head, "big")))
         rows.sort(key=itemgetter(0))
         return rows
-
-
-def clear_drafts(folder: Path) -> None:
-    """Removes what an interrupted update left. Raises StoreError."""
-    with wall("remove a draft of the list", folder), suppress(FileNotFoundError):
-        shutil.rmtree(folder)

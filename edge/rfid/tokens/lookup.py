@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from edge.controller.idtoken import TokenRecord
 from edge.controller.trouble import DeviceTimeout
 from edge.rfid.tokens.database import Factory, StoreError
+from edge.rfid.tokens.list_remains import clear_remains
 from edge.rfid.tokens.store import Stored, TokenStore
 from edge.rfid.tokens.vault import Vault
 
@@ -94,6 +95,13 @@ class TokenLookup:
         """Anything else, in the store's thread. With `within_s` it raises DeviceTimeout after it."""
         store = self._opened()
         return await self._in_thread(lambda: question(store), within_s)
+
+    async def clear_list(self) -> None:
+        """Clears what an update of the list that was cut off has left, on a thread of its own."""
+        try:
+            await asyncio.to_thread(clear_remains, self._state_dir, self._opened().vault)
+        except StoreError as error:  # nobody reads it; the next update tries again
+            log.warning("%s", error)
 
     async def close(self) -> None:
         """Gives the files back."""

@@ -9,10 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edge.controller.idtoken import Level, TokenStatus
 from edge.rfid.tokens.database import StoreError
-from edge.rfid.tokens.list_apply import DRAFT, clear_remains
 from edge.rfid.tokens.list_entry import Card, Entry, Hours, Secret, Share
 from edge.rfid.tokens.list_file import ListRefused, write_list
 from edge.rfid.tokens.list_make import Order, build
+from edge.rfid.tokens.list_remains import DRAFT, clear_remains
 from edge.rfid.tokens.list_store import ListBusy, ListStore
 from edge.rfid.tokens.secret import Protocol
 from edge.rfid.tokens.store import TokenStore
