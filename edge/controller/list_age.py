@@ -36,7 +36,7 @@ def too_old(turn: Turn, level: Level) -> bool:
     card_list = turn.site.card_list
     words = [utc for utc in (turn.site.contact_utc,
                              None if card_list is None else card_list.confirmed_utc) if utc is not None]
-    if not words or (turn.site.cloud_connected is True and turn.site.contact_utc is not None):
+    if not words or turn.site.cloud_connected is True:
         return False
     now_ms = parse_ms(turn.at.utc)
     if not turn.at.clock_ok and (now_ms is None or policy.untrusted_clock is Untrusted.ALLOW):

@@ -42,7 +42,8 @@ def summary(site: Site) -> Iterator[str]:
     yield f"tariff: {site.tariff.file}"
     yield f"cloud: {site.cloud.url if site.cloud else 'none'}"
     yield from _rules(site)
-    yield from config_cards.told(site.cards, readers=bool(site.readers))
+    yield from config_cards.told(site.cards, readers=bool(site.readers),
+                                 cloud=site.cloud is not None)
     if site.site.location is None:
         yield "note: no [site.location]: CDRs will carry no address"
 

@@ -83,7 +83,7 @@ def check_cards(section: CardsSection | None, groups: Sequence[Sequence[str] | N
                          for i, key in enumerate(keys)), "each key once")
 
 
-def told(section: CardsSection, *, readers: bool) -> Iterator[str]:
+def told(section: CardsSection, *, readers: bool, cloud: bool) -> Iterator[str]:
     """For people: what the site chose otherwise than usual, and what it may not have meant."""
     usual = CardsSection()
     for name in CardsSection.__struct_fields__:
@@ -99,5 +99,10 @@ def told(section: CardsSection, *, readers: bool) -> Iterator[str]:
         yield "note: free_vend = true: who has no card charges without, whatever cards must prove"
     if section.stale_days == "never" and section.operator_keys:
         yield 'note: stale_days = "never": a card that the operator has blocked may charge offline'
+    if section.operator_keys and not cloud and section.stale_days != "never" and (
+            section.stale_keeps is not Stale.ALL):
+        left = "only cards of level 3 and 4 are" if section.stale_keeps is Stale.PROVEN else "no card is"
+        yield (f"note: there is no [cloud]: {section.stale_days} days after the last list {left} good"
+               " any more")
     if not section.free_vend and not readers:
         yield "note: there is neither a [[reader]] nor free_vend: nobody can begin a session by himself"

@@ -179,7 +179,12 @@ def test_a_clock_that_is_not_sure_counts_against_the_list_unless_it_is_not_looke
     assert why(turn(site(**old), None, clock_ok=False), record()) is None
     lenient = CardPolicy(untrusted_clock=Untrusted.ALLOW)
     assert why(turn(site(lenient, **old), clock_ok=False), record()) is None
-    assert why(turn(site(**old, cloud_connected=True)), record()) is None  # it is there just now
+    for clock_ok in (True, False):  # it is there just now
+        assert why(turn(site(**old, cloud_connected=True), clock_ok=clock_ok), record()) is None
+        listed = site(card_list=CardList(version=1, tokens=1, confirmed_utc="2026-01-01T00:00:00Z"))
+        assert why(turn(listed, clock_ok=clock_ok), record()) is Why.OFFLINE
+        there = msgspec.structs.replace(listed, cloud_connected=True)
+        assert why(turn(there, clock_ok=clock_ok), record()) is None
 
 
 MOST = ((Role.DRIVER, None, 1), (Role.DRIVER, 2, 2), (Role.DRIVER, 0, 0), (Role.FLEET, None, 9),

@@ -78,3 +78,8 @@ def test_check_says_what_is_not_as_usual_and_what_may_not_have_been_meant(tmp_pa
     bare = EXAMPLE.partition("[[reader]]")[0] + "[tariff]" + EXAMPLE.partition("[tariff]")[2]
     assert any("nobody can begin a session" in line for line in told(tmp_path, bare))
     assert not any("nobody" in line for line in told(tmp_path, bare + "\n[cards]\nfree_vend = true\n"))
+    alone = EXAMPLE.partition("[cloud]")[0] + f'\n[cards]\noperator_keys = ["{KEY}"]\n'
+    assert "30 days after the last list only cards of level 3" in told(tmp_path, alone)[-1]
+    for kept in ('stale_keeps = "all"\n', 'stale_days = "never"\n'):
+        assert not any("after the last list" in line for line in told(tmp_path, alone + kept))
+    assert "no card is good" in told(tmp_path, alone + 'stale_keeps = "none"\n')[-1]
