@@ -101,7 +101,8 @@ def told(section: CardsSection, *, readers: bool, cloud: bool) -> Iterator[str]:
         yield 'note: stale_days = "never": a card that the operator has blocked may charge offline'
     if section.operator_keys and not cloud and section.stale_days != "never" and (
             section.stale_keeps is not Stale.ALL):
-        left = "only cards of level 3 and 4 are" if section.stale_keeps is Stale.PROVEN else "no card is"
+        proven = section.stale_keeps is Stale.PROVEN
+        left = "only cards of level 3 and 4 are" if proven else "no card is"
         yield (f"note: there is no [cloud]: {section.stale_days} days after the last list {left} good"
                " any more")
     if not section.free_vend and not readers:
