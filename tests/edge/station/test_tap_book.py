@@ -35,6 +35,7 @@ async def test_a_refused_card_is_remembered_with_its_number_and_an_accepted_one_
     assert (refused.decision, refused.why, refused.log) == ("refused", "card_refused", "unknown")
     assert (card := book.refused_card(refused.index)) is not None and card.uid == b"\x04ABCDEF"
     assert book.refused_card(refused.index + 1) is None
+    assert [entry.shown is None for entry in book._entries] == [False, True], "nobody needs it"
     _, taps = await book.changes(1, 0.0)
     assert [tap.decision for tap in taps] == ["refused", "accepted"]
 
