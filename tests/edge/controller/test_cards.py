@@ -235,6 +235,28 @@ def test_a_card_held_to_the_reader_does_not_start_and_stop(desk):
     assert desk.outlet().phase == "ready" and desk.outlet().message == "card_too_soon"
 
 
+def test_a_card_held_to_the_reader_does_not_start_again_what_it_has_just_ended():
+    desk = Desk(plan(1))
+    desk.charge()
+    desk.run(4)
+    desk.tap()
+    desk.until(lambda: desk.outlet().phase == "finished")
+    desk.tap()
+    assert (desk.outlet().phase, desk.outlet().message) == ("finished", "card_too_soon")
+    desk.run(4)
+    desk.tap()
+    assert desk.outlet().phase == "ready", "another session of the same car"
+
+
+def test_a_fleet_card_held_to_the_reader_starts_one_car():
+    desk = Desk(plan(2))
+    desk.plug("1")
+    desk.tap(role=Role.FLEET)
+    desk.plug("2")
+    desk.tap(role=Role.FLEET)
+    assert desk.outlet("2").phase == "awaiting_card" and desk.outlet("1").message == "card_too_soon"
+
+
 def test_a_fleet_card_starts_as_many_as_it_may_and_then_ends_its_own():
     desk = Desk(plan(3))
     for evse_id in ("1", "2"):
@@ -279,4 +301,5 @@ def test_while_the_controller_ends_a_card_ends_only_what_it_may(desk, own):
     assert may() is own and not may(evse_id="2")
     assert may(TokenRecord(token=token, role=Role.MASTER))
     assert not may(TokenRecord(token=token, role=Role.MASTER, min_level=Level.MUTUAL))
+    assert not may(TokenRecord(token=BERT, role=Role.MASTER, status=TokenStatus.BLOCKED)) or own
     assert not may(random=True) and not may(unproven=Unproven.TORN)

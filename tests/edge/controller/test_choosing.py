@@ -171,6 +171,18 @@ def test_no_session_ends_in_place_of_one_that_ended_by_itself():
     assert not desk.site.choices and stopping(desk) == [False, True]
 
 
+def test_a_car_that_waits_is_meant_and_not_one_whose_session_is_over():
+    desk = Desk(plan(3))
+    desk.charge("1", BERT)
+    desk.run(4)
+    desk.tap(BERT)
+    desk.until(lambda: desk.outlet("1").phase == "finished")
+    desk.run(4)
+    desk.plug("2")
+    desk.tap()
+    assert desk.outlet("2").session.token.ref == ANNA.ref and not desk.site.choices
+
+
 def test_a_reserved_car_is_meant_without_a_question():
     desk = Desk(plan(3))
     assert desk.request("reservation.set", id="r", evse_id="1", token_ref=ANNA.ref,

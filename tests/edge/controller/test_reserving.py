@@ -86,6 +86,17 @@ def test_it_is_kept_over_a_restart_and_ends_while_nobody_looked(desk):
             assert ("reservation:r1" in desk.kept) is (away_s == 60)
 
 
+def test_after_a_restart_of_the_computer_only_the_wall_clock_counts(desk):
+    """Its monotonic clock begins anew: lower than before here, or higher by chance."""
+    for away_s, passed_s, stays in ((-900, 600, False), (-900, 60, True), (3600, 60, True)):
+        reserve(desk, until_utc=text(desk.utc_ms + desk.now_ns // 10**6 + 300_000))
+        desk.utc_ms += (passed_s - away_s) * 1000
+        restart(desk, away_s=away_s, mains_back=True)
+        desk.run(0.2)
+        assert bool(desk.site.reservations) is stays, (away_s, passed_s)
+        desk.request("reservation.cancel", id="r1")
+
+
 def test_with_a_clock_that_is_not_sure_it_lasts_a_day_at_most():
     for wall in (True, False):
         desk = Desk(plan(1))
