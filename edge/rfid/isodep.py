@@ -1,4 +1,4 @@
-"""Commands to a card that answered RATS: nfcpy's IsoDepInitiator on a guarded line (ISO/IEC 14443-4, 7).
+"""Commands to a card that answered RATS: nfcpy's initiator on a guarded line (ISO/IEC 14443-4, 7).
 
 The initiator cuts commands into blocks, joins answers and repeats what the radio lost. Between it and
 the radio stands `GuardedLine`, because it

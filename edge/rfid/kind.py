@@ -1,6 +1,6 @@
-"""What kind of card lies there, as far as it shows without asking it: NXP AN10833, ISO/IEC 14443-3 and -4.
+"""What kind of card lies there, as far as it shows without asking: NXP AN10833, ISO/IEC 14443-3, -4.
 
-A word for people and for logs. Nothing is granted on it: whoever copies a number copies these bytes, too.
+A word for people and for logs. Nothing is granted on it: who copies a number copies these bytes, too.
 """
 
 import enum

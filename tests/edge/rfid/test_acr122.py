@@ -1,4 +1,4 @@
-"""The real driver of nfcpy's on a reader that is a list of answers (USB CCID, escaped PN532 commands)."""
+"""The real driver of nfcpy's on a reader that is a list of answers (CCID, escaped PN532 commands)."""
 
 import struct
 

@@ -92,8 +92,8 @@ def test_a_card_that_went_away_is_found_out_after_two_repeats():
 
 
 def test_blocks_that_may_not_follow_are_no_answer():
-    for answers in (("12019000", "a3"), ("1201", "1b01"), ("0a029000",), ("06029000",), ("c2",), ("e0",),
-                    ("f2",), ("f200",), ("f23c",), ("f20101",), ("02",), ("0290",)):
+    for answers in (("12019000", "a3"), ("1201", "1b01"), ("0a029000",), ("06029000",), ("c2",),
+                    ("e0",), ("f2",), ("f200",), ("f23c",), ("f20101",), ("02",), ("0290",)):
         card = ListedCard(*answers)
         with pytest.raises(BadAnswer):
             ask(card)

@@ -32,7 +32,8 @@ ASKED = Prove(tap=9, ways=(RealUid(**KEY), Mutual(**KEY), Sun(), Originality(),
 
 @pytest.mark.parametrize("message", [
     TAG, PROOF, CardProof(reader_id="front", tap=9, unproven="torn", detail="x"),
-    Health(reader_id="front", ok=False, error="gone", chip="PN532"), Opening(reader_id="front", within_s=2.5)])
+    Health(reader_id="front", ok=False, error="gone", chip="PN532"),
+    Opening(reader_id="front", within_s=2.5)])
 def test_what_the_reader_says_arrives(message):
     frame = to_frame(message)
     assert frame_length(frame[:LENGTH_BYTES]) == len(frame) - LENGTH_BYTES
