@@ -1,6 +1,6 @@
 """A store of cards that dies: before and after each statement that writes, then looked at anew.
 
-`python torn_cards.py FOLDER` prints what it found as JSON: the number of places, and every state
+`python torn_cards.py FOLDER [EVERY]` prints what it found as JSON: the number of places, and every state
 that was neither the old nor the new one. It forks, so it is a process of its own.
 """
 
@@ -117,8 +117,8 @@ def die(folder: Path, aim: int) -> int:
     return steps
 
 
-def main(folder: Path) -> None:
-    """Dies at each place of a new copy."""
+def main(folder: Path, every: int) -> None:
+    """Dies at each place (or at some) of a new copy."""
     old, whole = folder / "old", folder / "whole"
     old.mkdir()
     begin(old)
@@ -128,7 +128,7 @@ def main(folder: Path) -> None:
     live(whole, places, lambda: states.append(look(whole)))
     states.insert(0, states[0])  # nothing done yet: opening is what brings it up to date
     wrong = []
-    for aim in range(1, len(places.names) + 1):
+    for aim in range(1, len(places.names) + 1, every):
         torn = folder / f"torn{aim}"
         shutil.copytree(old, torn)
         steps = die(torn, aim)
@@ -144,4 +144,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), int(sys.argv[2]) if sys.argv[2:] else 1)

@@ -9,6 +9,8 @@ from pathlib import Path
 from edge.controller.trouble import DeviceError
 
 BUSY_S = 2.0
+STRANGE = (UnicodeDecodeError, TypeError)
+"""What sqlite3 and its callers say of damaged pages: text that is none, a number for bytes."""
 Factory = type[sqlite3.Connection]
 Migrate = Callable[[sqlite3.Connection, int], None]
 """Brings an older version up to date, inside the transaction that then says so."""
@@ -25,6 +27,9 @@ def wall(what: str, path: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         raise StoreError(what, where=str(path), got=f"{type(error).__name__}: {error}",
+                         expected=f"a usable {path.name}") from error
+    except STRANGE as error:
+        raise StoreError(what, where=str(path), got=f"damaged content ({type(error).__name__})",
                          expected=f"a usable {path.name}") from error
 
 

@@ -1,7 +1,8 @@
 """A token as a row holds it: a packed record in clear, and secret and name encrypted.
 
 A record names nobody: its `ref` is the row's key, its seal lives elsewhere (`taps.py`). The private
-part is under AES-256-GCM with the row's `ref` bound to it, so that no row can be given another's key.
+part is under AES-256-GCM with `ref` and record bound to it: no row can be given another's key, and no
+bit of what a card with keys has to prove can change unseen.
 """
 
 import secrets
@@ -97,7 +98,7 @@ def unpack_record(ref: bytes, data: bytes, *, sealed: str = "") -> TokenRecord:
     """The token's level is `Level.UID`: what was proven is not the row's to say. Raises RowDamaged."""
     try:
         kept = _records.decode(data)
-    except (msgspec.DecodeError, ValueError, OverflowError) as error:
+    except (msgspec.DecodeError, ValueError, OverflowError, TypeError) as error:
         raise RowDamaged(f"the record of token {ref.hex()[:8]} cannot be read "
                          f"({type(error).__name__})") from None
     token = IdToken(ref=ref.hex(), type=kept.type, last4=kept.last4, contract_id=kept.contract_id,
@@ -122,8 +123,8 @@ class Rows:
 
     def pack(self, entry: Entry) -> tuple[bytes, bytes, bytes | None]:
         """`ref, record, private`, as the tables `own` and `list_0`, `list_1` have them."""
-        ref = bytes.fromhex(entry.record.token.ref)
-        return ref, pack_record(entry.record), self._pack_private(ref, entry)
+        ref, record = bytes.fromhex(entry.record.token.ref), pack_record(entry.record)
+        return ref, record, self._pack_private(ref + record, entry)
 
     def unpack(self, ref: bytes, record: bytes, private: bytes | None, *, sealed: str = "") -> Entry:
         """Raises RowDamaged."""
@@ -131,16 +132,16 @@ class Rows:
             return Entry(record=unpack_record(ref, record, sealed=sealed))
         try:
             opened = _privates.decode(
-                self._cipher.decrypt(private[:_NONCE_BYTES], private[_NONCE_BYTES:], ref))
-        except (InvalidTag, msgspec.DecodeError, ValueError) as error:
+                self._cipher.decrypt(private[:_NONCE_BYTES], private[_NONCE_BYTES:], ref + record))
+        except (InvalidTag, msgspec.DecodeError, ValueError, TypeError) as error:
             raise RowDamaged(f"the private part of token {ref.hex()[:8]} does not open "
                              f"({type(error).__name__})") from None
         return Entry(record=unpack_record(ref, record, sealed=sealed), secret=opened.secret,
                      name=opened.name)
 
-    def _pack_private(self, ref: bytes, entry: Entry) -> bytes | None:
+    def _pack_private(self, bound: bytes, entry: Entry) -> bytes | None:
         if entry.secret is None and not entry.name:
             return None
         nonce = secrets.token_bytes(_NONCE_BYTES)
         plain = _encode(_Private(secret=entry.secret, name=entry.name))
-        return nonce + self._cipher.encrypt(nonce, plain, ref)
+        return nonce + self._cipher.encrypt(nonce, plain, bound)

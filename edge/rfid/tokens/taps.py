@@ -98,9 +98,9 @@ class Taps:
         with self._wall("open a seal"):
             row = self._db.execute("SELECT key FROM token_key WHERE ref = ?",
                                    (bytes.fromhex(ref),)).fetchone()
-        if row is None:
-            raise SealBroken(f"the key of token {ref[:8]} was destroyed or never existed")
-        return unseal(sealed, self._pepper.sealing_key(row[0]), ref)
+            if row is None:
+                raise SealBroken(f"the key of token {ref[:8]} was destroyed or never existed")
+            return unseal(sealed, self._pepper.sealing_key(row[0]), ref)
 
     def fresh(self, ref: str, counter: int) -> bool:
         """Whether a SUN counter is above all that were seen; it is on the disk before this says so."""

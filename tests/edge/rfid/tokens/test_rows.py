@@ -88,8 +88,10 @@ def test_a_private_part_shows_nothing_and_differs_each_time():
 
 def test_what_is_damaged_swapped_or_of_another_site_is_refused():
     ref, record, private = ROWS.pack(ENTRY)
+    lower = pack_record(replace(ENTRY.record, min_level=Level.ORIGINALITY))
     for broken in ((ref, b"", private), (ref, b"\xc1", private), (ref, b"\x81\xa1s\xa1x", private),
-                   (ref, record + b"\0", private), (ref, record, b""), (ref, record, private[:-1]),
+                   (ref, record + b"\0", private), (ref, lower, private), (ref, record, b""),
+                   (ref, record, private[:-1]), (ref, "text", private), (ref, 5, None),
                    (ref, record, bytes([private[0] ^ 1]) + private[1:]), (bytes(16), record, private)):
         with pytest.raises(RowDamaged):
             ROWS.unpack(*broken)
