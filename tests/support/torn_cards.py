@@ -1,7 +1,7 @@
 """A store of cards that dies: before and after each statement that writes, then looked at anew.
 
-`python torn_cards.py FOLDER [EVERY]` prints what it found as JSON: the number of places, and every state
-that was neither the old nor the new one. It forks, so it is a process of its own.
+`python torn_cards.py FOLDER [EVERY]` prints what it found as JSON: the number of places, and every
+state that was neither the old nor the new one. It forks, so it is a process of its own.
 """
 
 import json

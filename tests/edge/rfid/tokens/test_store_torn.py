@@ -44,7 +44,7 @@ def dies(folder, every):
 
 
 def test_a_damaged_file_is_a_named_error_or_a_card_that_nobody_knows(tmp_path):
-    """Bytes, pages and ends of the files changed at random. Whoever taps has a reference all the same."""
+    """Bytes, pages and ends of the files changed at random. Whoever taps has his reference still."""
     old, torn = tmp_path / "old", tmp_path / "torn"
     old.mkdir()
     begin(old)
