@@ -19,7 +19,7 @@ from edge.rfid.uid import UidError, check_uid, is_random
 from edge.rfid.wanted import SiteProofs, ways_for
 from edge.rfid.wire import CardProof, Certificate, Mutual, Originality, RealUid, Sun, TagSeen, Way
 
-PROOF_S = 2.0  # a card that chains through a slow reader takes half a second; a driver holds it longer
+PROOF_S = 5.0  # the reader gives up by itself after two proofs of 1.5 s; a lost one is told at once
 _LEVELS: tuple[tuple[type[Way], Level], ...] = (  # RealUid first: it is a Mutual, too
     (RealUid, Level.UID), (Mutual, Level.MUTUAL), (Certificate, Level.CERTIFICATE), (Sun, Level.SUN),
     (Originality, Level.ORIGINALITY))
