@@ -27,7 +27,7 @@ def vouched(turn: Turn, tap: CardPresented) -> TokenRecord | None:
     record = tap.record
     if record is None or record.status is not TokenStatus.ACCEPTED:
         return None
-    if turn.site.answers_cards:
+    if turn.site.answers_cards and tap.source is not Source.OWN:
         said = [judge(turn, record, tap.level, e, tap.source) for e in tap.evse_ids]
         if said and all(one is not None and one.why in _AGED for one in said):
             return None
@@ -36,6 +36,10 @@ def vouched(turn: Turn, tap: CardPresented) -> TokenRecord | None:
 
 def ask(turn: Turn, tap: CardPresented) -> None:
     """Ask the cloud, or do without. A card that is shown again meanwhile is not asked about again."""
+    if tap.source is Source.OWN and tap.record is not None:  # somebody here said no, and knows why
+        status = tap.record.status
+        bad_taps.refuse(turn, tap, Refused(why=Why.REFUSED, log=f"entered here as {status}"))
+        return
     policy, asked = turn.plan.cards, _about(turn, tap)
     if asked is not None:
         _put(turn, msgspec.structs.replace(asked, reader_id=tap.reader_id, evse_ids=tap.evse_ids))

@@ -32,7 +32,8 @@ class Unproven(enum.StrEnum):
 class Source(enum.StrEnum):
     """Who said that a token may charge."""
 
-    LIST = "list"
+    LIST = "list"  # the operator's
+    OWN = "own"  # entered at the site, by hand
     CACHE = "cache"  # what the cloud said earlier
     CLOUD = "cloud"  # just now
     POLICY = "policy"  # nobody: the site lets unknown cards charge while it cannot ask

@@ -59,7 +59,7 @@ class Cards:
     def charges(self, session: Session) -> None:
         """The number of a card that no list knows was sealed for a moment: now a bill needs it."""
         ref = session.token.ref
-        if session.source not in (Source.LIST, Source.FREE_VEND) and ref not in self._kept:
+        if session.source not in (Source.LIST, Source.OWN, Source.FREE_VEND) and ref not in self._kept:
             self._spawn(self._keep(ref))
 
     async def _keep(self, ref: str) -> None:

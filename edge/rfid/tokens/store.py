@@ -155,7 +155,8 @@ class TokenStore:
             if row[1] is None:
                 return Stored(token=token)
             entry = self.rows.unpack(bytes.fromhex(token.ref), row[1], row[2])
-            return Stored(token=entry.record.token, record=entry.record, secret=entry.secret)
+            return Stored(token=entry.record.token, record=entry.record, secret=entry.secret,
+                          source=Source.LIST if row[0] else Source.OWN)
 
     def find(self, ref: str) -> Known | None:
         """What the store itself knows of a token, without the cache."""

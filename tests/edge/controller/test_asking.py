@@ -216,3 +216,19 @@ def test_a_card_of_the_cloud_that_should_prove_itself_here_cannot():
     desk.tap(known=False)
     answer(desk, TokenRecord(token=ANNA, min_level=Level.MUTUAL))
     assert desk.outlet().phase == "awaiting_card" and message(desk) == "card_copy"
+
+
+def test_what_was_blocked_by_hand_stays_blocked_whatever_the_cloud_would_say():
+    for status in (TokenStatus.BLOCKED, TokenStatus.EXPIRED):
+        desk = site(LENIENT)
+        desk.plug()
+        desk.tap(status=status, shown={"source": Source.OWN})
+        assert not desk.effects(AskCloud) and message(desk) == "card_refused"
+        assert desk.outlet().phase == "awaiting_card"
+
+
+def test_a_card_entered_by_hand_whose_time_is_over_is_told_so_and_not_asked_about():
+    desk = site()
+    desk.plug()
+    desk.tap(expires_utc="2020-01-01T00:00:00Z", shown={"source": Source.OWN})
+    assert not desk.effects(AskCloud) and message(desk) == "card_expired"

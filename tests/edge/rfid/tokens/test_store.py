@@ -64,7 +64,7 @@ def test_a_card_is_found_with_all_that_is_known_of_it(store):
     stored = store.lookup(UID)
     assert stored.record == added == replace(known, token=stored.token)
     assert stored.token == replace(token, sealed=stored.token.sealed)
-    assert (stored.secret, stored.source) == (SECRET, Source.LIST)
+    assert (stored.secret, stored.source) == (SECRET, Source.OWN)
     assert store.unseal(stored.token.sealed, token.ref) == UID
 
 
