@@ -158,7 +158,7 @@ def _utc(text: str | None) -> str | None:
     """As our rows write it; None for what is no moment."""
     try:
         when = datetime.fromisoformat(text or "")
-    except ValueError:
+        when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    except (ValueError, OverflowError):  # also of the year 0, by its offset
         return None
-    when = when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
     return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")

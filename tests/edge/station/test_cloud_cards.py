@@ -126,6 +126,18 @@ async def test_an_answer_for_evses_that_are_not_ours_allows_none() -> None:
 
 
 @virtual
+async def test_a_moment_that_no_calendar_has_is_none() -> None:
+    for until in ("soon", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", ""):
+        bench = Bench()
+        bench.cards.ask(ASK)
+        await asyncio.sleep(0.1)
+        await bench.cards.answer(request("card.answer", question_id="q1", id_token_info={
+            "status": "Accepted", "cacheExpiryDateTime": until}))
+        (event,) = bench.events
+        assert isinstance(event, CardAnswered) and event.record and event.until_utc is None, until
+
+
+@virtual
 async def test_an_answer_that_says_nothing_leaves_it_to_the_site() -> None:
     bench = Bench()
     bench.cards.ask(ASK)
