@@ -26,7 +26,8 @@ def too_old(turn: Turn, level: Level) -> bool:
 
     A site that never had an operator's list nor a cloud has nothing that could grow old. While the
     clock cannot be trusted, what it says still counts against the list (without a battery it goes slow,
-    not fast), unless the site's policy does not look at such a clock.
+    not fast), unless the site's policy does not look at such a clock. By a clock that can be trusted, a
+    list of a day that is still to come says nothing of its age: it would never grow old.
     """
     policy = turn.plan.cards
     if policy.stale_days is None or policy.stale_keeps is Stale.ALL:
@@ -41,5 +42,7 @@ def too_old(turn: Turn, level: Level) -> bool:
     now_ms = parse_ms(turn.at.utc)
     if not turn.at.clock_ok and (now_ms is None or policy.untrusted_clock is Untrusted.ALLOW):
         return False
-    moments = [ms for ms in map(parse_ms, words) if ms is not None]
+    latest_ms = None if now_ms is None or not turn.at.clock_ok else now_ms + DAY_MS
+    moments = [ms for ms in map(parse_ms, words)
+               if ms is not None and (latest_ms is None or ms <= latest_ms)]
     return not moments or now_ms is None or now_ms - max(moments) >= policy.stale_days * DAY_MS

@@ -154,7 +154,8 @@ AGES = (  # confirmed, contact, stale by 30 days
     ("2026-10-22T10:00:00Z", None, True),
     (None, "2026-10-22T10:00:00.001Z", False), (None, "2026-10-22T10:00:00Z", True),
     ("2026-01-01T00:00:00Z", "2026-11-01T00:00:00Z", False), ("2026-11-01T00:00:00Z", "?", False),
-    ("?", None, True), ("?", "?", True), ("2027-01-01T00:00:00Z", None, False))
+    ("?", None, True), ("?", "?", True), ("2027-01-01T00:00:00Z", None, True),
+    ("2027-01-01T00:00:00Z", "2026-11-01T00:00:00Z", False))
 
 
 @looped("age", AGES)

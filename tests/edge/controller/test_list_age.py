@@ -4,7 +4,9 @@ import msgspec
 from core_desk import Desk, plan
 from restarts import restart
 
+from edge.controller.clockwork import text
 from edge.controller.events import CloudSeen
+from edge.controller.idtoken import Level
 from edge.controller.state import CardList
 
 DAY_MS = 86_400_000
@@ -57,3 +59,16 @@ def test_a_week_without_the_cloud_and_a_restart_the_age_still_counts_from_its_la
         desk.tap(evse_ids=("1",))
         assert (len(desk.site.cards) == 1) is taken, days
         assert taken or desk.outlet().message == "card_offline"
+
+
+def test_a_list_of_a_day_to_come_is_not_young_for_ever():
+    """Its maker's clock was wrong. By a clock that is behind, every list is of a day to come."""
+    for ahead_days, clock_ok, level, taken in ((0.5, True, 0, True), (400, True, 0, False),
+                                               (400, True, 3, True), (400, False, 0, True)):
+        desk = Desk(plan())
+        desk.clock_ok = clock_ok
+        confirmed = text(desk.utc_ms + round(ahead_days * DAY_MS))
+        desk.site = msgspec.structs.replace(
+            desk.site, card_list=CardList(version=3, tokens=9, confirmed_utc=confirmed))
+        desk.tap(evse_ids=("1",), level=Level(level))
+        assert (len(desk.site.cards) == 1) is taken, (ahead_days, clock_ok, level)
