@@ -11,6 +11,12 @@ Aid = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{6}|[0-9A-Fa-f]{10,32})\Z", des
 AuthorityId = Annotated[str, Meta(pattern=r"^[!-~]{1,16}\Z")]
 Point = Annotated[str, Meta(pattern=r"^04[0-9A-Fa-f]{128}\Z", description=(
     "an authority's public key on brainpoolP256r1: 04 and 128 more hex digits, in quotes"))]
+#: All of them go to the reader at once, for a card that nobody knows: `edge.rfid.wire.MAX_FRAME`.
+MOST_AUTHORITIES, MOST_APPLICATIONS = 16, 8
+Authorities = Annotated[dict[AuthorityId, Point], Meta(
+    max_length=MOST_AUTHORITIES, description=f"at most {MOST_AUTHORITIES} authorities")]
+Applications = Annotated[tuple[Aid, ...], Meta(
+    max_length=MOST_APPLICATIONS, description=f"at most {MOST_APPLICATIONS} applications")]
 
 
 class ProofsSection(Value):
@@ -19,6 +25,6 @@ class ProofsSection(Value):
     one; the key itself is the file `uid-key` of the state folder, or a credential.
     """
 
-    authorities: dict[AuthorityId, Point] = field(default_factory=dict)
-    uid_applications: tuple[Aid, ...] = ("D2760000850101",)
+    authorities: Authorities = field(default_factory=dict)
+    uid_applications: Applications = ("D2760000850101",)
     uid_key_no: Annotated[int, Meta(ge=0, le=13, description="the number of a key, from 0 to 13")] = 1

@@ -3,7 +3,9 @@
 import msgspec
 import pytest
 
-from edge.station.config_proofs import ProofsSection
+from edge.rfid.wanted import SiteProofs, ways_for
+from edge.rfid.wire import LENGTH_BYTES, Prove, RealUid, TagSeen, frame_length, to_frame
+from edge.station.config_proofs import MOST_APPLICATIONS, MOST_AUTHORITIES, ProofsSection
 
 POINT = "04" + "ab" * 64
 
@@ -25,5 +27,22 @@ def test_what_cannot_be_is_refused() -> None:
                   {"authorities": {"": POINT}}, {"authorities": {"A" * 17: POINT}},
                   {"uid_applications": ["F0454"]}, {"uid_applications": ["F0454X"]},
                   {"uid_key_no": 14}, {"uid_key_no": -1}, {"uid_keys": 1}):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(wrong, ProofsSection)
+
+
+def test_the_most_that_a_site_may_name_can_be_asked_at_once() -> None:
+    names = {f"A{n:015}": POINT for n in range(MOST_AUTHORITIES)}
+    applications = tuple(f"{n:032X}" for n in range(MOST_APPLICATIONS))
+    found = msgspec.convert({"authorities": names, "uid_applications": applications}, ProofsSection)
+    site = SiteProofs(day="261122", real_uid=tuple(
+        RealUid(protocol="ev2", application=bytes.fromhex(one), key_no=13, keys=(bytes(16),))
+        for one in found.uid_applications),
+        authorities={name: bytes.fromhex(point) for name, point in found.authorities.items()})
+    tag = TagSeen(reader_id="front", uid=b"\x08abc", sak=0x20, atqa=b"", mono_ns=0, random=True)
+    frame = to_frame(Prove(tap=2**60, ways=ways_for(tag, None, None, site)))
+    assert frame_length(frame[:LENGTH_BYTES])
+    for wrong in ({"authorities": {**names, "B": POINT}},
+                  {"uid_applications": (*applications, "F04543")}):
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert(wrong, ProofsSection)
