@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edge.controller.trouble import DeviceError
@@ -49,7 +49,7 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 def connect(path: Path, *, factory: Factory = sqlite3.Connection,
             busy_s: float = BUSY_S) -> sqlite3.Connection:
     """Opens or creates the file, mode 0600. Raises sqlite3.Error, OSError."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # WAL and shm take over its mode
+    _create(path)
     db = sqlite3.connect(path, timeout=busy_s, isolation_level=None, factory=factory)
     try:
         db.execute("PRAGMA synchronous = FULL")
@@ -59,6 +59,15 @@ def connect(path: Path, *, factory: Factory = sqlite3.Connection,
         db.close()
         raise
     return db
+
+
+def _create(path: Path) -> None:
+    """A new file is private, and WAL and shm take over its mode. One that is there is not touched: to
+    close it would take SQLite's locks from all other connections of this process (POSIX), and the next
+    process to leave would remove the log that they use.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def refuse_strange(db: sqlite3.Connection, path: Path, *, version: int, check: bytes) -> int:
