@@ -49,9 +49,9 @@ class Desk:
                 return resulted(request, {"args": request.args, "origin": request.origin})
             case "meter.read":
                 raise DeviceTimeout("no answer", where="unit 3", got="nothing", expected="9 bytes")
-            case "card.read":
+            case "card.taps":
                 raise TimeoutError
-            case "card.list":
+            case "recorder.pin":
                 arguments(request, JournalHeads)
             case "fault.clear":
                 return refused(request, "switch the breaker off first")
@@ -135,8 +135,8 @@ async def test_what_another_socket_may_do_is_refused_before_the_handler(
 @pytest.mark.parametrize(("action", "error", "text"), [
     ("fault.clear", LinkRefused, "switch the breaker off first"),
     ("meter.read", LinkError, "no answer at unit 3: got nothing, expected 9 bytes"),
-    ("card.read", LinkError, "card.read: no answer in time"),
-    ("card.list", LinkError, "arguments of card.list: .*epoch"),
+    ("card.taps", LinkError, "card.taps: no answer in time"),
+    ("recorder.pin", LinkError, "arguments of recorder.pin: .*epoch"),
 ])
 async def test_a_no_says_why_and_the_connection_stays(
         client: LinkClient, action: str, error: type[LinkError], text: str) -> None:
