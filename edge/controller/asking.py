@@ -9,7 +9,7 @@ import msgspec
 
 from edge.controller import bad_taps, telling, unknown
 from edge.controller.allowed import judge
-from edge.controller.at_outlet import waits
+from edge.controller.at_outlet import take_back, waits
 from edge.controller.effects import AskCloud, RememberCard
 from edge.controller.events import CardAnswered, CardPresented
 from edge.controller.idtoken import Source, TokenRecord, TokenStatus
@@ -36,15 +36,13 @@ def vouched(turn: Turn, tap: CardPresented) -> TokenRecord | None:
 
 def ask(turn: Turn, tap: CardPresented) -> None:
     """Ask the cloud, or do without. A card that is shown again meanwhile is not asked about again."""
-    if tap.source is Source.OWN and tap.record is not None:  # somebody here said no, and knows why
-        status = tap.record.status
-        bad_taps.refuse(turn, tap, Refused(why=Why.REFUSED, log=f"entered here as {status}"))
-        return
     policy, asked = turn.plan.cards, _about(turn, tap)
     if asked is not None:
         _put(turn, msgspec.structs.replace(asked, reader_id=tap.reader_id, evse_ids=tap.evse_ids))
         telling.say(turn, telling.idle(turn, tap.evse_ids), ASKING, policy.online_s)
         return
+    if tap.record is not None and tap.record.status is not TokenStatus.ACCEPTED:
+        take_back(turn, tap.token)
     if not bad_taps.any_left(turn, tap.reader_id):
         bad_taps.too_many(turn, tap, "nobody here vouches for it")
         return
@@ -75,16 +73,42 @@ def answered(turn: Turn, event: CardAnswered) -> None:
     if error:
         _decide(turn, _tap(question), error)
         return
-    token = question.token
+    token, ours = question.token, question.record
     record = record or TokenRecord(token=token, status=TokenStatus.UNKNOWN)
     record = msgspec.structs.replace(record, token=msgspec.structs.replace(
         token, contract_id=record.token.contract_id or token.contract_id))
     turn.emit(RememberCard(record=record, until_utc=event.until_utc))
-    tap = msgspec.structs.replace(_tap(question), record=record, source=Source.CLOUD)
-    if record.status is TokenStatus.ACCEPTED:
-        place(turn, tap, record)
+    if record.status is not TokenStatus.ACCEPTED:
+        _refuse(turn, _tap(question), f"the cloud says {record.status}")
+    elif question.source is Source.OWN and ours is not None:  # who said no here knows why
+        _refuse(turn, _tap(question), f"entered here as {ours.status}")
     else:
-        bad_taps.refuse(turn, tap, Refused(why=Why.REFUSED, log=f"the cloud says {record.status}"))
+        if question.source is Source.LIST and ours is not None:
+            record = _within(record, ours)
+        place(turn, msgspec.structs.replace(
+            _tap(question), record=record, source=Source.CLOUD), record)
+
+
+def _within(record: TokenRecord, ours: TokenRecord) -> TokenRecord:
+    """The cloud's yes, within what the list says of the card: an answer has no word for most of it.
+
+    Whether the card is good, until when, and for which group are the cloud's to say.
+    """
+    limits = [wh for wh in (record.limit_wh, ours.limit_wh) if wh is not None]
+    everywhere = not record.evse_ids and not record.evse_groups
+    return msgspec.structs.replace(
+        ours, token=record.token, status=record.status, expires_utc=record.expires_utc,
+        group_ref=record.group_ref or ours.group_ref, language=record.language or ours.language,
+        evse_ids=ours.evse_ids if everywhere else record.evse_ids,
+        evse_groups=ours.evse_groups if everywhere else record.evse_groups,
+        min_level=max(record.min_level, ours.min_level), limit_wh=min(limits, default=None))
+
+
+def settle(turn: Turn, tap: CardPresented) -> None:
+    """Somebody here vouches for this card by now: a word that is still to come is only remembered."""
+    asked = _about(turn, tap)
+    if asked is not None:
+        _forget(turn, asked)
 
 
 def withdraw(turn: Turn, evse_id: str) -> bool:
@@ -121,6 +145,12 @@ def _decide(turn: Turn, tap: CardPresented, why_alone: str = "nobody could be as
         record = TokenRecord(token=tap.token, limit_wh=policy.unknown_limit_wh)
         place(turn, msgspec.structs.replace(tap, record=record, source=Source.POLICY), record)
         return
+    _refuse(turn, tap, log)
+
+
+def _refuse(turn: Turn, tap: CardPresented, log: str) -> None:
+    """Nobody vouches for it, or no longer: it waits for nothing either."""
+    take_back(turn, tap.token)
     bad_taps.refuse(turn, tap, Refused(why=Why.REFUSED, log=log))
 
 

@@ -60,6 +60,7 @@ def _doubt(tap: CardPresented) -> tuple[Refused, str] | None:
 def _proven(turn: Turn, tap: CardPresented) -> None:
     record = asking.vouched(turn, tap)
     if record is not None:
+        asking.settle(turn, tap)
         placing.place(turn, tap, record)
         return
     own = placing.own_sessions(turn, tap)

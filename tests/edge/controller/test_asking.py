@@ -7,7 +7,17 @@ from restarts import restart
 from edge.controller.card_policy import CardPolicy
 from edge.controller.effects import AskCloud, NoteRefusal, RememberCard
 from edge.controller.events import CardAnswered, CloudSeen
-from edge.controller.idtoken import IdToken, Level, Source, TokenRecord, TokenStatus
+from edge.controller.idtoken import (
+    IdToken,
+    Level,
+    Per,
+    Quota,
+    Role,
+    Source,
+    TokenRecord,
+    TokenStatus,
+    Window,
+)
 
 LENIENT = CardPolicy(unknown_offline=True, unknown_limit_wh=5_000, unknown_per_day=2)
 UNTIL = "2026-12-24T00:00:00Z"
@@ -26,6 +36,11 @@ def cloud(desk: Desk, *, online: bool) -> None:
 def answer(desk: Desk, record: TokenRecord | None = None, error: str = "", n: int = -1) -> None:
     asked = desk.effects(AskCloud)[n]
     desk.feed(CardAnswered(question_id=asked.question_id, record=record, error=error, until_utc=UNTIL))
+
+
+def listed(desk: Desk, source: Source = Source.LIST, **record: object) -> None:
+    """A tap of a card that has this record."""
+    desk.tap(shown={"record": TokenRecord(token=ANNA, **record), "source": source})  # type: ignore[arg-type]
 
 
 def remembered(desk: Desk) -> list[tuple[str, str | None]]:
@@ -207,7 +222,8 @@ def test_unknown_and_blocked_cannot_be_told_apart_at_the_post():
     unknown = screens(known=False)
     assert any(message == "card_try_later" for row in unknown for message, *_ in row)
     for status in (TokenStatus.BLOCKED, TokenStatus.EXPIRED, TokenStatus.UNKNOWN):
-        assert screens(status=status) == unknown
+        for source in (Source.LIST, Source.CACHE, Source.OWN):
+            assert screens(status=status, shown={"source": source}) == unknown
 
 
 def test_a_card_of_the_cloud_that_should_prove_itself_here_cannot():
@@ -223,8 +239,10 @@ def test_what_was_blocked_by_hand_stays_blocked_whatever_the_cloud_would_say():
         desk = site(LENIENT)
         desk.plug()
         desk.tap(status=status, shown={"source": Source.OWN})
-        assert not desk.effects(AskCloud) and message(desk) == "card_refused"
-        assert desk.outlet().phase == "awaiting_card"
+        assert message(desk) == "card_asking", "as with one that nobody knows"
+        answer(desk, TokenRecord(token=ANNA))
+        assert message(desk) == "card_refused" and desk.outlet().phase == "awaiting_card"
+        assert desk.effects(NoteRefusal)[-1].log == f"entered here as {status}"
 
 
 def test_a_card_entered_by_hand_whose_time_is_over_is_told_so_and_not_asked_about():
@@ -232,3 +250,62 @@ def test_a_card_entered_by_hand_whose_time_is_over_is_told_so_and_not_asked_abou
     desk.plug()
     desk.tap(expires_utc="2020-01-01T00:00:00Z", shown={"source": Source.OWN})
     assert not desk.effects(AskCloud) and message(desk) == "card_expired"
+
+
+def test_the_clouds_yes_takes_back_nothing_that_the_list_says_besides():
+    """An answer has no word for what a card is for, how it proves itself, and what it may take."""
+    quotas, hours = (Quota(per=Per.DAY, energy_wh=1),), (Window(days=(1,), from_min=0, until_min=1),)
+    for old in ({"status": TokenStatus.BLOCKED}, {"expires_utc": "2026-01-01T00:00:00Z"}):
+        for limit, refusal in (({"role": Role.MASTER}, "card_stops_only"),
+                               ({"windows": hours}, "card_not_now"),
+                               ({"evse_ids": ("2",)}, "card_not_here"),
+                               ({"evse_groups": ("staff",)}, "card_not_here")):
+            desk = site()
+            desk.plug()
+            listed(desk, **old, **limit)
+            answer(desk, TokenRecord(token=ANNA))
+            assert desk.outlet().session is None and message(desk) == refusal, (old, limit)
+        desk = site()
+        desk.plug()
+        desk.tap(**old, quotas=quotas, user_ref="u", concurrent=1, limit_wh=500, group_ref="family")
+        answer(desk, TokenRecord(token=ANNA, group_ref="fleet"))
+        session = desk.outlet().session
+        assert (session.quotas, session.account, session.limit_wh) == (quotas, "u:u", 500)
+        assert session.group_ref == "fleet"
+
+
+def test_what_the_cloud_said_earlier_is_replaced_by_what_it_says_now():
+    desk = site()
+    desk.plug()
+    listed(desk, source=Source.CACHE, status=TokenStatus.BLOCKED, evse_ids=("2",))
+    answer(desk, TokenRecord(token=ANNA))
+    assert desk.outlet().session is not None
+
+
+def test_a_card_that_is_refused_by_now_waits_for_no_plug_and_no_choice():
+    for cars in ((), ("1", "2")):
+        for said in ({"status": TokenStatus.BLOCKED}, {"expires_utc": "2020-01-01T00:00:00Z"},
+                     {"known": False}):
+            desk = site(online=False, evses=2)
+            for evse_id in cars:
+                desk.plug(evse_id)
+            desk.tap()
+            assert len(desk.site.choices) == bool(cars) and len(desk.site.cards) == (not cars)
+            desk.run(4)
+            desk.tap(**said)
+            assert not desk.site.cards, said
+            assert not desk.site.choices or "expires_utc" in said, "that is told when it is settled"
+            if not cars:
+                desk.plug()
+            desk.run(20)
+            assert all(o.session is None for o in desk.site.outlets.values())
+
+
+def test_a_card_that_somebody_here_vouches_for_by_now_is_no_longer_asked_about():
+    desk = site(CardPolicy(online_s=10))
+    desk.tap(known=False)
+    desk.tap()
+    assert not desk.site.questions and len(desk.site.cards) == 1
+    desk.run(4)
+    answer(desk, TokenRecord(token=ANNA))
+    assert len(desk.site.cards) == 1, "the late word takes nothing back"
