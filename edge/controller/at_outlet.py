@@ -107,7 +107,7 @@ def end(turn: Turn, tap: CardPresented, outlet: Outlet) -> None:
     by_master = role is Role.MASTER and not is_own(session, tap.token)
     reason = StopReason.MASTER_PASS if by_master else StopReason.LOCAL
     turn.set(evse_id, stop=outlet.stop or Stop(reason=reason, trigger="StopAuthorized"))
-    telling.accept(turn, tap.reader_id, (evse_id,))
+    telling.accept(turn, tap.reader_id, (evse_id, *telling.idle(turn, tap.evse_ids)))
 
 
 def take_back(turn: Turn, token: IdToken) -> bool:

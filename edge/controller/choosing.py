@@ -26,10 +26,13 @@ def among(turn: Turn, tap: CardPresented, card: Card, outlets: list[Outlet], *, 
     telling.accept(turn, tap.reader_id, telling.idle(turn, tap.evse_ids))
 
 
-def is_pending(turn: Turn, tap: CardPresented) -> bool:
-    """Whether the screen at this reader asks about this very card."""
-    return any(c.card.record.token.ref == tap.token.ref and c.reader_id == tap.reader_id
-               for c in turn.site.choices.values())
+def is_pending(turn: Turn, tap: CardPresented, card: Card) -> bool:
+    """Whether the screen at this reader asks about this very card, of which this is known by now."""
+    mine = {key: msgspec.structs.replace(choice, card=card) for key, choice in turn.site.choices.items()
+            if choice.card.record.token.ref == tap.token.ref and choice.reader_id == tap.reader_id}
+    if mine:
+        turn.change(choices={**turn.site.choices, **mine})
+    return bool(mine)
 
 
 def choose(turn: Turn, choice_id: str, evse_id: str) -> str | None:

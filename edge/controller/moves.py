@@ -85,7 +85,7 @@ def begin(turn: Turn, outlet: Outlet, sign: Sign) -> None:
     session = tell(turn, session, "Started", "Authorized")
     turn.set(outlet.evse_id, session=session, card=None, stop=None, receipt=None, message=None,
              began_ns=turn.now_ns, sampled_ns=turn.now_ns, language=card.record.language, shorts=0,
-             idle_ns=None, woken=False, paused=False, replug_ns=None)
+             idle_ns=None, woken=False, paused=False, replug_ns=None, last_ref=None)
 
 
 def _note_card(turn: Turn, card: Card, session: Session) -> None:
@@ -244,11 +244,12 @@ def finish(turn: Turn, outlet: Outlet, sign: Sign) -> None:
     quotas.count(turn, session)
     turn.emit(PriceSession(evse_id=outlet.evse_id, session=session))
     turn.set(outlet.evse_id, session=None, stop=None, receipt=receipt(session),
-             receipt_ns=turn.now_ns)
+             receipt_ns=turn.now_ns, last_ref=session.token.ref)
 
 
 def forget(turn: Turn, outlet: Outlet, sign: Sign) -> None:
-    turn.set(outlet.evse_id, card=None, stop=None, plugged_ns=None, language=None, read_asked_ns=None)
+    turn.set(outlet.evse_id, card=None, stop=None, plugged_ns=None, language=None, read_asked_ns=None,
+             last_ref=None)
 
 
 _BY_FAULT = frozenset({Sign.TRIPPED, Sign.CUT})

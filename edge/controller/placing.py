@@ -1,9 +1,11 @@
 """Where a good card takes effect, of the EVSEs that its reader serves (decision 0031).
 
 1. Its own session ends, unless it may have several at once and a car waits for a card.
-2. A car that waits for a card gets it: the only one, or the one that is chosen (`choosing.py`).
+2. A car that waits for a card gets it: the only one, or the one that is chosen (`choosing.py`). One
+   whose session this very card began and ended charges again.
 3. A session of the same user or group ends; any session, for a master's or a technician's card.
 4. It waits for the next plug; shown again before that, it is taken back.
+5. Where no EVSE is free for a plug, a car whose session another card began and that is over gets it.
 """
 
 from edge.controller import bad_taps, choosing, reserving, telling
@@ -22,7 +24,7 @@ from edge.controller.idtoken import Level, Role, TokenRecord
 from edge.controller.phase import LIVE, Phase
 from edge.controller.refusal import Refused, Why
 from edge.controller.state import Card, Outlet
-from edge.controller.turn import Turn
+from edge.controller.turn import NS, Turn
 
 #: Where nothing comes of a card, the log says what is of the card first, then the nearest hope.
 _LEAST = (Why.RESERVED, Why.NOT_YOURS, Why.BUSY, Why.TOO_SOON, Why.UNPLUG_FIRST, Why.OUT_OF_ORDER,
@@ -31,7 +33,8 @@ _LEAST = (Why.RESERVED, Why.NOT_YOURS, Why.BUSY, Why.TOO_SOON, Why.UNPLUG_FIRST,
 
 def place(turn: Turn, tap: CardPresented, record: TokenRecord) -> None:
     """A card that somebody vouches for, by `record`, and that has proven what it should."""
-    if choosing.is_pending(turn, tap):
+    card = card_of(turn, tap, record)
+    if choosing.is_pending(turn, tap, card):
         turn.emit(TellReader(reader_id=tap.reader_id, accepted=True))  # the screen asks already
         return
     live, own = sessions_at(turn, tap), own_sessions(turn, tap)
@@ -42,13 +45,14 @@ def place(turn: Turn, tap: CardPresented, record: TokenRecord) -> None:
     if young:
         end(turn, tap, young[0])  # which says why it does not
         return
-    card = card_of(turn, tap, record)
     refusals = {e: refused for e in tap.evse_ids
                 if (refused := why_not(turn, card, turn.outlets[e])) is not None}
     waiting = _waiting(turn, record, [turn.outlets[e] for e in tap.evse_ids if e not in refusals])
     shared = [o for o in live if may_end(o.session, record)]
-    if own and not waiting:
+    if own and all(o.phase is Phase.FINISHED for o in waiting):
         _end_one_of(turn, tap, card, own)
+    elif not waiting and _ends(turn, tap):
+        telling.refuse(turn, tap, Refused(why=Why.TOO_SOON, log="its session is on its way out"))
     elif waiting:
         take_back(turn, record.token)
         choosing.among(turn, tap, card, waiting, stops=False)
@@ -88,28 +92,54 @@ def _master(turn: Turn, tap: CardPresented, record: TokenRecord, live: list[Outl
 def _waiting(turn: Turn, record: TokenRecord, free: list[Outlet]) -> list[Outlet]:
     """The cars that this card could start, who has waited longest first.
 
-    One at an EVSE that was reserved for it is meant before all others, and one whose session is over
-    only where none waits for its first.
+    One at an EVSE that was reserved for it is meant before all others; and where none waits, its own
+    whose session is over. (A fleet's may be any of its cars.)
     """
-    found = [o for o in free if o.phase is not Phase.VACANT]
+    found = [o for o in free if o.phase is Phase.AWAITING_CARD]
     mine = [o for o in found if (kept := reserving.at(turn, o.evse_id)) is not None
             and reserving.is_for(kept, record)]
-    found = mine or [o for o in found if o.phase is Phase.AWAITING_CARD] or found
-    return sorted(found, key=lambda o: (o.plugged_ns or 0, o.evse_id))
+    if not found and record.role is not Role.FLEET:
+        found = [o for o in free if o.phase is Phase.FINISHED and o.last_ref == record.token.ref]
+    return _longest(mine or found)
+
+
+def _longest(outlets: list[Outlet]) -> list[Outlet]:
+    return sorted(outlets, key=lambda o: (o.plugged_ns or 0, o.evse_id))
+
+
+def _ends(turn: Turn, tap: CardPresented) -> bool:
+    """A session that it began here is on its way out, or has just ended: nothing new is meant yet."""
+    return any(
+        (is_own(o.session, tap.token) and o.phase not in LIVE) or is_own(o.restored, tap.token)
+        or (o.phase is Phase.FINISHED and o.last_ref == tap.token.ref
+            and not turn.past(o.receipt_ns, turn.timers.card_dead_s))
+        for o in (turn.outlets[e] for e in tap.evse_ids))
 
 
 def _wait(turn: Turn, tap: CardPresented, card: Card, refusals: dict[str, Refused]) -> None:
-    vacant = tuple(e for e in tap.evse_ids if e not in refusals)
-    if not vacant:
+    free = tuple(e for e in tap.evse_ids if e not in refusals)
+    over = [o for e in free if (o := turn.outlets[e]).phase is Phase.FINISHED]
+    if not free:
+        take_back(turn, tap.token)
         _flag_copy(turn, tap, refusals)
         telling.refuse(turn, tap, min(refusals.values(), key=_rank), refusals)
         return
-    waited = take_back(turn, card.record.token)
-    if not waited:
-        turn.change(cards=(*turn.site.cards, _at(card, vacant)))
-    telling.say(turn, vacant, None)
+    if len(over) == len(free):
+        choosing.among(turn, tap, card, _longest(over), stops=False)
+        return
+    waits = _just_shown(turn, card) or not take_back(turn, tap.token)
+    if waits and all(c.record.token.ref != tap.token.ref for c in turn.site.cards):
+        turn.change(cards=(*turn.site.cards, _at(card, free)))
+    telling.say(turn, telling.idle(turn, tap.evse_ids), None)
     _say_where_not(turn, refusals)
-    turn.emit(TellReader(reader_id=tap.reader_id, accepted=not waited))
+    turn.emit(TellReader(reader_id=tap.reader_id, accepted=waits))
+
+
+def _just_shown(turn: Turn, card: Card) -> bool:
+    """It waits for a plug here since so short a time that it may be the same tap."""
+    dead_ns = int(turn.timers.card_dead_s * NS)
+    return any(c.record.token.ref == card.record.token.ref and set(c.evse_ids) <= set(card.evse_ids)
+               and card.until_ns - c.until_ns < dead_ns for c in turn.site.cards)
 
 
 def _at(card: Card, evse_ids: tuple[str, ...]) -> Card:

@@ -230,6 +230,7 @@ class Outlet(Value):
     message_until_ns: int = 0
     receipt: ReceiptView | None = None
     receipt_ns: int = 0
+    last_ref: str | None = None  # of the token whose session has ended with this plug
     language: str | None = None
 
 

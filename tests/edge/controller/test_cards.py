@@ -111,6 +111,10 @@ def test_a_card_without_a_plug_is_forgotten_after_its_time(desk):
 
 def test_a_card_shown_twice_without_a_plug_is_taken_back(desk):
     desk.tap()
+    desk.run(1)
+    desk.tap()
+    assert len(desk.site.cards) == 1 and note(desk)[1], "a tap that went on and off"
+    desk.run(3)
     desk.tap()
     assert not desk.site.cards and not note(desk)[1]
 
@@ -246,6 +250,19 @@ def test_a_card_held_to_the_reader_does_not_start_again_what_it_has_just_ended()
     desk.run(4)
     desk.tap()
     assert desk.outlet().phase == "ready", "another session of the same car"
+
+
+@pytest.mark.parametrize("role", [Role.DRIVER, Role.FLEET])
+def test_a_card_that_ends_its_session_in_a_hurry_waits_for_no_plug_beside_it(desk, role):
+    desk.charge("1")
+    desk.run(4)
+    desk.rest("1")  # its car is polite
+    desk.tap(role=role)
+    for _ in range(20):
+        desk.tap(role=role)
+        assert not desk.site.cards and desk.outlet("2").message == "card_too_soon"
+        desk.run(0.1)
+    assert desk.outlet("1").phase == "finished"
 
 
 def test_a_fleet_card_held_to_the_reader_starts_one_car():

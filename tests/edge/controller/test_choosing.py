@@ -4,7 +4,7 @@ from core_desk import ANNA, BERT, CARL, Desk, plan
 
 from edge.controller.card_policy import CardPolicy, Choosing
 from edge.controller.effects import TellReader
-from edge.controller.idtoken import Role
+from edge.controller.idtoken import IdToken, Role
 from edge.controller.request import Origin
 
 OLDEST = CardPolicy(choosing=Choosing.OLDEST)
@@ -191,3 +191,58 @@ def test_a_reserved_car_is_meant_without_a_question():
     desk.plug("1")
     desk.tap()
     assert phases(desk) == ["ready", "awaiting_card"]
+
+
+def over(token: IdToken, evses: int = 2) -> Desk:
+    """The car at 1 was charged with this card and still stands there."""
+    desk = Desk(plan(evses))
+    desk.charge("1", token)
+    desk.run(4)
+    desk.tap(token)
+    desk.until(lambda: desk.outlet("1").phase == "finished")
+    desk.run(4)
+    return desk
+
+
+def test_a_card_before_the_plug_starts_no_strangers_car_whose_session_is_over():
+    desk = over(BERT)
+    desk.tap()
+    assert desk.outlet("1").card is None and len(desk.site.cards) == 1
+    desk.plug("2")
+    assert desk.outlet("2").session.token.ref == ANNA.ref and desk.outlet("1").session is None
+
+
+def test_it_ends_its_own_or_its_groups_session_rather_than_to_start_such_a_car():
+    for card in ({"role": Role.FLEET}, {"concurrent": 2}, {"group_ref": "family"}):
+        desk = over(BERT)
+        desk.plug("2")
+        desk.tap(CARL if "group_ref" in card else ANNA, **card)
+        desk.run(4)
+        desk.tap(**card)
+        desk.run(0.3)
+        assert desk.outlet("1").session is None, card
+        assert desk.outlet("2").session is None or desk.outlet("2").session.stop_reason == "Local", card
+
+
+def test_its_own_car_charges_again_and_where_no_bay_is_free_anybodys_does():
+    for evses, token, role, again in ((2, BERT, Role.DRIVER, True), (1, BERT, Role.FLEET, True),
+                                      (1, ANNA, Role.DRIVER, True), (2, BERT, Role.FLEET, False),
+                                      (2, ANNA, Role.DRIVER, False)):
+        desk = over(BERT, evses)
+        desk.tap(token, role=role)
+        desk.run(0.3)
+        assert (desk.outlet("1").session is not None) is again, (evses, token.last4, role)
+        assert len(desk.site.cards) == (not again)
+    desk = over(BERT)
+    desk.tap()
+    desk.bounce("1", away_s=6)
+    assert desk.outlet("1").session.token.ref == ANNA.ref, "plugged in anew it is a car like any other"
+
+
+def test_what_is_known_of_a_card_by_now_counts_when_its_choice_is_settled():
+    desk = two_waiting()
+    desk.tap()
+    desk.tap(expires_utc="2020-01-01T00:00:00Z")
+    assert chosen(desk, "1") is None
+    desk.run(0.3)
+    assert desk.outlet("1").session is None and desk.outlet("1").message == "card_expired"
