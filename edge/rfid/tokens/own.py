@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from edge.controller.idtoken import Level
+from edge.controller.idtoken import Level, TokenStatus
 from edge.controller.struct import Value
 from edge.controller.trouble import DeviceError
 from edge.rfid.tokens.csv_import import Read
@@ -30,8 +30,9 @@ class CardRefused(DeviceError):
 def enter(store: TokenStore, cards: Sequence[Read], *, apply: bool) -> Entered:
     """All of them or none; without `apply` nothing but the counting.
 
-    A card keeps the keys and the level that it has to prove. Raises CardRefused for a level that needs
-    keys which nobody here has, StoreError.
+    A card keeps the keys and the level that it has to prove, and stays blocked: a sheet is older than
+    the loss of a card, and whoever means that one card names it (`card add`). Raises CardRefused for
+    a level that needs keys which nobody here has, StoreError.
     """
     changed, rows = 0, []
     for card in cards:
@@ -49,7 +50,10 @@ def enter(store: TokenStore, cards: Sequence[Read], *, apply: bool) -> Entered:
 
 def _merged(card: Read, new: Entry, known: Entry | None) -> Entry:
     if known is not None:
-        record = replace(new.record, min_level=max(new.record.min_level, known.record.min_level))
+        was = known.record
+        blocked = TokenStatus.BLOCKED in (was.status, new.record.status)
+        record = replace(new.record, min_level=max(new.record.min_level, was.min_level),
+                         status=TokenStatus.BLOCKED if blocked else new.record.status)
         new = replace(new, record=record, secret=known.secret, name=new.name or known.name)
     secret, level = new.secret or NO_SECRET, new.record.min_level
     if (level == Level.MUTUAL and not secret.keys) or (level == Level.SUN and not secret.sun_key):
