@@ -9,6 +9,7 @@ from collections.abc import Mapping
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "add": ("edge.rfid.hand_command", "add a card, or change what is known of it"),
     "block": ("edge.rfid.hand_command", "keep a card and refuse it"),
+    "unblock": ("edge.rfid.hand_command", "take back a block; what the list says holds again"),
     "remove": ("edge.rfid.hand_command", "forget a card; its sessions can still be billed"),
     "list": ("edge.rfid.list_command", "show the cards; apply, make, show: the operator's signed list"),
     "read": ("edge.enrolment.read_command", "show one card: its number in all forms, what it proves"),

@@ -1,4 +1,4 @@
-"""`forecourt card add|block|remove|list`: cards by hand. Shows no number in full."""
+"""`forecourt card add|block|unblock|remove|list`: cards by hand. Shows no number in full."""
 
 import argparse
 import json
@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--expires", type=_utc, metavar="UTC", help="2027-01-31 or 2027-01-31T12:00:00Z")
     add.set_defaults(run=_add)
     for name, run, text in (("block", _block, "keep a card and refuse it"),
+                            ("unblock", _unblock, "take back a block; what the list says holds again"),
                             ("remove", _remove, "forget a card; its sessions can still be billed")):
         command = commands.add_parser(name, parents=[common], help=text)
         command.add_argument("uid", metavar="UID")
@@ -73,6 +74,17 @@ def _add(store: TokenStore, args: argparse.Namespace) -> int:
 
 def _block(store: TokenStore, args: argparse.Namespace) -> int:
     return _known(store.block(parse_uid(args.uid)), "blocked")
+
+
+def _unblock(store: TokenStore, args: argparse.Namespace) -> int:
+    uid = parse_uid(args.uid)
+    if not store.unblock(uid):
+        print("this card is not blocked here (a block by the operator is taken back by his list)",
+              file=sys.stderr)
+        return 1
+    found = store.find(store.token(uid).ref)
+    print("unblocked" if found is None else _line(found.entry.record))
+    return 0
 
 
 def _remove(store: TokenStore, args: argparse.Namespace) -> int:

@@ -203,6 +203,21 @@ class TokenStore:
             self._enter(replace(entry, record=replace(record, status=TokenStatus.BLOCKED)))
         return True
 
+    def unblock(self, uid: bytes) -> bool:
+        """Takes a block of ours back; False where there is none. What the operator's list, or the
+        cloud, says of the card holds again; one that was only entered here is good as it was.
+        """
+        ref = self.token(uid).ref
+        with self.wall("unblock a card"), database.transaction(self.db):
+            known = self.find(ref)
+            if known is None or not known.own or known.entry.record.status is not TokenStatus.BLOCKED:
+                return False
+            self.db.execute("DELETE FROM own WHERE ref = ?", (bytes.fromhex(ref),))
+            if self.find(ref) is None and self.taps.remembered(ref, None) is None:
+                good = replace(known.entry.record, status=TokenStatus.ACCEPTED)
+                self._enter(replace(known.entry, record=good))
+        return True
+
     def remove(self, uid: bytes) -> bool:
         """Forgets the token; False for one that nobody knows. One of the operator's list is unknown
         here from now on. Its key stays: sessions on record are still to be billed.

@@ -45,6 +45,8 @@ class Vault:
 
         Raises VaultError, and OSError when a folder refuses.
         """
+        if not state_dir.is_dir():
+            raise VaultError(f"{state_dir}: got no such folder, expected the controller's state folder")
         used = (state_dir / CARDS_FILE).exists()  # looked at first: a pepper comes before its cards
         found = _find(PEPPER, PEPPER_BYTES, state_dir, credentials)
         if found is None and used:

@@ -29,6 +29,9 @@ def test_a_card_is_added_listed_blocked_and_removed(card):
         "expires_utc": "2027-01-31T00:00:00.000Z", "min_level": 0}]
     assert card("block", "04A3C6CAE26180")[:2] == (0, "blocked\n")
     assert "Blocked" in card("list")[1]
+    code, out, _ = card("unblock", UID)
+    assert (code, "Accepted" in out, "SE-FCT-C1" in out) == (0, True, True)
+    assert "not blocked here" in card("unblock", UID)[2]
     assert card("remove", UID)[0] == 0
     assert card("list", "--json")[1] == "[]\n"
 
@@ -58,7 +61,9 @@ def test_numbers_that_cannot_be_stored_end_with_status_2_and_a_reason(card, word
 
 def test_a_folder_that_cannot_be_used_ends_with_status_2(tmp_path, capsys):
     assert main(["list", "--state-dir", str(tmp_path / "missing")]) == 2
-    assert "missing" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "missing" in told
+    assert "expected the controller's state folder" in told
 
 
 @pytest.mark.parametrize("words", [["add"], [], ["add", "DEADBEEF", "--expires", "soon"]])

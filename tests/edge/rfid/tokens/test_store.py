@@ -235,6 +235,28 @@ def test_block_remove_and_list(store):
     assert not store.block(UID)
 
 
+def test_a_block_that_is_taken_back_leaves_the_card_as_it_was(store):
+    store.add(UID, TokenRecord(token=store.token(UID, contract_id="C1"), language="sv"))
+    before = store.list()
+    assert not store.unblock(UID)
+    assert store.block(UID)
+    assert store.unblock(UID)
+    assert store.list() == before
+    assert not store.unblock(OTHER)
+
+
+def test_after_a_block_was_taken_back_the_operators_list_says_what_holds(store):
+    row = store.rows.pack(Entry(record=TokenRecord(token=store.token(UID, contract_id="C1"))))
+    store.db.execute("INSERT INTO list_0 VALUES (?, ?, ?)", row)
+    store.block(UID)
+    blocked = Entry(record=TokenRecord(token=store.token(UID), status=TokenStatus.BLOCKED))
+    store.db.execute("UPDATE list_0 SET record = ?2, private = ?3 WHERE ref = ?1",
+                     store.rows.pack(blocked))
+    assert store.unblock(UID)
+    assert [r.status for r in store.list()] == [TokenStatus.BLOCKED]
+    assert not store.unblock(UID)  # it is the operator's
+
+
 def test_a_random_number_is_never_enrolled(store):
     with pytest.raises(UidError, match="made up"):
         store.add(PHONE)
