@@ -50,9 +50,11 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="forecourt card list", description=(
-        "The operator's signed list of cards. Without a verb: the cards that may charge here"))
+        "The operator's signed list of cards. Without a verb: all cards that are known here, as "
+        "`forecourt card list --state-dir DIR --json`"))
     site = argparse.ArgumentParser(add_help=False)
-    site.add_argument("--site", type=Path, default=SITE_FILE, metavar="site.toml")
+    site.add_argument("--site", type=Path, default=SITE_FILE, metavar="site.toml",
+                      help=f"(default: {SITE_FILE})")
     site.add_argument("--credentials", type=Path, metavar="DIR", help="secrets from systemd, if any")
     site.add_argument("--json", action="store_true", help="for a machine")
     verbs = parser.add_subparsers(required=True, metavar="VERB")

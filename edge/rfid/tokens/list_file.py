@@ -26,7 +26,8 @@ _LENGTH_BYTES = 4
 
 Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 KeyId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
-Version = Annotated[int, msgspec.Meta(ge=1, lt=2**53)]
+VERSION_END = 2**53
+Version = Annotated[int, msgspec.Meta(ge=1, lt=VERSION_END)]
 Utc = Annotated[str, msgspec.Meta(
     pattern=r"^20\d\d-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d(\.\d{3})?Z$")]
 

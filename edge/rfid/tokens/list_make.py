@@ -16,7 +16,7 @@ from edge.controller.idtoken import Level
 from edge.controller.struct import Value
 from edge.rfid.proof.diversify import card_key
 from edge.rfid.tokens.list_entry import Card, Entry, Secret, check, encode_chunks
-from edge.rfid.tokens.list_file import FORMAT, ListRefused, Manifest, Version
+from edge.rfid.tokens.list_file import FORMAT, VERSION_END, ListRefused, Manifest, Version
 from edge.rfid.tokens.list_seal import TAG_BYTES, ChunkCipher, new_key, wrap
 from edge.rfid.tokens.list_sign import BadKey, SignKey, key_id, public_of, read_private
 from edge.rfid.tokens.secret import Protocol
@@ -120,9 +120,12 @@ def build(entries: Sequence[Entry], order: Order, key: SignKey) -> tuple[bytes, 
         if before != number:
             raise ListRefused("make a list", where=f"the cards, entries {before} and {number}",
                               got="the same card", expected="each card once")
-    if order.base is not None and order.base >= order.version:
+    if not 1 <= order.version < VERSION_END:
+        raise ListRefused("make a list", where="the order", got=f"version {order.version}",
+                          expected=f"1 to {VERSION_END - 1}")
+    if order.base is not None and not 1 <= order.base < order.version:
         raise ListRefused("make a list", where="the order", got=f"base {order.base}",
-                          expected=f"one below version {order.version}")
+                          expected=f"one from 1, and below version {order.version}")
     chunks = list(encode_chunks(entries, TAG_BYTES))
     sealed = None
     if order.to is not None:

@@ -55,6 +55,14 @@ def test_a_list_goes_from_the_desk_to_the_site(desk):
     assert "Anna" not in listed
 
 
+def test_a_version_that_no_site_takes_is_refused_at_the_desk(desk):
+    for wrong in ("0", "-2", str(2**53)):
+        code, _, err = make(desk, "--version", wrong, "--fleet", "DESK/fleet.json",
+                            key=[] if (desk.folder / "op.pem").exists() else ["--new-key"])
+        assert (code, f"got version {wrong}" in err) == (2, True)
+        assert not (desk.folder / "7.fclist").exists()
+
+
 def test_what_the_desk_refuses(desk):
     assert "without keys" in make(desk, key=["--new-key"])[2]  # level 3, no fleet
     assert "there already" in make(desk, key=["--new-key"])[2]
