@@ -16,7 +16,7 @@ LEVELS = {
     Level.MUTUAL: "its key, both ways",
     Level.CERTIFICATE: "its certificate, and the key that belongs to it",
 }
-_WIDTH = 18
+_WIDTH = 25
 
 
 def told(shown: Shown, allowed: dict[str, str]) -> CardShown:
