@@ -107,7 +107,7 @@ def _give(turn: Turn, outlet: Outlet, cards: list[Card]) -> None:
         cards.remove(card)
         refused = judge(turn, card.record, card.level, outlet.evse_id, card.source)
         if refused is not None:
-            telling.say(turn, (outlet.evse_id,), refused.why)
+            telling.say_why(turn, (outlet.evse_id,), refused.why)
             continue
         turn.set(outlet.evse_id, card=msgspec.structs.replace(
             card, until_ns=turn.now_ns + int(turn.timers.plug_in_s * NS)))

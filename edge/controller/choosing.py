@@ -16,6 +16,7 @@ from edge.controller.turn import NS, Turn
 def among(turn: Turn, tap: CardPresented, card: Card, outlets: list[Outlet], *, stops: bool) -> None:
     """Settle on one of these, the first of which has the best claim; or ask which one is meant."""
     policy = turn.plan.cards
+    telling.say(turn, telling.idle(turn, tap.evse_ids), None)
     choice = Choice(id=_fresh(turn), reader_id=tap.reader_id, card=card, stops=stops,
                     evse_ids=tuple(o.evse_id for o in outlets),
                     until_ns=turn.now_ns + int(policy.choose_s * NS))

@@ -151,7 +151,7 @@ def _say_where_not(turn: Turn, refusals: dict[str, Refused]) -> None:
     """It waits for a plug elsewhere: who stands with his car where it is not good for is told."""
     for evse_id, refused in refusals.items():
         if turn.outlets[evse_id].phase is Phase.AWAITING_CARD:
-            telling.say(turn, (evse_id,), refused.why)
+            telling.say_why(turn, (evse_id,), refused.why)
 
 
 def _rank(refused: Refused) -> int:

@@ -33,6 +33,12 @@ class Why(enum.StrEnum):
     UNPLUG_FIRST = "card_unplug_first"
 
 
+#: What a page of its own explains: it stays long enough to be read, from a step away.
+EXPLAINED = frozenset({
+    Why.REFUSED, Why.COPY, Why.AGAIN, Why.RANDOM, Why.EXPIRED, Why.NOT_NOW, Why.NOT_HERE, Why.QUOTA,
+    Why.OFFLINE, Why.TRY_LATER})
+
+
 class Refused(Value):
     """`log` says it in full, without any number of a card."""
 

@@ -135,6 +135,7 @@ class Timers(Value):
     telemetry_s: float = 10.0
     receipt_s: float = 60.0
     message_s: float = 5.0
+    explained_s: float = 10.0  # a refusal that a page of its own explains
     board_lost_s: float = 3.0  # without a valid poll
     meter_lost_s: float = 10.0  # without a good reading
     cloud_lost_s: float = 5.0

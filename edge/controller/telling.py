@@ -8,7 +8,7 @@ from edge.controller.effects import NoteRefusal, Stream, TellReader
 from edge.controller.events import CardPresented
 from edge.controller.phase import LIVE
 from edge.controller.records import EV_SECURITY, SecurityEvent
-from edge.controller.refusal import Refused
+from edge.controller.refusal import EXPLAINED, Refused, Why
 from edge.controller.turn import NS, Turn
 
 # OCPP 2.0.1's list of security events (Part 2, Appendices) has none of its own for a card, so these are
@@ -26,6 +26,11 @@ def say(turn: Turn, evse_ids: Iterable[str], message: str | None, for_s: float |
     until_ns = turn.now_ns + int((turn.timers.message_s if for_s is None else for_s) * NS)
     for evse_id in evse_ids:
         turn.set(evse_id, message=message, message_until_ns=until_ns)
+
+
+def say_why(turn: Turn, evse_ids: Iterable[str], why: Why) -> None:
+    """A refusal, on the screens of these EVSEs, for as long as it takes to read it."""
+    say(turn, evse_ids, why, turn.timers.explained_s if why in EXPLAINED else None)
 
 
 def idle(turn: Turn, evse_ids: Iterable[str]) -> tuple[str, ...]:
@@ -46,7 +51,7 @@ def refuse(turn: Turn, tap: CardPresented, refused: Refused,
            each: Mapping[str, Refused] | None = None) -> None:
     """Nothing comes of this card. `each`: what the screen of each EVSE says instead."""
     for evse_id in idle(turn, tap.evse_ids):
-        say(turn, (evse_id,), (refused if each is None else each.get(evse_id, refused)).why)
+        say_why(turn, (evse_id,), (refused if each is None else each.get(evse_id, refused)).why)
     turn.emit(TellReader(reader_id=tap.reader_id, accepted=False),
               NoteRefusal(reader_id=tap.reader_id, why=refused.why, log=refused.log,
                           token_ref=tap.token.ref, last4=tap.token.last4))

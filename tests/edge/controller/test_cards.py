@@ -50,7 +50,7 @@ def test_who_may_not_charge_is_told_so_and_starts_nothing(case):
     refusal = desk.effects(NoteRefusal)[-1]
     assert (refusal.why, refusal.reader_id, refusal.token_ref) == (message, "front", ANNA.ref)
     assert refusal.log and ANNA.ref not in refusal.log and ANNA.last4 not in refusal.log
-    desk.run(6)
+    desk.run(11)
     assert desk.outlet().message is None
 
 
@@ -298,6 +298,21 @@ def test_what_is_told_to_a_driver_who_waits_is_not_told_to_one_who_charges(desk)
     desk.plug("2")
     desk.tap(BERT, known=False)
     assert (desk.outlet("1").message, desk.outlet("2").message) == (None, "card_refused")
+
+
+def test_a_refusal_that_is_explained_stays_for_ten_seconds_or_until_a_card_is_taken(desk):
+    for said, seconds in (({"known": False}, 10), ({"role": Role.MASTER}, 5)):
+        desk.tap(**said)
+        desk.run(seconds - 0.1)
+        assert desk.outlet().message is not None, said
+        desk.run(0.2)
+        assert desk.outlet().message is None
+    desk.charge("1")
+    desk.run(4)
+    desk.tap(BERT, known=False)
+    assert desk.outlet("2").message == "card_refused"
+    desk.tap()
+    assert desk.outlet("2").message is None and ends(desk)
 
 
 def test_a_reader_that_serves_nothing_of_ours_does_nothing(desk):

@@ -3,7 +3,7 @@
 from looped import looped
 from pages_of_screens import LANGUAGES, assert_fits, said
 
-from edge.controller.refusal import Why
+from edge.controller.refusal import EXPLAINED, Why
 from edge.controller.snapshot import ChoiceView, Screen, Snapshot
 from edge.ui.card_pages import choice_for, choice_page, refused_at, refused_page
 from edge.ui.screen_model import ScreenModel, Tone
@@ -38,6 +38,10 @@ def test_an_explained_refusal_fits_and_names_the_phone(shown, why: Why, language
     page = refused(shown, why, language)
     assert_fits(page)
     assert PHONE in said(page)
+
+
+def test_what_a_page_explains_stays_long_enough_to_be_read() -> None:
+    assert {why for why in Why if Wording.explains(why)} == EXPLAINED
 
 
 def test_a_copied_card_is_told_what_to_do_and_whom_to_call(shown) -> None:
