@@ -12,7 +12,7 @@ from edge.controller.allowed import judge
 from edge.controller.at_outlet import take_back, waits
 from edge.controller.effects import AskCloud, RememberCard
 from edge.controller.events import CardAnswered, CardPresented
-from edge.controller.idtoken import Source, TokenRecord, TokenStatus
+from edge.controller.idtoken import Level, Source, TokenRecord, TokenStatus
 from edge.controller.placing import place
 from edge.controller.refusal import Refused, Why
 from edge.controller.state import Question
@@ -38,7 +38,9 @@ def ask(turn: Turn, tap: CardPresented) -> None:
     """Ask the cloud, or do without. A card that is shown again meanwhile is not asked about again."""
     policy, asked = turn.plan.cards, _about(turn, tap)
     if asked is not None:
-        _put(turn, msgspec.structs.replace(asked, reader_id=tap.reader_id, evse_ids=tap.evse_ids))
+        _put(turn, msgspec.structs.replace(
+            asked, reader_id=tap.reader_id, evse_ids=tap.evse_ids, level=min(asked.level, tap.level),
+            token=min(asked.token, tap.token, key=lambda token: token.level)))  # a copy may be with it
         telling.say(turn, telling.idle(turn, tap.evse_ids), ASKING, policy.online_s)
         return
     if tap.record is not None and tap.record.status is not TokenStatus.ACCEPTED:
@@ -65,7 +67,8 @@ def answered(turn: Turn, event: CardAnswered) -> None:
     record, error = event.record, event.error
     if question is None:
         if record is not None and not error:
-            turn.emit(RememberCard(record=record, until_utc=event.until_utc))
+            turn.emit(RememberCard(record=_as_proven(record, record.token.level),
+                                   until_utc=event.until_utc))
         return
     _drop(turn, question)
     if record is not None and record.token.ref != question.token.ref:
@@ -75,8 +78,8 @@ def answered(turn: Turn, event: CardAnswered) -> None:
         return
     token, ours = question.token, question.record
     record = record or TokenRecord(token=token, status=TokenStatus.UNKNOWN)
-    record = msgspec.structs.replace(record, token=msgspec.structs.replace(
-        token, contract_id=record.token.contract_id or token.contract_id))
+    record = _as_proven(msgspec.structs.replace(record, token=msgspec.structs.replace(
+        token, contract_id=record.token.contract_id or token.contract_id)), question.level)
     turn.emit(RememberCard(record=record, until_utc=event.until_utc))
     if record.status is not TokenStatus.ACCEPTED:
         _refuse(turn, _tap(question), f"the cloud says {record.status}")
@@ -87,6 +90,15 @@ def answered(turn: Turn, event: CardAnswered) -> None:
             record = _within(record, ours)
         place(turn, msgspec.structs.replace(
             _tap(question), record=record, source=Source.CLOUD), record)
+
+
+def _as_proven(record: TokenRecord, level: Level) -> TokenRecord:
+    """The cloud's word about a card that has proven itself is none about a bare number that is copied
+    from it. (What else a card can prove it proves by its record here.)
+    """
+    if level < Level.CERTIFICATE:
+        return record
+    return msgspec.structs.replace(record, min_level=max(record.min_level, level))
 
 
 def _within(record: TokenRecord, ours: TokenRecord) -> TokenRecord:

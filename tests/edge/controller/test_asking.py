@@ -309,3 +309,26 @@ def test_a_card_that_somebody_here_vouches_for_by_now_is_no_longer_asked_about()
     desk.run(4)
     answer(desk, TokenRecord(token=ANNA))
     assert len(desk.site.cards) == 1, "the late word takes nothing back"
+
+
+def test_what_the_cloud_says_of_a_card_that_proved_itself_is_not_said_of_its_number():
+    for late in (False, True):
+        desk = site()
+        desk.plug()
+        proven = msgspec.structs.replace(ANNA, level=Level.CERTIFICATE)
+        desk.tap(proven, known=False, level=Level.CERTIFICATE)
+        if late:
+            desk.run(4)
+        answer(desk, TokenRecord(token=proven))
+        assert late or desk.outlet().phase == "ready"
+        assert desk.effects(RememberCard)[-1].record.min_level is Level.CERTIFICATE
+
+
+def test_a_question_is_about_the_least_that_was_shown_of_a_card_meanwhile():
+    """A copy is shown at another reader while the cloud is asked about the card."""
+    desk = site(CardPolicy(min_level=Level.CERTIFICATE), evses=2)
+    desk.plug("2")
+    desk.tap(known=False, level=Level.CERTIFICATE, evse_ids=("1",))
+    desk.tap(known=False, evse_ids=("2",))
+    answer(desk, TokenRecord(token=ANNA))
+    assert desk.outlet("2").phase == "awaiting_card" and desk.outlet("2").message == "card_refused"
