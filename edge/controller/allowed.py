@@ -28,6 +28,17 @@ def judge(turn: Turn, record: TokenRecord, level: Level, evse_id: str,
             or in_use(turn, record))
 
 
+def judge_ending(turn: Turn, record: TokenRecord, level: Level, evse_id: str,
+                 source: Source) -> Refused | None:
+    """Why this token may not end here what another began: hours and what it takes do not matter. What
+    makes a technician's card good for every session has to be good itself.
+    """
+    refused = _known(turn, record, level) or _dates(turn, record)
+    if refused is None and record.role is Role.SERVICE:
+        return _here(turn, record, evse_id) or _fresh(turn, level, source)
+    return refused
+
+
 def in_use(turn: Turn, record: TokenRecord) -> Refused | None:
     """Whether its account has as many sessions as it may, those too that wait to be resumed."""
     most = record.concurrent

@@ -9,7 +9,7 @@
 """
 
 from edge.controller import bad_taps, choosing, reserving, telling
-from edge.controller.allowed import judge
+from edge.controller.allowed import judge, judge_ending
 from edge.controller.at_outlet import (
     card_of,
     end,
@@ -48,7 +48,8 @@ def place(turn: Turn, tap: CardPresented, record: TokenRecord) -> None:
     refusals = {e: refused for e in tap.evse_ids
                 if (refused := why_not(turn, card, turn.outlets[e])) is not None}
     waiting = _waiting(turn, record, [turn.outlets[e] for e in tap.evse_ids if e not in refusals])
-    shared = [o for o in live if may_end(o.session, record)]
+    shared = [o for o in live if may_end(o.session, record)
+              and judge_ending(turn, record, tap.level, o.evse_id, tap.source) is None]
     if own and all(o.phase is Phase.FINISHED for o in waiting):
         _end_one_of(turn, tap, card, own)
     elif not waiting and _ends(turn, tap):

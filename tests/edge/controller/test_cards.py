@@ -5,6 +5,7 @@ import pytest
 from core_desk import ANNA, BERT, Desk, plan
 from looped import looped
 
+from edge.controller.card_policy import CardPolicy
 from edge.controller.cards import may_stop
 from edge.controller.effects import NoteRefusal, TellReader
 from edge.controller.events import CardPresented
@@ -179,6 +180,9 @@ def test_a_strangers_card_does_not_stop_a_session(desk):
     ({}, {"role": Role.MASTER, "status": TokenStatus.BLOCKED}, False),
     ({}, {"role": Role.MASTER, "min_level": Level.MUTUAL}, False),
     ({}, {"role": Role.MASTER, "expires_utc": "2026-01-01T00:00:00.000Z"}, False),
+    ({}, {"role": Role.SERVICE, "expires_utc": "2026-01-01T00:00:00.000Z"}, False),
+    ({}, {"role": Role.SERVICE, "evse_groups": ("staff",)}, False),
+    ({"group_ref": "family"}, {"group_ref": "family", "expires_utc": "2026-01-01T00:00:00Z"}, False),
     ({}, {"role": Role.FLEET}, False),
 ])
 def test_who_else_may_end_a_session(case):
@@ -190,6 +194,18 @@ def test_who_else_may_end_a_session(case):
     desk.tap(BERT, **theirs)
     assert ends(desk) is may
     assert desk.effects(TellReader)[-1].accepted is may
+
+
+def test_where_a_site_wants_proof_a_bare_number_ends_no_session_of_others():
+    for theirs in ({"role": Role.SERVICE}, {"role": Role.MASTER}, {"group_ref": "family"}):
+        desk = Desk(plan(1, cards=CardPolicy(min_level=Level.MUTUAL)))
+        desk.plug()
+        desk.tap(ANNA, level=Level.MUTUAL, group_ref="family")
+        desk.run(4)
+        desk.tap(BERT, **theirs)
+        assert not ends(desk) and note(desk) == ("card_refused", False)
+        desk.tap(BERT, level=Level.MUTUAL, **theirs)
+        assert ends(desk)
 
 
 def test_a_master_card_says_so_in_the_row_and_in_the_audit(desk):
