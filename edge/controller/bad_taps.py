@@ -2,7 +2,7 @@
 
 A tap is bad if nobody vouches for its card, or if the card does not prove what it should. The wait
 doubles while they go on, up to ten minutes; a card that is good is served at any time. A card that was
-taken away too soon is no bad tap.
+taken away too soon is no bad tap, unless it should have proven itself: so does a copy that cannot.
 """
 
 import msgspec

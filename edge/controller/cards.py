@@ -12,13 +12,12 @@ from edge.controller import asking, bad_taps, choosing, free_vend, placing, rese
 from edge.controller.allowed import judge
 from edge.controller.at_outlet import closed_to, end, is_own, may_end
 from edge.controller.events import CardPresented
-from edge.controller.idtoken import Unproven
+from edge.controller.idtoken import Level, Unproven
 from edge.controller.phase import LIVE, Phase
 from edge.controller.refusal import Refused, Why
 from edge.controller.state import Card, Outlet
 from edge.controller.turn import NS, Turn
 
-_SILENT = (Unproven.TORN, Unproven.OUTDATED)
 _PROOFS = {  # what a proof that did not hold means, and the security event that tells of it
     Unproven.WRONG: (Why.COPY, "it does not hold its key", telling.INVALID),
     Unproven.REPLAYED: (Why.COPY, "a message that was shown before", telling.REPLAY),
@@ -32,8 +31,8 @@ def present(turn: Turn, tap: CardPresented) -> None:
         return
     if tap.random:
         bad_taps.refuse(turn, tap, Refused(why=Why.RANDOM, log="it makes its number up"))
-    elif tap.unproven is Unproven.TORN:  # no word about the card
-        telling.refuse(turn, tap, Refused(why=Why.AGAIN, log="it was taken away too soon"))
+    elif tap.unproven is Unproven.TORN:
+        _torn(turn, tap)
     elif tap.unproven is Unproven.OUTDATED:
         telling.refuse(turn, tap, Refused(why=Why.EXPIRED, log="its certificate is out of date"))
     elif (doubt := _doubt(tap)) is not None:
@@ -41,6 +40,18 @@ def present(turn: Turn, tap: CardPresented) -> None:
         bad_taps.refuse(turn, tap, refused, event)
     else:
         _proven(turn, tap)
+
+
+def _torn(turn: Turn, tap: CardPresented) -> None:
+    """No word about the card, or about who it is: it may end what it began where nothing says that its
+    number is too little for that. A copy that falls silent when it is asked would go unseen for ever.
+    """
+    if tap.record is None and (own := placing.own_sessions(turn, tap)):
+        end(turn, tap, own[0])
+        return
+    if tap.record is not None and tap.record.min_level > Level.UID:
+        bad_taps.spend(turn, tap.reader_id)
+    telling.refuse(turn, tap, Refused(why=Why.AGAIN, log="it was taken away too soon"))
 
 
 def _doubt(tap: CardPresented) -> tuple[Refused, str] | None:
@@ -74,8 +85,9 @@ def may_stop(outlet: Outlet, tap: CardPresented) -> bool:
     """Whether this card ends what runs here: its own session, or one of its user or group; a master's
     or technician's card ends any.
     """
-    if (outlet.session is None or outlet.phase not in LIVE or tap.random
-            or tap.unproven in _SILENT or _doubt(tap) is not None):
+    if outlet.session is None or outlet.phase not in LIVE or tap.random or _doubt(tap) is not None:
+        return False
+    if tap.unproven is Unproven.OUTDATED or (tap.unproven is Unproven.TORN and tap.record is not None):
         return False
     return is_own(outlet.session, tap.token) or may_end(outlet.session, tap.record)
 

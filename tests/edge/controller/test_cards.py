@@ -86,6 +86,25 @@ def test_a_card_that_is_taken_away_too_soon_is_never_held_against_anybody(desk):
     assert note(desk)[0] == "card_again" and not desk.site.taps
 
 
+def test_a_copy_that_falls_silent_when_it_is_asked_is_told_of_and_holds_up_no_proven_card(desk):
+    for _ in range(20):
+        desk.tap(shown={"unproven": Unproven.TORN}, min_level=Level.MUTUAL)
+        assert note(desk)[0] == "card_again"
+    assert security(desk) == ["InvalidMessages"]
+    desk.tap(level=Level.MUTUAL, min_level=Level.MUTUAL)
+    assert note(desk) == (None, True)
+
+
+def test_who_cannot_be_looked_up_may_end_what_he_began_and_begins_nothing():
+    desk = Desk(plan(1))
+    desk.charge()
+    desk.run(4)
+    desk.tap(BERT, known=False, shown={"unproven": Unproven.TORN})
+    assert not ends(desk) and note(desk) == ("card_again", False)
+    desk.tap(ANNA, known=False, shown={"unproven": Unproven.TORN})
+    assert ends(desk)
+
+
 def test_a_proven_card_starts_at_its_level(desk):
     desk.plug()
     desk.tap(level=Level.MUTUAL, min_level=Level.MUTUAL)
@@ -351,3 +370,6 @@ def test_while_the_controller_ends_a_card_ends_only_what_it_may(desk, own):
     assert not may(TokenRecord(token=token, role=Role.MASTER, min_level=Level.MUTUAL))
     assert not may(TokenRecord(token=BERT, role=Role.MASTER, status=TokenStatus.BLOCKED)) or own
     assert not may(random=True) and not may(unproven=Unproven.TORN)
+    nobody = CardPresented(reader_id="front", evse_ids=("1", "2"), token=token, level=Level.UID,
+                           unproven=Unproven.TORN)
+    assert may_stop(desk.outlet("1"), nobody) is own
