@@ -371,5 +371,5 @@ def test_while_the_controller_ends_a_card_ends_only_what_it_may(desk, own):
     assert not may(TokenRecord(token=BERT, role=Role.MASTER, status=TokenStatus.BLOCKED)) or own
     assert not may(random=True) and not may(unproven=Unproven.TORN)
     nobody = CardPresented(reader_id="front", evse_ids=("1", "2"), token=token, level=Level.UID,
-                           unproven=Unproven.TORN)
+                           record=None, unproven=Unproven.TORN)
     assert may_stop(desk.outlet("1"), nobody) is own
