@@ -18,6 +18,7 @@ from edge.controller.idtoken import (
     TokenStatus,
     Unproven,
 )
+from edge.controller.phase import LIVE
 from edge.controller.pilot import PilotState
 from edge.controller.request import Origin
 from edge.controller.state import Site
@@ -58,6 +59,7 @@ class Watched(Desk):
         self.cloud_said: dict[str, TokenRecord] = {}
         self.asked_ns: dict[str, tuple[int, str]] = {}
         self.policy_sessions = 0
+        self.stopped = [0, 0]  # sessions of others, and its own
         self.begun: dict[Source, int] = dict.fromkeys(Source, 0)
         super().__init__(plan(3, cards=self.policy))
 
@@ -65,6 +67,7 @@ class Watched(Desk):
         event = stamped.event
         if isinstance(event, CardPresented):
             self._tapped(event, effects)
+            self._stopped(event, before)
         for effect in effects:
             if isinstance(effect, AskCloud):
                 assert event.record is None or event.record.status is not TokenStatus.ACCEPTED
@@ -83,6 +86,24 @@ class Watched(Desk):
         assert [e for e in effects if isinstance(e, NoteRefusal)] == [] or told == [False]
         if tap.unproven is None and not tap.random:
             self.shown_ns[tap.token.ref] = self.now_ns
+
+    def _stopped(self, tap: CardPresented, before: Site) -> None:
+        """What a tap ends was its own, its user's or its group's, or is anybody's to end."""
+        for evse_id, outlet in self.site.outlets.items():
+            was = before.outlets[evse_id]
+            session, record = was.session, tap.record
+            asked = any(evse_id in choice.evse_ids for choice in before.choices.values())
+            if session is None or was.phase not in LIVE or outlet.phase in LIVE or asked:
+                continue
+            assert evse_id in tap.evse_ids
+            assert tap.unproven is None and not tap.random
+            self.stopped[session.token.ref == tap.token.ref] += 1
+            if session.token.ref != tap.token.ref:
+                assert record is not None and record.status is TokenStatus.ACCEPTED
+                assert tap.level >= record.min_level
+                assert (record.role in (Role.MASTER, Role.SERVICE)
+                        or (record.group_ref or "") == session.group_ref
+                        or session.account == record.account)
 
     def _began(self, evse_id: str, before: Site) -> None:
         session = self.site.outlets[evse_id].session
@@ -185,15 +206,18 @@ class Watched(Desk):
 
 def test_whatever_is_shown_in_whatever_order() -> None:
     begun: dict[Source, int] = dict.fromkeys(Source, 0)
+    stopped = [0, 0]
     for seed in range(7):
         desk = Watched(random.Random(seed))
         for _ in range(120):
             desk.happen()
         for source, n in desk.begun.items():
             begun[source] += n
+        stopped = [all_of + n for all_of, n in zip(stopped, desk.stopped, strict=True)]
         _ends_in_order(desk)
-    print(begun)
+    print(begun, stopped)
     assert all(begun[source] > 2 for source in (Source.LIST, Source.CLOUD, Source.POLICY))
+    assert min(stopped) > 2
 
 
 def _ends_in_order(desk: Desk) -> None:
