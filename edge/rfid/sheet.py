@@ -76,4 +76,5 @@ def _told(path: Path, problems: Sequence[Problem], how: str) -> str:
     if len(problems) > _SHOWN:
         said.append(f"... and {len(problems) - _SHOWN} more")
     lines = len({problem.line for problem in problems})
-    return "\n".join([*said, f"{how}: {lines} lines are wrong; nothing is used"])
+    wrong = "1 line is" if lines == 1 else f"{lines} lines are"
+    return "\n".join([*said, f"{how}: {wrong} wrong; nothing is used"])

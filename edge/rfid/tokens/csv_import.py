@@ -7,6 +7,7 @@ about one row can be the card of a stranger. Every error of a sheet is told, wit
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from edge.controller.struct import Value
 from edge.rfid.tokens.csv_columns import COLUMNS, CellError, card_of
@@ -81,13 +82,16 @@ def read_lines(data: bytes) -> list[Line]:
         raise SheetError(f"line {rows.line_num}: {error}") from None
 
 
+_NAMES = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16"}
+
+
 def _decoded(data: bytes) -> str:
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data[:error.start].count(b"\n") + 1
-        raise SheetError(f"line {line}: no {encoding.upper()}; save it as CSV UTF-8") from None
+        raise SheetError(f"line {line}: not {_NAMES[encoding]}; save it as CSV UTF-8") from None
 
 
 def _check_names(names: Sequence[str]) -> None:
@@ -132,18 +136,20 @@ def _plain(cell: str) -> str:
 
 def candidates(lines: Sequence[Line]) -> list[Candidate]:
     """The forms that every row fits. Where numbers of 7 and 10 bytes show their makers in all rows,
-    only the forms in which they do. One: that is it. More: a person has to say.
+    only the forms in which they do: also where one of them is a number that a phone made up, for that
+    is no reason to turn all others. One: that is it. More: a person has to say.
     """
-    fitting = []
+    return [Candidate(form=form, examples=tuple(uids[:_EXAMPLES])) for form, uids in _likely(lines)
+            if not any(map(is_random, uids))]
+
+
+def _likely(lines: Sequence[Line]) -> list[tuple[Form, list[bytes]]]:
+    """The forms in which all numbers can be read; those in which makers show, if there are any."""
+    readable = []
     for form in Form:
-        try:
-            uids = [read_as(line.uid, form) for line in lines]
-        except UidError:
-            continue
-        if not any(map(is_random, uids)):
-            fitting.append((form, uids))
-    telling = [(form, uids) for form, uids in fitting if _shows_makers(uids)]
-    return [Candidate(form=form, examples=tuple(uids[:_EXAMPLES])) for form, uids in telling or fitting]
+        with suppress(UidError):
+            readable.append((form, [read_as(line.uid, form) for line in lines]))
+    return [(form, uids) for form, uids in readable if _shows_makers(uids)] or readable
 
 
 def _shows_makers(uids: Sequence[bytes]) -> bool:
@@ -174,7 +180,7 @@ def read_cards(lines: Sequence[Line], form: Form) -> tuple[list[Read], list[Prob
 def why_none(lines: Sequence[Line]) -> list[Problem]:
     """Of a sheet that fits no form: the rows in which the form that most rows fit does not fit."""
     tried = []
-    for form in Form:
+    for form in [form for form, _ in _likely(lines)] or Form:
         problems = [Problem(line=line.number, text=f"as {form.value}: {reason}")
                     for line in lines if (reason := _reason(line, form))]
         tried.append(problems)

@@ -75,6 +75,12 @@ def test_long_numbers_show_their_form_and_short_ones_make_a_person_say_it():
     assert forms_of("DEADBEEF", "12345678901") == []
 
 
+def test_the_made_up_number_of_a_phone_turns_no_other_number():
+    lines = sheet("04A3C6CAE26180", "04B1D27A5C2E80", "08112233")
+    assert candidates(lines) == []
+    assert [problem.line for problem in why_none(lines)] == [4]
+
+
 def test_what_a_spreadsheet_has_done_to_numbers_is_told():
     for text, words in (("1,23457E+15", "rounded"), ("4.29E+09", "rounded"), ("4A3C6CAE26180", "zeros"),
                         ("123,45678", "Wiegand"), ("", "8, 14 or 20"), ("4294967296" * 3, "1 to 25")):
@@ -93,7 +99,7 @@ def test_marks_separators_and_encodings_of_sheets():
         assert (line.number, line.uid, line.cells) == (2, "DEADBEEF", {"contract": "C1"})
     for data, words in ((b"", "no column 'uid'"), (b"04A3C6CAE26180\n", "columns"),
                         (b"uid,colour\n", "'colour'"), (b"uid,uid\n", "twice"),
-                        (b"uid\n\xff\xfe\xe5", "line 2: no UTF-8"), (b"uid\nDEADBEEF,7\n", "line 2"),
+                        (b"uid\n\xff\xfe\xe5", "line 2: not UTF-8"), (b"uid\nDEADBEEF,7\n", "line 2"),
                         (b'uid\n"DEADBEEF', "line 2")):
         with pytest.raises(SheetError, match=words):
             read_lines(data)
