@@ -15,7 +15,10 @@ _UNKNOWN_KWH = _USUAL.unknown_limit_wh / 1000
 _STALE_DAYS = 30
 
 OperatorKey = Annotated[str, Meta(pattern=r"^ed25519:[0-9A-Fa-f]{64}\Z", description=(
-    "an operator's public key as `forecourt card list keys` shows it: ed25519: and 64 hex digits"))]
+    "an operator's public key as `forecourt card list make` shows it: ed25519: and 64 hex digits"))]
+OperatorKeys = Annotated[tuple[OperatorKey, ...], Meta(description=(
+    'public keys of operators in brackets, each "ed25519: and 64 hex digits", as '
+    "`forecourt card list make` shows them"))]
 Groups = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z")], ...],
     Meta(description='names of groups that cards may be good for in a list, as ["staff"]')]
@@ -50,7 +53,7 @@ class CardsSection(Value):
     bad_taps: Annotated[int, Meta(ge=1, le=100, description=(
         "unknown or failed taps from 1 to 100 before a reader makes them wait"))] = _USUAL.bad_taps
     bad_tap_s: Annotated[float, _seconds(1, 600)] = _USUAL.bad_tap_s
-    operator_keys: tuple[OperatorKey, ...] = ()
+    operator_keys: OperatorKeys = ()
 
 
 def to_policy(section: CardsSection) -> CardPolicy:

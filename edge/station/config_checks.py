@@ -6,6 +6,8 @@ Every check tolerates fields that were already reported: they are `None`.
 import zoneinfo
 from pathlib import Path
 
+from edge.rfid.path import path_problem
+from edge.rfid.proof.certificate import is_point
 from edge.station.config_cards import check_cards
 from edge.station.config_read import Findings, Key, Problem, one_of, suggestion, toml_text
 from edge.station.config_sections import Site
@@ -24,7 +26,8 @@ LANGUAGES = ("en", "sv")
 def check(site: Site, folder: Path, findings: Findings) -> None:
     """Report everything that does not fit together."""
     for part in (_check_identity, _check_duplicate_ids, _check_references, check_wiring, check_fuses,
-                 _check_bus_urls, _check_meter_models, _check_readers, _check_cloud, _check_senses):
+                 _check_bus_urls, _check_meter_models, _check_readers, _check_cloud, _check_senses,
+                 _check_proofs):
         part(site, findings)
     _check_tariff(site, folder, findings)
 
@@ -117,12 +120,21 @@ def _check_meter_models(site: Site, findings: Findings) -> None:
     check_meter_models(site, findings)
 
 
+def _check_proofs(site: Site, findings: Findings) -> None:
+    for name, point in ((site.proofs and site.proofs.authorities) or {}).items():
+        if not is_point(bytes.fromhex(point)):
+            findings.add(("proofs", "authorities", name), toml_text(point),
+                         "a point of brainpoolP256r1 (is a digit wrong?)")
+
+
 def _check_readers(site: Site, findings: Findings) -> None:
     virtual = site.site is not None and site.site.virtual
     for i, reader in enumerate(site.readers or ()):
         if reader.path is not None and reader.path.startswith("udp") and virtual is False:
             findings.add(("reader", i, "path"), toml_text(reader.path),
                          "a usb: or tty: reader (udp: only where site.virtual = true)")
+        elif reader.path is not None and (wrong := path_problem(reader.path, virtual=True)):
+            findings.add(("reader", i, "path"), toml_text(reader.path), wrong.removeprefix("expected "))
         serves = reader.serves or ()
         for j, evse_id in enumerate(serves):
             if evse_id in serves[:j]:

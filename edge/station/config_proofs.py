@@ -14,9 +14,13 @@ Point = Annotated[str, Meta(pattern=r"^04[0-9A-Fa-f]{128}\Z", description=(
 #: All of them go to the reader at once, for a card that nobody knows: `edge.rfid.wire.MAX_FRAME`.
 MOST_AUTHORITIES, MOST_APPLICATIONS = 16, 8
 Authorities = Annotated[dict[AuthorityId, Point], Meta(
-    max_length=MOST_AUTHORITIES, description=f"at most {MOST_AUTHORITIES} authorities")]
+    max_length=MOST_AUTHORITIES, description=(
+        f'at most {MOST_AUTHORITIES} authorities, as {{ FCTTEST1 = "04..." }}: the id in their '
+        "certificates, and a key on brainpoolP256r1, 04 and 128 more hex digits"))]
 Applications = Annotated[tuple[Aid, ...], Meta(
-    max_length=MOST_APPLICATIONS, description=f"at most {MOST_APPLICATIONS} applications")]
+    max_length=MOST_APPLICATIONS, description=(
+        f"at most {MOST_APPLICATIONS} applications in hex digits, 6 of them for DESFire, 14 for NTAG 424, "
+        'as ["D2760000850101"]'))]
 
 
 class ProofsSection(Value):

@@ -76,6 +76,15 @@ def prove(authorities: Mapping[str, bytes], day: str | None, exchange: Exchange,
     return card
 
 
+def is_point(point: bytes) -> bool:
+    """Whether it is a public key at all: an uncompressed point of the curve."""
+    try:
+        ec.EllipticCurvePublicKey.from_encoded_point(CURVE, point)
+    except ValueError:
+        return False
+    return True
+
+
 def verifies(point: bytes, signature: bytes, message: bytes) -> bool:
     """ECDSA with SHA-256, r || s of 64 bytes; raises NotProven (UNABLE) when `point` is none."""
     try:

@@ -60,6 +60,7 @@ def test_an_evse_may_be_in_groups(tmp_path):
     ("unknown_per_day = 0", "unknown_per_day: got 0"), ("unknown_limit_kwh = 0", "unknown_limit_kwh"),
     ('operator_keys = ["ed25519:5a"]', "operator_keys"),
     ('operator_keys = ["key.pem"]', "64 hex digits"),
+    ('operator_keys = ["ed25519:5"]', "expected public keys"),
     (f'operator_keys = ["{KEY}", "{KEY.upper().replace("ED", "ed", 1)}"]', "operator_keys"),
     ("free_vends = true", "expected `free_vend`"), ("bad_taps = 0", "bad_taps: got 0"),
     ("unknown_offline = true\nmin_level = 1", "cards.unknown_offline: got true, and min_level = 1")))

@@ -2,9 +2,11 @@
 
 import msgspec
 import pytest
+from site_texts import EXAMPLE, problems, written
 
 from edge.rfid.wanted import SiteProofs, ways_for
 from edge.rfid.wire import LENGTH_BYTES, Prove, RealUid, TagSeen, frame_length, to_frame
+from edge.station.config import load
 from edge.station.config_proofs import MOST_APPLICATIONS, MOST_AUTHORITIES, ProofsSection
 
 POINT = "04" + "ab" * 64
@@ -46,3 +48,26 @@ def test_the_most_that_a_site_may_name_can_be_asked_at_once() -> None:
                   {"uid_applications": (*applications, "F04543")}):
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert(wrong, ProofsSection)
+
+
+def test_check_names_an_authority_whose_key_is_no_point_and_what_is_wrong_with_words(tmp_path) -> None:
+    good = ("04a2c3b5a707c01c9ab5a360d9d0bf34cd042e5f6b8d9e383f12a77cf88119d85a"
+            "05a9bebb75f86b47ca20f99f26a5c87cbd39f76f0d6eae6632d6e0a66cccdd34")
+    for said, named in (
+            (f'authorities = {{ A = "{good}" }}', []),
+            (f'authorities = {{ A = "{good[:-1]}5" }}', ["authorities.A", "a point of brainpool"]),
+            ('authorities = { A = "03" }', ["04 and 128 more hex digits"]),
+            ('uid_applications = ["D27"]', ["14 for NTAG 424"])):
+        text = f"{EXAMPLE}\n[proofs]\n{said}\n"
+        if not named:
+            load(written(tmp_path, text))
+            continue
+        found = problems(tmp_path, text)
+        assert len(found) == 1, found
+        assert all(word in found[0] for word in named), found
+
+
+def test_check_names_a_path_that_no_reader_has(tmp_path) -> None:
+    for path in ("tty:forecourt_rfid:pn532", "tty:forecourt-rfid", "tty:USB0:pn533", "usb:072g:2200"):
+        found = problems(tmp_path, EXAMPLE.replace("tty:forecourt-rfid:pn532", path))
+        assert len(found) == 1 and "reader[0].path" in found[0], (path, found)
