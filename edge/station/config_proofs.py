@@ -19,8 +19,8 @@ Authorities = Annotated[dict[AuthorityId, Point], Meta(
         "certificates, and a key on brainpoolP256r1, 04 and 128 more hex digits"))]
 Applications = Annotated[tuple[Aid, ...], Meta(
     max_length=MOST_APPLICATIONS, description=(
-        f"at most {MOST_APPLICATIONS} applications in hex digits, 6 of them for DESFire, 14 for NTAG 424, "
-        'as ["D2760000850101"]'))]
+        f"at most {MOST_APPLICATIONS} applications in hex digits, 6 of them for DESFire, 14 for NTAG "
+        '424, as ["D2760000850101"]'))]
 
 
 class ProofsSection(Value):

@@ -57,7 +57,7 @@ def test_check_names_an_authority_whose_key_is_no_point_and_what_is_wrong_with_w
             (f'authorities = {{ A = "{good}" }}', []),
             (f'authorities = {{ A = "{good[:-1]}5" }}', ["authorities.A", "a point of brainpool"]),
             ('authorities = { A = "03" }', ["04 and 128 more hex digits"]),
-            ('uid_applications = ["D27"]', ["14 for NTAG 424"])):
+            ('uid_applications = ["D27"]', ["14 for NTAG"])):
         text = f"{EXAMPLE}\n[proofs]\n{said}\n"
         if not named:
             load(written(tmp_path, text))
