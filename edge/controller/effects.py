@@ -121,7 +121,8 @@ class SaveSession(Tagged):
 class Keep(Tagged):
     """Keep a value across restarts under its key, in the same transaction as the rows of this step.
 
-    `data` None: forget it.
+    `key` has a colon: by that, what is salvaged of a damaged journal is told from sessions. `data`
+    None: forget it.
     """
 
     GRANTS: ClassVar[bool] = False

@@ -49,8 +49,8 @@ def keep_usage(account: str, usage: Usage | None) -> Keep:
 
 
 def keep_contact(utc: str) -> Keep:
-    """`cards.contact`: when the cloud was last there, which the age of the list counts from."""
-    return Keep(key="cards.contact", data=msgspec.Raw(msgspec.json.encode(utc)))
+    """`cards:contact`: when the cloud was last there, which the age of the list counts from."""
+    return Keep(key="cards:contact", data=msgspec.Raw(msgspec.json.encode(utc)))
 
 
 def keep_reservation(reservation_id: str, reservation: Reservation | None) -> Keep:
@@ -60,8 +60,8 @@ def keep_reservation(reservation_id: str, reservation: Reservation | None) -> Ke
 
 
 def keep_unknown(taken: tuple[str, ...]) -> Keep:
-    """`cards.unknown`: when unknown cards were let in lately."""
-    return Keep(key="cards.unknown", data=msgspec.Raw(msgspec.json.encode(taken)))
+    """`cards:unknown`: when unknown cards were let in lately."""
+    return Keep(key="cards:unknown", data=msgspec.Raw(msgspec.json.encode(taken)))
 
 
 def restored(key: str, body: bytes) -> Restored | None:
@@ -82,9 +82,9 @@ def restored(key: str, body: bytes) -> Restored | None:
         return UsageRestored(usage=msgspec.json.decode(body, type=Usage))
     if kind == "reservation":
         return ReservationRestored(reservation=msgspec.json.decode(body, type=Reservation))
-    if kind == "cards.unknown":
+    if key == "cards:unknown":
         return UnknownRestored(taken=msgspec.json.decode(body, type=tuple[str, ...]))
-    if kind == "cards.contact":
+    if key == "cards:contact":
         return ContactRestored(utc=msgspec.json.decode(body, type=str))
     return None
 

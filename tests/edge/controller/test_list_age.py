@@ -17,7 +17,7 @@ def seen(desk: Desk, *, connected: bool = True) -> None:
 
 
 def kept(desk: Desk) -> str | None:
-    body = desk.kept.get("cards.contact")
+    body = desk.kept.get("cards:contact")
     return None if body is None else msgspec.json.decode(body)
 
 
