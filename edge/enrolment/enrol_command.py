@@ -28,6 +28,8 @@ def main(argv: list[str]) -> int:
     """`argv` begins with `enrol`."""
     parser = _parser()
     args = parser.parse_args(argv[1:])
+    if not 0 < args.within <= 60:
+        parser.error(f"--within: got {args.within:g}, expected more than 0 and at most 60 seconds")
     try:
         card = _card(args)
     except (CellError, ValueError, OSError) as error:
