@@ -139,9 +139,9 @@ async def at_reader(here: Here, reader_id: str | None, path: str | None,
 
     Raises ValueError, LinkError, DeviceError, OSError.
     """
-    if reader_id is not None and path is None and here.readers and reader_id not in here.readers:
-        raise ValueError(f"reader: got {reader_id}, expected one of {', '.join(here.readers)}")
     if listens(here.run / SOCKET):
+        if reader_id is not None and here.readers and reader_id not in here.readers:
+            raise ValueError(f"reader: got {reader_id}, expected one of {', '.join(here.readers)}")
         client = LinkClient(here.run / SOCKET)
         await client.connect(timeout_s=CONNECT_S)
         try:
