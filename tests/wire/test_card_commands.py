@@ -71,7 +71,7 @@ async def test_a_card_is_read_with_all_that_a_support_call_asks_for(tmp_path):
     async with made(tmp_path) as bench:
         status, out, err = await bench.run("emil", "read")
         assert (status, "No controller runs" in err) == (0, True), err
-        for part in (UIDS["emil"], "level 4", "Accepted (list), enrolled at level 4",
+        for part in (UIDS["emil"], "level 4", "Accepted (own), enrolled at level 4",
                      bytes.fromhex(UIDS["emil"])[::-1].hex().upper(),
                      str(int(UIDS["emil"], 16)), "nobody can say"):
             assert part in out
