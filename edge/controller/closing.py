@@ -7,7 +7,7 @@ and fresh.
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from edge.controller import quotas
+from edge.controller.authorisation import quotas
 from edge.controller.faults import Stops
 from edge.controller.pilot import PilotState
 from edge.controller.plug import pilot

@@ -6,7 +6,6 @@ the bit.
 """
 
 from edge.controller import (
-    cards,
     clockwork,
     fault_register,
     intake,
@@ -17,6 +16,7 @@ from edge.controller import (
     upkeep,
     wearing,
 )
+from edge.controller.authorisation import cards
 from edge.controller.effects import Effect
 from edge.controller.events import Stamped
 from edge.controller.phase import Sign

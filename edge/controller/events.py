@@ -2,6 +2,7 @@
 
 import msgspec
 
+from edge.controller.authorisation.usage import Usage
 from edge.controller.faults import FaultTally
 from edge.controller.idtoken import IdToken, Level, Source, TokenRecord, Unproven
 from edge.controller.pilot import BoardStatus
@@ -10,7 +11,6 @@ from edge.controller.request import Request
 from edge.controller.session import Session
 from edge.controller.state import Limit, Reservation
 from edge.controller.struct import Tagged, Value
-from edge.controller.usage import Usage
 from edge.controller.wear import ContactorWear
 
 

@@ -4,19 +4,8 @@ from typing import TypeVar, assert_never
 
 import msgspec
 
-from edge.controller import (
-    card_facts,
-    cards,
-    crosscheck,
-    fault_register,
-    limits,
-    list_age,
-    quotas,
-    rebasing,
-    requests,
-    reserving,
-    restore,
-)
+from edge.controller import crosscheck, fault_register, limits, rebasing, requests, restore
+from edge.controller.authorisation import card_facts, cards, list_age, quotas, reserving
 from edge.controller.effects import AnswerRequest, PriceSession, SaveSession, Stream
 from edge.controller.events import (
     AvailabilityRestored,

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from edge.controller.authorisation.usage import Usage
 from edge.controller.effects import Keep
 from edge.controller.events import (
     AvailabilityRestored,
@@ -16,7 +17,6 @@ from edge.controller.events import (
 from edge.controller.faults import FaultTally
 from edge.controller.state import Limit, Reservation
 from edge.controller.struct import Value
-from edge.controller.usage import Usage
 from edge.controller.wear import ContactorWear
 
 Restored = (WearRestored | TallyRestored | AvailabilityRestored | LimitRestored | UsageRestored

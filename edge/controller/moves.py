@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from edge.controller import quotas, reserving, telling, unknown
+from edge.controller.authorisation import quotas, reserving, telling, unknown
 from edge.controller.closing import is_open, just_opened
 from edge.controller.effects import (
     CloseContactor,

@@ -6,17 +6,9 @@ from typing import TypeVar
 
 import msgspec
 
-from edge.controller import (
-    asking,
-    choosing,
-    clockwork,
-    fault_register,
-    kept,
-    limits,
-    reserving,
-    wearing,
-)
-from edge.controller.at_outlet import serves
+from edge.controller import clockwork, fault_register, kept, limits, wearing
+from edge.controller.authorisation import asking, choosing, reserving
+from edge.controller.authorisation.at_outlet import serves
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.closing import is_open
 from edge.controller.effects import AcknowledgeBoard, SaveSession

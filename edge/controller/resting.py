@@ -11,7 +11,8 @@ Whatever reaches further than the EVSE it began at (a move, a fault, another sha
 a step that judges everything: `core.step` gives the same state and effects either way.
 """
 
-from edge.controller import limits, quotas
+from edge.controller import limits
+from edge.controller.authorisation import quotas
 from edge.controller.derate import is_cool
 from edge.controller.events import (
     CloudSeen,

@@ -6,7 +6,7 @@ that it rests on is known and fresh.
 
 from collections.abc import Callable, Mapping
 
-from edge.controller import allowed
+from edge.controller.authorisation import allowed
 from edge.controller.closing import ASKING, CLOSING, is_open, meets, spent
 from edge.controller.faults import Stops
 from edge.controller.phase import ENERGISED, TABLE, Move, Phase, Sign

@@ -2,7 +2,7 @@
 
 import enum
 
-from edge.controller.card_policy import CardPolicy
+from edge.controller.authorisation.card_policy import CardPolicy
 from edge.controller.struct import Value
 
 PHASES = ("L1", "L2", "L3")

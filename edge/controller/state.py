@@ -1,5 +1,6 @@
 """What the core remembers between two events. All of it is a value; nothing here decides."""
 
+from edge.controller.authorisation.usage import Usage
 from edge.controller.crosscheck import Checks
 from edge.controller.derate import Held
 from edge.controller.faults import Fault, FaultTally
@@ -12,7 +13,6 @@ from edge.controller.share import Want
 from edge.controller.site import SitePlan
 from edge.controller.snapshot import ReceiptView
 from edge.controller.struct import Value
-from edge.controller.usage import Usage
 from edge.controller.wear import ContactorWear
 
 

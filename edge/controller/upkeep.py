@@ -2,7 +2,8 @@
 
 import msgspec
 
-from edge.controller import limits, reserving, seldom
+from edge.controller import limits, seldom
+from edge.controller.authorisation import reserving
 from edge.controller.catalogue import CATALOGUE
 from edge.controller.closing import asks
 from edge.controller.effects import OpenContactor, RaiseFault, ReadMeter, RenewGrant, Stream

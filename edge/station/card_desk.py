@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from edge.controller.allowed import judge
+from edge.controller.authorisation.allowed import judge
 from edge.controller.events import Header
 from edge.controller.request import Request
 from edge.controller.state import Site

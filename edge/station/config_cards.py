@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from edge.controller.card_policy import CardPolicy, Choosing, Stale, Untrusted
+from edge.controller.authorisation.card_policy import CardPolicy, Choosing, Stale, Untrusted
 from edge.controller.idtoken import Level
 from edge.controller.struct import Value
 from edge.station.config_read import Findings, one_of, toml_text

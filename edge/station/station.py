@@ -11,7 +11,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Coroutine
 
-from edge.controller.cards import may_stop
+from edge.controller.authorisation.cards import may_stop
 from edge.controller.core import step
 from edge.controller.effects import Effect
 from edge.controller.events import (

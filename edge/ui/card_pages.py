@@ -6,7 +6,7 @@ refusals that somebody can do something about take the middle of the screen for 
 
 from datetime import datetime
 
-from edge.controller.refusal import Why
+from edge.controller.authorisation.refusal import Why
 from edge.controller.snapshot import ChoiceView, EvseView, Screen, Snapshot
 from edge.ui.overview import PER_PAGE
 from edge.ui.plain_pages import call_lines, language_touch

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from edge.controller.card_policy import CardPolicy
+from edge.controller.authorisation.card_policy import CardPolicy
 from edge.controller.clockwork import text
 from edge.controller.core import step
 from edge.controller.effects import (

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from core_desk import Desk, plan
 from msgspec import structs
 
-from edge.controller.allowed import judge
+from edge.controller.authorisation.allowed import judge
+from edge.controller.authorisation.usage import Taken, Usage
 from edge.controller.core import step
 from edge.controller.events import CardPresented, Header, Stamped
 from edge.controller.idtoken import IdToken, Level, Per, Quota, Source, TokenRecord, Window
 from edge.controller.turn import Turn
-from edge.controller.usage import Taken, Usage
 from edge.station.zone import transitions
 from hil_tests.bench.report import Row, distribution
 

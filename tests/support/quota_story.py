@@ -9,11 +9,11 @@ from core_desk import Desk, plan
 from restarts import restart
 from wall_oracle import period, shown
 
+from edge.controller.authorisation.usage import Usage
 from edge.controller.effects import Effect, PriceSession, Record
 from edge.controller.events import SessionPriced, Stamped
 from edge.controller.idtoken import IdToken, Per, Quota, Role
 from edge.controller.state import Site
-from edge.controller.usage import Usage
 from edge.station.zone import transitions
 
 HOUR_MS = 3_600_000

@@ -6,7 +6,7 @@ import msgspec
 from happenings import HAPPENINGS
 from world import PLAN, World
 
-from edge.controller.card_policy import CardPolicy, Choosing
+from edge.controller.authorisation.card_policy import CardPolicy, Choosing
 from edge.controller.clockwork import parse_ms, text
 from edge.controller.events import (
     CardAnswered,

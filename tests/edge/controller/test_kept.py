@@ -5,10 +5,10 @@ import inspect
 import msgspec
 
 from edge.controller import kept
+from edge.controller.authorisation.usage import Usage
 from edge.controller.effects import Keep
 from edge.controller.faults import FaultCode, FaultTally
 from edge.controller.state import Limit, Reservation
-from edge.controller.usage import Usage
 from edge.controller.wear import ContactorWear
 
 UTC = "2026-11-22T10:00:00.000Z"

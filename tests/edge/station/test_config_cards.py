@@ -3,7 +3,7 @@
 from looped import looped
 from site_texts import EXAMPLE, changed, problems, written
 
-from edge.controller.card_policy import CardPolicy, Choosing, Stale, Untrusted
+from edge.controller.authorisation.card_policy import CardPolicy, Choosing, Stale, Untrusted
 from edge.controller.idtoken import Level
 from edge.station.check import summary
 from edge.station.config import load, to_plan

@@ -3,7 +3,7 @@
 from looped import looped
 from pages_of_screens import LANGUAGES, assert_fits, said
 
-from edge.controller.refusal import EXPLAINED, Why
+from edge.controller.authorisation.refusal import EXPLAINED, Why
 from edge.controller.snapshot import ChoiceView, Screen, Snapshot
 from edge.ui.card_pages import choice_for, choice_page, refused_at, refused_page
 from edge.ui.screen_model import ScreenModel, Tone

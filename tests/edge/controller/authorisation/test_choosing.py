@@ -2,7 +2,7 @@
 
 from core_desk import ANNA, BERT, CARL, Desk, plan
 
-from edge.controller.card_policy import CardPolicy, Choosing
+from edge.controller.authorisation.card_policy import CardPolicy, Choosing
 from edge.controller.effects import TellReader
 from edge.controller.idtoken import IdToken, Role
 from edge.controller.request import Origin

@@ -8,9 +8,9 @@
 5. Where no EVSE is free for a plug, a car whose session another card began and that is over gets it.
 """
 
-from edge.controller import bad_taps, choosing, reserving, telling
-from edge.controller.allowed import judge, judge_ending
-from edge.controller.at_outlet import (
+from edge.controller.authorisation import bad_taps, choosing, reserving, telling
+from edge.controller.authorisation.allowed import judge, judge_ending
+from edge.controller.authorisation.at_outlet import (
     card_of,
     end,
     is_own,
@@ -18,11 +18,11 @@ from edge.controller.at_outlet import (
     take_back,
     why_not,
 )
+from edge.controller.authorisation.refusal import Refused, Why
 from edge.controller.effects import TellReader
 from edge.controller.events import CardPresented
 from edge.controller.idtoken import Level, Role, TokenRecord
 from edge.controller.phase import LIVE, Phase
-from edge.controller.refusal import Refused, Why
 from edge.controller.state import Card, Outlet
 from edge.controller.turn import NS, Turn
 

@@ -1,7 +1,7 @@
 """How long ago anybody could last have said that a card is no longer good. Pure."""
 
 from edge.controller import kept
-from edge.controller.card_policy import Stale, Untrusted
+from edge.controller.authorisation.card_policy import Stale, Untrusted
 from edge.controller.clockwork import parse_ms
 from edge.controller.idtoken import Level
 from edge.controller.turn import Turn

@@ -8,13 +8,21 @@ when it shows only its number (no downgrade).
 
 import msgspec
 
-from edge.controller import asking, bad_taps, choosing, free_vend, placing, reserving, telling
-from edge.controller.allowed import judge
-from edge.controller.at_outlet import closed_to, end, is_own, may_end
+from edge.controller.authorisation import (
+    asking,
+    bad_taps,
+    choosing,
+    free_vend,
+    placing,
+    reserving,
+    telling,
+)
+from edge.controller.authorisation.allowed import judge
+from edge.controller.authorisation.at_outlet import closed_to, end, is_own, may_end
+from edge.controller.authorisation.refusal import Refused, Why
 from edge.controller.events import CardPresented
 from edge.controller.idtoken import Level, Unproven
 from edge.controller.phase import LIVE, Phase
-from edge.controller.refusal import Refused, Why
 from edge.controller.state import Card, Outlet
 from edge.controller.turn import NS, Turn
 

@@ -7,14 +7,14 @@ unknown or blocked shows nowhere.
 
 import msgspec
 
-from edge.controller import bad_taps, telling, unknown
-from edge.controller.allowed import judge
-from edge.controller.at_outlet import take_back, waits
+from edge.controller.authorisation import bad_taps, telling, unknown
+from edge.controller.authorisation.allowed import judge
+from edge.controller.authorisation.at_outlet import take_back, waits
+from edge.controller.authorisation.placing import place
+from edge.controller.authorisation.refusal import Refused, Why
 from edge.controller.effects import AskCloud, RememberCard
 from edge.controller.events import CardAnswered, CardPresented
 from edge.controller.idtoken import Level, Source, TokenRecord, TokenStatus
-from edge.controller.placing import place
-from edge.controller.refusal import Refused, Why
 from edge.controller.state import Question
 from edge.controller.turn import NS, Turn
 

@@ -4,8 +4,10 @@ import msgspec
 from core_desk import ANNA, BERT, plan
 from looped import looped
 
-from edge.controller.allowed import in_use, judge
-from edge.controller.card_policy import CardPolicy, Stale, Untrusted
+from edge.controller.authorisation.allowed import in_use, judge
+from edge.controller.authorisation.card_policy import CardPolicy, Stale, Untrusted
+from edge.controller.authorisation.refusal import Why
+from edge.controller.authorisation.usage import Taken, Usage
 from edge.controller.events import Header
 from edge.controller.idtoken import (
     Level,
@@ -17,11 +19,9 @@ from edge.controller.idtoken import (
     TokenStatus,
     Window,
 )
-from edge.controller.refusal import Why
 from edge.controller.session import Instant, Session
 from edge.controller.state import CardList, Site, initial
 from edge.controller.turn import Turn
-from edge.controller.usage import Taken, Usage
 from edge.station.zone import transitions
 
 NOW = "2026-11-21T10:00:00.000Z"  # a Saturday, 11:00 in Stockholm

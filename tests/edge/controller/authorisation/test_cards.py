@@ -5,8 +5,8 @@ import pytest
 from core_desk import ANNA, BERT, Desk, plan
 from looped import looped
 
-from edge.controller.card_policy import CardPolicy
-from edge.controller.cards import may_stop
+from edge.controller.authorisation.card_policy import CardPolicy
+from edge.controller.authorisation.cards import may_stop
 from edge.controller.effects import NoteRefusal, TellReader
 from edge.controller.events import CardPresented
 from edge.controller.idtoken import Level, Role, TokenRecord, TokenStatus, Unproven

@@ -13,12 +13,12 @@ from quota_story import TOKENS, Story, tell
 from restarts import restart
 from wall_oracle import ZONES, period, shown, turns
 
-from edge.controller import quotas
+from edge.controller.authorisation import quotas
+from edge.controller.authorisation.usage import Taken, Usage
 from edge.controller.effects import OpenContactor, WithdrawOffer
 from edge.controller.events import CostSeen, Header, SessionPriced
 from edge.controller.idtoken import Per, Quota, Role, TokenRecord
 from edge.controller.turn import Turn
-from edge.controller.usage import Taken, Usage
 from edge.controller.wallclock import wall_at
 from edge.station.zone import transitions
 

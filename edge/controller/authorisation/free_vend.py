@@ -2,9 +2,9 @@
 shown before the plug.
 """
 
-from edge.controller.at_outlet import serves
+from edge.controller.authorisation.at_outlet import serves
+from edge.controller.authorisation.reserving import at
 from edge.controller.idtoken import NOBODY, Level, Role, Source, TokenRecord
-from edge.controller.reserving import at
 from edge.controller.state import Card, Outlet
 from edge.controller.turn import NS, Turn
 

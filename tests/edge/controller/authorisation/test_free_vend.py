@@ -3,7 +3,7 @@
 import msgspec
 from core_desk import ANNA, Desk, plan
 
-from edge.controller.card_policy import CardPolicy
+from edge.controller.authorisation.card_policy import CardPolicy
 from edge.controller.effects import PriceSession
 from edge.controller.idtoken import NOBODY, Source
 from edge.controller.request import Origin

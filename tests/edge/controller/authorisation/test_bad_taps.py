@@ -2,7 +2,7 @@
 
 from core_desk import ANNA, BERT, NS, Desk, plan
 
-from edge.controller.card_policy import CardPolicy
+from edge.controller.authorisation.card_policy import CardPolicy
 from edge.controller.events import Tick
 from edge.controller.idtoken import IdToken, Level, TokenStatus, Unproven
 

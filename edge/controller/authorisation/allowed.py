@@ -4,15 +4,15 @@ It is asked of a token that is known: by the list, by the cache, or by the cloud
 cannot be told is refused. A master card is not judged here: it starts nothing.
 """
 
-from edge.controller import list_age, quotas
-from edge.controller.card_policy import Untrusted
+from edge.controller.authorisation import list_age, quotas
+from edge.controller.authorisation.card_policy import Untrusted
+from edge.controller.authorisation.refusal import Refused, Why
+from edge.controller.authorisation.windows import open_at
 from edge.controller.clockwork import parse_ms
 from edge.controller.idtoken import Level, Per, Role, Source, TokenRecord, TokenStatus
-from edge.controller.refusal import Refused, Why
 from edge.controller.session import Session
 from edge.controller.turn import Turn
 from edge.controller.wallclock import wall_at
-from edge.controller.windows import open_at
 
 _AGEING = frozenset({Source.LIST, Source.CACHE})
 

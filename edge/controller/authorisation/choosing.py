@@ -4,9 +4,9 @@
 
 import msgspec
 
-from edge.controller import telling
-from edge.controller.at_outlet import begin, end, is_own, may_end, tap_of, waits, why_not
-from edge.controller.card_policy import Choosing
+from edge.controller.authorisation import telling
+from edge.controller.authorisation.at_outlet import begin, end, is_own, may_end, tap_of, waits, why_not
+from edge.controller.authorisation.card_policy import Choosing
 from edge.controller.events import CardPresented
 from edge.controller.phase import LIVE
 from edge.controller.state import Card, Choice, Outlet

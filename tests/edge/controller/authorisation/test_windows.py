@@ -7,9 +7,9 @@ import pytest
 from looped import looped
 from wall_oracle import ZONES, is_open, shown, turns
 
+from edge.controller.authorisation.windows import open_at
 from edge.controller.idtoken import Window
 from edge.controller.wallclock import Wall, wall_at
-from edge.controller.windows import open_at
 from edge.station.zone import transitions
 
 EVERY_DAY = (1, 2, 3, 4, 5, 6, 7)

@@ -7,9 +7,9 @@ taken away too soon is no bad tap, unless it should have proven itself: so does 
 
 import msgspec
 
-from edge.controller import telling
+from edge.controller.authorisation import telling
+from edge.controller.authorisation.refusal import Refused, Why
 from edge.controller.events import CardPresented
-from edge.controller.refusal import Refused, Why
 from edge.controller.state import Taps
 from edge.controller.turn import NS, Turn
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from edge.controller import asking, reserving
+from edge.controller.authorisation import asking, reserving
 from edge.controller.events import (
     CardAnswered,
     ContactRestored,

@@ -4,7 +4,7 @@ import msgspec
 from core_desk import ANNA, BERT, Desk, plan
 from restarts import restart
 
-from edge.controller.card_policy import CardPolicy
+from edge.controller.authorisation.card_policy import CardPolicy
 from edge.controller.effects import AskCloud, NoteRefusal, RememberCard
 from edge.controller.events import CardAnswered, CloudSeen
 from edge.controller.idtoken import (

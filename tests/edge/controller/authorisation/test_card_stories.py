@@ -5,7 +5,7 @@ import random
 import pytest
 from core_desk import NS, Desk, plan
 
-from edge.controller.card_policy import CardPolicy, Choosing
+from edge.controller.authorisation.card_policy import CardPolicy, Choosing
 from edge.controller.clockwork import parse_ms, text
 from edge.controller.effects import AskCloud, Effect, NoteRefusal, TellReader
 from edge.controller.events import CardAnswered, CardPresented, CloudSeen, Stamped

@@ -4,11 +4,11 @@ watches over the site's security.
 
 from collections.abc import Iterable, Mapping
 
+from edge.controller.authorisation.refusal import EXPLAINED, Refused, Why
 from edge.controller.effects import NoteRefusal, Stream, TellReader
 from edge.controller.events import CardPresented
 from edge.controller.phase import LIVE
 from edge.controller.records import EV_SECURITY, SecurityEvent
-from edge.controller.refusal import EXPLAINED, Refused, Why
 from edge.controller.turn import NS, Turn
 
 # OCPP 2.0.1's list of security events (Part 2, Appendices) has none of its own for a card, so these are

@@ -11,7 +11,7 @@ import pytest
 from core_desk import NS, Desk, plan
 from restarts import restart
 
-from edge.controller.card_policy import CardPolicy
+from edge.controller.authorisation.card_policy import CardPolicy
 from edge.controller.effects import AskCloud
 from edge.controller.events import CloudSeen, ListSeen
 from edge.controller.idtoken import (

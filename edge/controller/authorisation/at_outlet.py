@@ -2,14 +2,14 @@
 
 import msgspec
 
-from edge.controller import reserving, telling
-from edge.controller.allowed import judge
+from edge.controller.authorisation import reserving, telling
+from edge.controller.authorisation.allowed import judge
+from edge.controller.authorisation.refusal import Refused, Why
 from edge.controller.events import CardPresented
 from edge.controller.faults import FaultCode, Stops
 from edge.controller.idtoken import IdToken, Role, TokenRecord, TokenStatus
 from edge.controller.phase import LIVE, Phase
 from edge.controller.plug import PLUGGED_IN, pilot
-from edge.controller.refusal import Refused, Why
 from edge.controller.session import Session, StopReason
 from edge.controller.state import Card, Choice, Outlet, Stop
 from edge.controller.turn import NS, Turn

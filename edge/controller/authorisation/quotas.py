@@ -15,12 +15,12 @@ from decimal import Decimal, InvalidOperation
 import msgspec
 
 from edge.controller import kept
+from edge.controller.authorisation.usage import Taken, Unpriced, Usage
 from edge.controller.clockwork import parse_ms
 from edge.controller.idtoken import Per, Quota, Role, TokenRecord
 from edge.controller.session import Session
 from edge.controller.state import Outlet, Site
 from edge.controller.turn import Turn
-from edge.controller.usage import Taken, Unpriced, Usage
 from edge.controller.wallclock import Wall, Zone, wall_at
 
 EVER = ""
