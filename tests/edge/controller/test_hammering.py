@@ -6,6 +6,8 @@ from core_desk import NS, Desk, plan
 
 from edge.controller.site import Timers
 
+pytestmark = pytest.mark.stories
+
 
 def rest_and_ask(desk: Desk, times: int) -> None:
     for _ in range(times):

@@ -21,6 +21,8 @@ from edge.controller.pilot import BoardFault
 from edge.controller.request import Origin, Request
 from edge.controller.turn import fault_key
 
+pytestmark = pytest.mark.stories
+
 STOPPING = (Stops.AT_ONCE, Stops.CUT, Stops.ORDERLY, Stops.PAUSE)
 STOPPING_CODES = tuple(code for code, kind in CATALOGUE.items() if kind.stops in STOPPING)
 

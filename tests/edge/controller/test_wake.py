@@ -7,6 +7,8 @@ from edge.controller.effects import OfferCurrent, WakeCar, WithdrawOffer
 from edge.controller.pilot import PilotState
 from edge.controller.site import Timers
 
+pytestmark = pytest.mark.stories
+
 
 def offered(desk: Desk) -> None:
     desk.plug()

@@ -22,6 +22,8 @@ from edge.journal.salvage import salvage
 from edge.journal.store import Store
 from edge.journal.walk import SLICE_ROWS
 
+pytestmark = pytest.mark.stories
+
 NEW = "ffeeddccbbaa9988"
 
 

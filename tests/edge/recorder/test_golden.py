@@ -17,6 +17,8 @@ from edge.controller.effects import RenewGrant
 from edge.recorder.replay import replay
 from edge.recorder.story import tell
 
+pytestmark = pytest.mark.stories
+
 
 def test_the_core_does_what_it_did() -> None:
     """If this fails, the core's behaviour or the shape of its state has changed: the message says what

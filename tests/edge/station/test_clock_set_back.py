@@ -10,6 +10,8 @@ from day import Day
 from day_boot import live
 from day_judge import bills, books, judge_end, sessions_per_visit
 
+pytestmark = pytest.mark.stories
+
 YEAR_S = 365 * 86_400.0
 MIDDLE_S = 1_012.0  # three charge
 LATER_S = 1_026.0

@@ -56,6 +56,7 @@ def fresh(shown: SimpleNamespace, clock: Any, *evses: Any, **fields: Any) -> Sna
     return snapshot
 
 
+@pytest.mark.stories
 @pytest.mark.parametrize("size", GRIDS)
 async def test_every_screen_shows_its_words_with_every_target_inside(
         size: tuple[int, int], make_app: Callable[..., DriverApp], source: Any,

@@ -12,6 +12,8 @@ from edge.controller.events import BoardLost, SensorSeen
 from edge.controller.pilot import BoardFault
 from edge.controller.site import CurvePoint, Sensor, SensorPlace
 
+pytestmark = pytest.mark.stories
+
 CABINET = Sensor(id="cab", place=SensorPlace.CABINET, evse_ids=("1", "2"))
 
 
