@@ -105,8 +105,9 @@ class EvseView(Value):
 
 
 class ChoiceView(Value):
-    """A card was shown where several cars wait for one: which EVSE is meant? The first of them, if
-    nobody says so by `until_mono_ns`. Answered by `card.choose {choice_id, evse_id}`.
+    """A card was shown where several cars wait for one, or several sessions could end (`stops`): which
+    EVSE is meant? If nobody says so by `until_mono_ns`, the first car gets it, and no session ends.
+    Answered by `card.choose {choice_id, evse_id}`.
     """
 
     id: str

@@ -61,9 +61,9 @@ class Question(Value):
 
 
 class Choice(Value):
-    """Which of these EVSEs is meant by a card; `until_ns`: then the first of them is.
+    """Which of these EVSEs is meant by a card, until `until_ns`.
 
-    `stops`: whose session ends; else where one begins.
+    `stops`: whose session ends, none of them without a word; else where one begins: then at the first.
     """
 
     id: str

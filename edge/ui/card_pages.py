@@ -57,7 +57,7 @@ def choice_for(snapshot: Snapshot, evse_id: str | None) -> ChoiceView | None:
 
 
 def choice_page(snapshot: Snapshot, choice: ChoiceView, language: str, now: datetime) -> ScreenModel:
-    """The bays that a card may mean, as targets: the first of them is what happens by itself."""
+    """The bays that a card may mean, as targets. By itself it starts at the first, and stops none."""
     words = Wording(snapshot.site, language)
     text = words.texts.text
     known = {evse.id: evse for evse in snapshot.evses}
@@ -68,7 +68,8 @@ def choice_page(snapshot: Snapshot, choice: ChoiceView, language: str, now: date
                  for evse in evses[:PER_PAGE])
     lines: tuple[Line, ...] = ()
     if evses and len(bays) <= PER_PAGE // 2:
-        lines = wrapped(text("choose.else", label=evses[0].label))
+        lines = wrapped(text("choose.none") if choice.stops
+                        else text("choose.else", label=evses[0].label))
     return ScreenModel(
         page="choose", tone=Tone.ACTION, symbol="→", title=text("title.choose"),
         clock=words.format.clock(now) if snapshot.clock_ok else "", sub=text("sub.choose"),

@@ -59,13 +59,13 @@ def withdraw(turn: Turn, evse_id: str) -> bool:
 def follow(turn: Turn) -> None:
     """Settle what can be settled by now, and forget what nobody could mean any more.
 
-    Where one of several sessions has ended by itself, it may have been the one that was meant: then
-    no other one is ended in its place.
+    Which of several sessions shall end is for somebody to say: without a word none does, and where one
+    of them has ended by itself, it may have been the one that was meant.
     """
     for choice in list(turn.site.choices.values()):
         left = tuple(e for e in choice.evse_ids if _stands(turn, choice, e))
-        if not left or (choice.stops and left != choice.evse_ids):
-            _drop(turn, choice)
+        if not left or (choice.stops and (left != choice.evse_ids or turn.reached(choice.until_ns))):
+            _drop(turn, choice)  # one that goes on can be ended later, one that ended cannot go on
         elif len(left) == 1 or turn.reached(choice.until_ns):
             _drop(turn, choice)
             _settle(turn, choice, left[0])

@@ -81,6 +81,12 @@ def test_the_choice_names_the_bays_in_its_order_and_what_happens_without_one(
     assert "Bay 2" in said(page)
 
 
+def test_without_an_answer_no_session_ends_and_the_page_says_so(shown) -> None:
+    snapshot = two_cars(shown, stops=True)
+    page = choice_page(snapshot, snapshot.choices[0], "en", shown.now)
+    assert "nothing is stopped" in said(page) and "Bay" not in "".join(line.text for line in page.lines)
+
+
 def test_only_the_bays_that_a_screen_shows_are_asked_about_there(shown) -> None:
     assert choice_for(two_cars(shown), "3") is None
     assert choice_for(two_cars(shown), "1") is not None
