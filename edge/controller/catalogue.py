@@ -113,6 +113,7 @@ CATALOGUE: dict[FaultCode, FaultKind] = {k.code: k for k in (
     # 5 to 7: card readers, the computer, the line to the cloud
     _kind(_C.READER_LOST, "card reader lost", "TokenReader", _V.FAILURE, _S.NOTHING, _U.GONE, "",
           _SILENT),
+    _kind(_C.CARDS_DAMAGED, "list of cards damaged", "TokenReader", _V.FAILURE, _S.NOTHING, _U.GONE),
     _kind(_C.JOURNAL_STALLED, "journal stalled", "Controller", _V.FAILURE, _S.NOTHING, _U.GONE),
     _kind(_C.JOURNAL_DAMAGED, "journal damaged", "Controller", _V.FAILURE, _S.NOTHING, _U.RESTART),
     _kind(_C.DISK_LOW, "disk nearly full", "Controller", _V.NOTICE, _S.NOTHING, _U.GONE),

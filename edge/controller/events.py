@@ -141,6 +141,7 @@ class ListSeen(Tagged):
     version: int
     tokens: int
     confirmed_utc: str | None = None  # when the operator last said that it is up to date
+    hurt: str = ""  # it was found damaged, and no card is known since
 
 
 class UsageRestored(Tagged):

@@ -83,6 +83,7 @@ class FaultCode(enum.StrEnum):
     CABLE_HOT = "F417"
     CABLE_TOO_HOT = "F418"
     READER_LOST = "F501"
+    CARDS_DAMAGED = "F502"
     JOURNAL_STALLED = "F601"
     JOURNAL_DAMAGED = "F602"
     DISK_LOW = "F603"

@@ -92,6 +92,7 @@ class CardList(Value):
     version: int
     tokens: int
     confirmed_utc: str | None = None
+    hurt: str = ""
 
 
 class Stop(Value):

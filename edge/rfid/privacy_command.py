@@ -14,7 +14,9 @@ from pathlib import Path
 import msgspec
 
 from edge.controller.trouble import DeviceError
+from edge.rfid.tokens.aside import set_aside_files
 from edge.rfid.tokens.erase import Erased, erase
+from edge.rfid.tokens.schema import TAPS_FILE
 from edge.rfid.tokens.store import TokenStore
 from edge.rfid.tokens.vault import Vault, VaultError
 from edge.rfid.uid import UidError, parse_uid
@@ -38,7 +40,7 @@ def main(argv: list[str]) -> int:
     if args.json:
         print(json.dumps(msgspec.to_builtins(erased) | {"token": ref}))
     else:
-        print("\n".join(_words(ref, erased)))
+        print("\n".join([*_words(ref, erased), *_copies(args.state_dir)]))
     return 0 if erased else 1
 
 
@@ -53,6 +55,12 @@ def _words(ref: str, erased: Erased) -> list[str]:
     if erased.taps:
         done.append("  the cloud's word about it and its counters are deleted")
     return [*done, "The journal is as it was: `forecourt journal verify` proves it."]
+
+
+def _copies(state_dir: Path) -> list[str]:
+    """Of the time before a file was found damaged; nobody but a technician can say what they hold."""
+    kept = (*set_aside_files(state_dir), *set_aside_files(state_dir, TAPS_FILE))
+    return [f"Delete {state_dir / name} when it has been read: it may hold the same." for name in kept]
 
 
 def _ref(text: str) -> str:

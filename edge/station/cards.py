@@ -40,7 +40,7 @@ class Cards:
         self._hand_in, self._spawn = hand_in, spawn
         self.readers: Mapping[str, ReaderDriver] = {}
         self._kept: set[str] = set()
-        self._head: ListHead | None = None
+        self._seen: tuple[ListHead | None, str] = (None, "")
 
     def run(self, effect: CardEffect) -> None:
         """What the core says about a card. Returns at once."""
@@ -87,12 +87,13 @@ class Cards:
         """Hands in `ListSeen` if it changed. A list that cannot be looked at is as it was."""
         try:
             head = await self._store.ask(lambda store: store.list_head(), LOOK_S)
+            hurt = await self._store.hurt()
         except DeviceError as error:
             log.error("the list of cards: %s", error)
             return
-        if head != self._head:
-            self._head = head
-            self._hand_in(ListSeen(version=head.version, tokens=head.tokens,
+        if (head, hurt) != self._seen:
+            self._seen = head, hurt
+            self._hand_in(ListSeen(version=head.version, tokens=head.tokens, hurt=hurt,
                                    confirmed_utc=head.confirmed_utc))
 
     async def watch_list(self) -> None:

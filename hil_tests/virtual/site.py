@@ -158,6 +158,17 @@ class VirtualSite:
         with (self.state_dir / "journal.db").open("r+b") as file:
             file.write(b"\x55" * 512)
 
+    def damage_cards(self) -> None:
+        """The head of the list of cards is overwritten. While no controller runs."""
+        for log in ("-wal", "-shm"):
+            (self.state_dir / f"cards.db{log}").unlink(missing_ok=True)
+        with (self.state_dir / "cards.db").open("r+b") as file:
+            file.write(b"\x55" * 512)
+
+    async def list_cards(self) -> None:
+        """The cards of the site's people, as at the first start."""
+        await self._list_cards()
+
     def fill_state(self, megabytes: int) -> None:
         """So much of the state folder is taken by a file of somebody else; 0: it is gone again."""
         filler = self.state_dir / "filler"

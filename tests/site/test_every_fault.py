@@ -34,7 +34,7 @@ LANES: dict[str, tuple[FaultCode, ...]] = {
 WHOLE_SITE = (C.SENSOR_LOST, C.INPUT_LOST, C.OVERVOLTAGE, C.UNDERVOLTAGE, C.CIRCUIT_OVERLOAD,
               C.READER_LOST, C.JOURNAL_STALLED, C.JOURNAL_SLOW, C.DOOR_OPEN, C.WATER, C.EARTH_LOST,
               C.JOURNAL_FULL, C.AUTH_TIMEOUT, C.FOUND_CLOSED, C.BOARD_MEMORY, C.CLOCK_UNTRUSTED,
-              C.RESTART_LOOP, C.JOURNAL_DAMAGED)
+              C.RESTART_LOOP, C.CARDS_DAMAGED, C.JOURNAL_DAMAGED)
 QUICK = Choices(
     rules={"auth_timeout_s": 8, "wake_after_s": 0, "replug_s": 1, "disk_low_mb": 60,
            "disk_full_mb": 20},

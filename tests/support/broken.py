@@ -200,6 +200,17 @@ async def damage_journal(place: Place) -> None:
     await place.desk.start_controller()
 
 
+async def damage_cards(place: Place) -> None:
+    await place.desk.site.children.end("controller")
+    await asyncio.to_thread(place.desk.site.damage_cards)
+    await place.desk.start_controller()
+
+
+async def enter_cards_anew(place: Place) -> None:
+    """Those of everybody, while the controller runs."""
+    await place.desk.site.list_cards()
+
+
 async def fail_thrice(place: Place) -> None:
     """Three failed runs within ten minutes: nobody has killed a controller for good reason."""
     site = place.desk.site
@@ -325,6 +336,7 @@ def table() -> Iterator[tuple[FaultCode, Break]]:
     yield C.CABLE_TOO_HOT, Break(sensor("cable", 95.0), sensor("cable"))
     yield C.READER_LOST, Break(cut("reader"), cut("reader", ends=True))
     yield C.JOURNAL_STALLED, Break(stalled.cause, stalled.undo)
+    yield C.CARDS_DAMAGED, Break(damage_cards, enter_cards_anew, charging=False)
     yield C.JOURNAL_DAMAGED, Break(damage_journal, start_anew, charging=False)
     yield C.RESTART_LOOP, Break(fail_thrice, let_go_on, charging=False)
     yield C.DISK_LOW, Break(fill(FILLED_LOW_MB), fill(0))

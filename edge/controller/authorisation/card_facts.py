@@ -24,7 +24,7 @@ def take(turn: Turn, event: CardFact) -> None:
     match event:
         case ListSeen():
             turn.change(card_list=CardList(version=event.version, tokens=event.tokens,
-                                           confirmed_utc=event.confirmed_utc))
+                                           confirmed_utc=event.confirmed_utc, hurt=event.hurt))
         case UsageRestored():
             turn.change(usage={**turn.site.usage, event.usage.account: event.usage})
         case ContactRestored():

@@ -12,6 +12,8 @@ def standing(turn: Turn) -> Standing:
     """Faults that concern no outlet alone."""
     for reader_id, error in turn.site.reader_errors.items():
         yield Found(code=FaultCode.READER_LOST, where=reader_id, detail=error)
+    if turn.site.card_list is not None and turn.site.card_list.hurt:
+        yield Found(code=FaultCode.CARDS_DAMAGED, where="cards", detail=turn.site.card_list.hurt)
     if turn.site.journal_error is not None:
         yield Found(code=FaultCode.JOURNAL_STALLED, where="journal", detail=turn.site.journal_error)
     if turn.site.journal_hurt is not None:

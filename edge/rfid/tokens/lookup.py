@@ -5,6 +5,7 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,12 +13,15 @@ from msgspec.structs import replace
 
 from edge.controller.idtoken import TokenRecord
 from edge.controller.trouble import DeviceTimeout
+from edge.rfid.tokens.aside import is_damage, set_aside, set_aside_files
 from edge.rfid.tokens.database import Factory, StoreError
 from edge.rfid.tokens.list_remains import clear_remains
+from edge.rfid.tokens.schema import CARDS_FILE, TAPS_FILE
 from edge.rfid.tokens.store import Stored, TokenStore
 from edge.rfid.tokens.vault import Vault
 
 T = TypeVar("T")
+FILES = (CARDS_FILE, TAPS_FILE)
 LOOK_UP_S = 0.3  # the card is let go half a second after it was held
 
 log = logging.getLogger(__name__)
@@ -112,7 +116,25 @@ class TokenLookup:
 
     def _open(self) -> None:
         vault = Vault.load(self._state_dir, self._credentials)
+        for _ in FILES:  # each of them may be damaged
+            try:
+                self._store = TokenStore.open(self._state_dir, vault, factory=self._factory)
+                return
+            except StoreError as error:
+                if not is_damage(error):
+                    raise
+                kept = set_aside(Path(error.where), datetime.now(UTC))
+                log.critical("%s; it is set aside as %s", error, kept.name)
         self._store = TokenStore.open(self._state_dir, vault, factory=self._factory)
+
+    async def hurt(self) -> str:
+        """What became of a damaged store, as long as no card has been entered anew; "" if nothing did.
+        Raises StoreError, DeviceTimeout.
+        """
+        kept = await asyncio.to_thread(set_aside_files, self._state_dir)
+        if not kept or await self.ask(TokenStore.knows_any, None):
+            return ""
+        return f"{CARDS_FILE} was damaged and is set aside as {kept[-1]}; no card is known"
 
     def _tidy(self, utc: str | None) -> None:
         """Once a day, behind a tap: what the cloud said and holds no more is kept no longer."""

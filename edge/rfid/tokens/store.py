@@ -260,6 +260,12 @@ class TokenStore:
         return ListHead(generation=row[0], version=row[1], hash=row[2], tokens=row[3],
                         issued_utc=row[4], confirmed_utc=row[5])
 
+    def knows_any(self) -> bool:
+        """Whether a list holds, or a card was entered here."""
+        with self.wall("look for any card"):
+            own = self.db.execute("SELECT EXISTS (SELECT 1 FROM own)").fetchone()[0]
+        return bool(own) or self.list_head().version > 0
+
     def unseal(self, sealed: str, ref: str) -> bytes:
         """The UID behind a seal; raises SealBroken, also when the token was erased."""
         return self.taps.unseal(sealed, ref)

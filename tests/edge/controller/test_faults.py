@@ -20,6 +20,7 @@ from edge.controller.events import (
     GrantPassed,
     JournalStalled,
     JournalWell,
+    ListSeen,
     OutletSeen,
     ReaderBack,
     ReaderLost,
@@ -180,6 +181,7 @@ def test_mirror_inputs_that_differ_for_a_moment_now_and_then_open_nothing(desk):
 
 @pytest.mark.parametrize(("begin", "end", "code"), [
     (ReaderLost(reader_id="front", error="gone"), ReaderBack(reader_id="front"), "F501"),
+    (ListSeen(version=0, tokens=0, hurt="cards.db was damaged"), ListSeen(version=1, tokens=9), "F502"),
     (JournalStalled(error="slow"), JournalWell(), "F601"),
     (CloudSeen(connected=False, last_ack_age_s=None, pending={}),
      CloudSeen(connected=True, last_ack_age_s=0.1, pending={}), "F701"),

@@ -44,3 +44,15 @@ def test_what_is_no_token_is_refused_without_repeating_it(
     with pytest.raises(SystemExit) as ended:
         main(["erase", "--token", "nonsense", "--state-dir", str(tmp_path)])
     assert ended.value.code == 2 and "32 hex digits" in capsys.readouterr().err
+
+
+def test_copies_of_damaged_files_are_named(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = opened(tmp_path)
+    ref = store.add(bytes.fromhex(UID)).token.ref
+    store.close()
+    for name in ("cards.db", "taps.db"):
+        (tmp_path / f"{name}.damaged-20261122T120000").touch()
+    assert main(["erase", "--token", ref, "--state-dir", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "cards.db.damaged-2026" in out and "taps.db.damaged-2026" in out

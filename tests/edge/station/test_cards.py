@@ -34,7 +34,7 @@ class Store:
 
     def __init__(self) -> None:
         self.kept: list[str] = []
-        self.head, self.broken = HEAD, False
+        self.head, self.broken, self.said = HEAD, False, ""
 
     async def keep(self, ref: str) -> None:
         if self.broken:
@@ -48,6 +48,9 @@ class Store:
 
     def list_head(self) -> ListHead:
         return self.head
+
+    async def hurt(self) -> str:
+        return self.said
 
 
 class Lamp:
@@ -151,3 +154,11 @@ def test_what_a_site_can_prove_follows_its_clock_and_its_policy() -> None:
         assert (proofs.day, proofs.real_uid) == (day, (key,))
         assert proofs.authorities == {"A": bytes.fromhex("04" + "ab" * 64)}
     assert "6d6d" not in repr(keys) and "mmmm" not in repr(keys)
+
+
+async def test_a_damaged_list_is_handed_in_and_so_is_its_end():
+    bench = Bench()
+    for said in ("cards.db was damaged", "cards.db was damaged", ""):
+        bench.store.said = said
+        await bench.cards.look_at_list()
+    assert [e.hurt for e in bench.events if isinstance(e, ListSeen)] == ["cards.db was damaged", ""]
