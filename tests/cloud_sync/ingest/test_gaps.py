@@ -10,6 +10,8 @@ from cloud_sync.ingest import schema
 from cloud_sync.ingest.store import Store
 from cloud_sync.messages import NO_HASH
 
+pytestmark = pytest.mark.stories
+
 TM = telemetry(12)
 EV = chain("ev", [("ev.status.v1", b"{}"), gap(TM, 3, 7), ("ev.status.v1", b"{}")])
 

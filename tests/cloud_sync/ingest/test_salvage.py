@@ -11,6 +11,8 @@ from cloud_sync.ingest import schema
 from cloud_sync.ingest.report import cdr_lines, session_lines
 from cloud_sync.ingest.store import Store
 
+pytestmark = pytest.mark.stories
+
 OLD = chain("tx", [line for number in range(4) for line in bill(number)])  # rows 1 to 12
 
 

@@ -11,6 +11,8 @@ from watching import faults, jump, reading, site
 from edge.controller.effects import OpenContactor, WithdrawOffer
 from edge.controller.share import MIN_A
 
+pytestmark = pytest.mark.stories
+
 FUSE_A = 63
 
 

@@ -11,6 +11,8 @@ from watching import faults, jump, reading, site
 
 from edge.controller.effects import RaiseFault
 
+pytestmark = pytest.mark.stories
+
 NAN, INF = math.nan, math.inf
 
 
