@@ -17,6 +17,7 @@ from edge.bus.url import LineUrl, parse_url
 from edge.controller.trouble import LineDown
 from edge.link.client import LinkClient
 from edge.link.errors import LinkError, LinkRefused
+from edge.link.knocking import CONNECT_S, listens
 from edge.link.line_protocol import (
     LINES,
     TRANSACT,
@@ -28,7 +29,6 @@ from edge.link.line_protocol import (
 )
 
 SOCKET = "service.sock"
-_CONNECT_S = 2.0
 _LINES_S = 3.0
 _READ_S = 15.0  # a full line lets bulk wait
 
@@ -87,11 +87,11 @@ async def find(run_dir: Path, url: LineUrl) -> tuple[LinkClient, Through] | None
     not answer: then nobody knows whose the line is.
     """
     path = run_dir / SOCKET
-    if not _listens(path):
+    if not listens(path):
         return None
     client = LinkClient(path)
     try:
-        await client.connect(timeout_s=_CONNECT_S)
+        await client.connect(timeout_s=CONNECT_S)
         told = await client.ask(LINES, None, Lines, timeout_s=_LINES_S)
         same = [line for line in told.lines if await _same(parse_url(line.url), url)]
     except LinkRefused:  # in safe stop it owns no line
@@ -103,24 +103,6 @@ async def find(run_dir: Path, url: LineUrl) -> tuple[LinkClient, Through] | None
         await client.close()
         return None
     return client, Through(client, same[0])
-
-
-def _listens(path: Path) -> bool:
-    """Whether somebody is behind the socket. Raises `LineDown` if we may not know."""
-    try:
-        if not path.is_socket():
-            return False
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(_CONNECT_S)
-            probe.connect(str(path))
-    except (FileNotFoundError, ConnectionRefusedError):
-        return False
-    except PermissionError as error:
-        raise _unknown(path, "permission denied; use sudo, or join its group "
-                             "(`ls -l` shows it: forecourt-service)") from error
-    except OSError as error:
-        raise _unknown(path, str(error)) from error
-    return True
 
 
 async def _same(theirs: LineUrl, ours: LineUrl) -> bool:

@@ -6,10 +6,8 @@ reader process itself, with the site's own list.
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -19,6 +17,7 @@ from edge.enrolment.site import Here
 from edge.enrolment.telling import told
 from edge.link import card_protocol as protocol
 from edge.link.client import LinkClient
+from edge.link.knocking import CONNECT_S, listens
 from edge.rfid.enrolling import enrol
 from edge.rfid.store_port import StorePort, read_site_keys
 from edge.rfid.supervisor import ReaderSupervisor
@@ -30,7 +29,6 @@ from edge.rfid.wanted import SiteProofs
 from edge.rfid.wire import TagSeen
 
 SOCKET = "service.sock"
-CONNECT_S = 2.0
 MORE_S = 5.0  # than the controller itself waits
 OPEN_S = 15.0
 
@@ -172,19 +170,3 @@ def _reader(here: Here, reader_id: str | None, path: str | None) -> tuple[str, s
         return str(reader_id), here.readers[str(reader_id)]
     raise ValueError(f"reader: got {reader_id or 'none'}, expected --path, or --reader with one of "
                      f"{', '.join(here.readers) or 'none: the site has no reader'}")
-
-
-def listens(path: Path) -> bool:
-    """Whether somebody is behind the socket. Raises DeviceError if we may not know."""
-    try:
-        if not path.is_socket():
-            return False
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(CONNECT_S)
-            probe.connect(str(path))
-    except (FileNotFoundError, ConnectionRefusedError):
-        return False
-    except OSError as error:
-        raise LineDown("controller", where=str(path), got=str(error.strerror or error), expected=(
-            "a socket that we may use: sudo, or join its group (`ls -l` shows it)")) from error
-    return True
