@@ -23,7 +23,7 @@ def judge(turn: Turn, record: TokenRecord, level: Level, evse_id: str,
 
     What a driver can do least about comes first. `level`: what the card has just proven.
     """
-    return (_known(turn, record, level) or _dates(turn, record) or _here(turn, record, evse_id)
+    return (_known(turn, record, level) or _dates(turn, record, level) or _here(turn, record, evse_id)
             or _hours(turn, record) or _fresh(turn, level, source) or _quotas(turn, record)
             or in_use(turn, record))
 
@@ -33,7 +33,7 @@ def judge_ending(turn: Turn, record: TokenRecord, level: Level, evse_id: str,
     """Why this token may not end here what another began: hours and what it takes do not matter. What
     makes a technician's card good for every session has to be good itself.
     """
-    refused = _known(turn, record, level) or _dates(turn, record)
+    refused = _known(turn, record, level) or _dates(turn, record, level)
     if refused is None and record.role is Role.SERVICE:
         return _here(turn, record, evse_id) or _fresh(turn, level, source)
     return refused
@@ -75,10 +75,11 @@ def _now_ms(turn: Turn) -> int | None:
     return parse_ms(turn.at.utc) if turn.at.clock_ok else None
 
 
-def _dates(turn: Turn, record: TokenRecord) -> Refused | None:
+def _dates(turn: Turn, record: TokenRecord, level: Level) -> Refused | None:
     now_ms = _now_ms(turn)
     if now_ms is None:
-        if turn.plan.cards.untrusted_clock is Untrusted.REFUSE and _needs_clock(record):
+        dated = _needs_clock(record) or level is Level.CERTIFICATE  # whose own dates nobody judged
+        if turn.plan.cards.untrusted_clock is Untrusted.REFUSE and dated:
             return Refused(why=Why.CLOCK, log="it has dates, hours or quotas; the clock is not sure")
         return None
     if record.valid_from_utc is not None:

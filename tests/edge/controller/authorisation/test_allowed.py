@@ -138,6 +138,14 @@ def test_without_a_clock_to_trust_the_policy_decides_about_dates_hours_and_quota
         assert why(turn(utc=utc, clock_ok=clock_ok), record(**says)) is None, says
 
 
+def test_a_certificate_has_dates_that_nobody_judges_without_a_clock():
+    lenient = site(CardPolicy(untrusted_clock=Untrusted.ALLOW))
+    assert why(turn(clock_ok=False), record(), Level.CERTIFICATE) is Why.CLOCK
+    assert why(turn(lenient, clock_ok=False), record(), Level.CERTIFICATE) is None
+    assert why(turn(), record(), Level.CERTIFICATE) is None
+    assert why(turn(clock_ok=False), record(), Level.MUTUAL) is None
+
+
 def test_a_quota_for_ever_needs_no_clock():
     used = site(usage={f"t:{ANNA.ref}": Usage(account=f"t:{ANNA.ref}", taken=(
         Taken(per=Per.EVER, begins="", energy_wh=5000), Taken(per=Per.DAY, begins="2026-11-21",
