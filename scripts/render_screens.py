@@ -121,6 +121,8 @@ def samples() -> dict[str, tuple[Snapshot, str | None]]:
         name: (snapshot(view), None) for name, view in one.items()}
     pages["offline"] = (snapshot(one["available"], faults=(fault(FaultCode.CLOUD_OFFLINE, "cloud"),)),
                         None)
+    pages["cards_lost"] = (snapshot(one["available"],
+                                    faults=(fault(FaultCode.CARDS_DAMAGED, "cards"),)), None)
     cars = (evse(Screen.TAP_CARD), evse(Screen.TAP_CARD, "2"))
     pages["choose"] = (replace(snapshot(*cars), choices=(ChoiceView(
         id="c1", reader_id="front", evse_ids=("1", "2"), until_mono_ns=0, last4="4F2A"),)), None)

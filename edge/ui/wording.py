@@ -35,6 +35,7 @@ _SITE_NOTICES = {  # most urgent first
     FaultCode.JOURNAL_FULL: "notice.journal",
     FaultCode.JOURNAL_STALLED: "notice.journal",
     FaultCode.READER_LOST: "notice.reader",
+    FaultCode.CARDS_DAMAGED: "notice.cards",
     FaultCode.CLOUD_OFFLINE: "notice.offline",
 }
 
