@@ -7,6 +7,7 @@ from outlet_on_wire import UNIT, Outlet
 
 from edge.bus.open import open_bus
 from hil_tests.virtual.board import Board
+from hil_tests.virtual.field import CardField
 from hil_tests.virtual.line import Line
 from hil_tests.virtual.micropython.runtime import NoMicroPython, fetch_micropython
 
@@ -65,3 +66,12 @@ async def bus(line):
     await made.start()
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def field():
+    """Before a reader, with no card in it."""
+    made = CardField()
+    await made.start()
+    yield made
+    await made.stop()

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from edge.rfid.supervisor import ReaderSupervisor
-from hil_tests.virtual.field import CardField
 
 pytestmark = pytest.mark.wire
 
@@ -36,14 +35,6 @@ class Heard:
             while not condition():
                 self._news.clear()
                 await self._news.wait()
-
-
-@pytest.fixture
-async def field():
-    field = CardField()
-    await field.start()
-    yield field
-    await field.stop()
 
 
 @pytest.fixture

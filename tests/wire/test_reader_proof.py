@@ -10,7 +10,6 @@ from edge.controller.idtoken import Level
 from edge.rfid.supervisor import ReaderSupervisor
 from edge.rfid.wire import CardProof, Mutual, RealUid, TagSeen
 from hil_tests.virtual.cabinet_config import CardSpec
-from hil_tests.virtual.field import CardField
 from hil_tests.virtual.wallet import build
 
 pytestmark = pytest.mark.wire
@@ -67,14 +66,6 @@ class Desk:
             while not condition():
                 self._news.clear()
                 await self._news.wait()
-
-
-@pytest.fixture
-async def field():
-    field = CardField()
-    await field.start()
-    yield field
-    await field.stop()
 
 
 @pytest.fixture
