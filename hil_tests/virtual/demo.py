@@ -50,7 +50,8 @@ async def _run(args: argparse.Namespace, folder: Path) -> int:
 
     task = asyncio.current_task()
     assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # the latter: its terminal was closed
+        asyncio.get_running_loop().add_signal_handler(ending, task.cancel)
     progress = Progress(sys.stderr)
     if args.keep is not None and (folder / "state").exists():
         shutil.rmtree(folder / "state")  # a demo starts from nothing; the folder is its own

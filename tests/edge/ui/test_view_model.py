@@ -298,7 +298,7 @@ def test_the_worst_fault_is_the_one_that_is_told(shown: SimpleNamespace) -> None
     ([FaultCode.CLOUD_OFFLINE, FaultCode.READER_LOST],
      "Kortläsaren fungerar inte. Ring +46 10 000 00 00"),
     ([FaultCode.CLOUD_OFFLINE, FaultCode.CARDS_DAMAGED],
-     "Kort kan inte kontrolleras. Ring +46 10 000 00 00"),
+     "Kortlistan saknas. Ring +46 10 000 00 00"),
     ([FaultCode.CLOUD_OFFLINE, FaultCode.JOURNAL_FULL], "Kan inte starta nya laddningar just nu."),
     ([FaultCode.DISK_LOW, FaultCode.CLOCK_UNTRUSTED, FaultCode.JOURNAL_DAMAGED], ""),
     ([], ""),
